@@ -1,0 +1,55 @@
+# Repeated sampling of language models: problems → samples → verdicts → tallies → curves → figures.
+#
+# A study is a config: `config.yaml`, or the one given with --configfile (it replaces config.yaml, it does not extend it).
+
+from snakemake.utils import min_version
+
+min_version("9.17")
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/problems.smk"
+include: "workflow/rules/sampling.smk"
+include: "workflow/rules/verification.smk"
+include: "workflow/rules/analysis.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/demo.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        figures(),
+        tables(),
+
+
+rule samples:
+    input:
+        every_shard("samples"),
+
+
+rule verdicts:
+    input:
+        every_shard("verdicts"),
+
+
+rule tallies:
+    input:
+        every_pair("tallies", "parquet"),
+
+
+rule figures:
+    input:
+        figures(),
+
+
+rule tables:
+    input:
+        tables(),

@@ -1,0 +1,66 @@
+import itertools
+import json
+
+import pytest
+
+from monkeys.demo import arithmetic, programs
+from monkeys.demo.examples import RESERVED_LEVELS, RESERVED_PER_LEVEL, demo_rows, training_examples
+from monkeys.verification import gsm8k
+
+
+@pytest.mark.parametrize("task", ["arithmetic", "programs"])
+def test_the_shipped_problems_are_those_that_the_generator_makes(root, task):
+    shipped = (root / "resources/demo" / task / "test.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in shipped] == demo_rows(task, seed=0)
+
+
+def test_training_never_shows_a_held_out_problem():
+    examples = training_examples(0, 2, "{{ question }}", "{{ specification }}")
+    seen = {example.prompt for example in itertools.islice(examples, 40_000)}
+    held_out = {
+        row.get("question", row.get("specification")) for t in ("arithmetic", "programs") for row in demo_rows(t, 0)
+    }
+    assert len(held_out) == 70
+    assert not seen & held_out
+
+
+def test_training_would_show_held_out_problems_if_they_were_not_excluded():
+    held_out = {p.specification for p in programs.held_out_set(0, RESERVED_PER_LEVEL, RESERVED_LEVELS)}
+    seen = {p.specification for p in itertools.islice(programs.training_set(2, set()), 40_000)}
+    assert seen & held_out
+
+
+def test_the_demos_problems_are_part_of_what_is_reserved():
+    for module, shape in ((arithmetic, (8, 5)), (programs, (5, 6))):
+        reserved = module.held_out_set(0, RESERVED_PER_LEVEL, RESERVED_LEVELS)
+        assert set(module.held_out_set(0, *shape)) <= set(reserved)
+
+
+def test_streams_are_deterministic_and_differ():
+    def first(stream):
+        return list(itertools.islice(training_examples(0, stream, "{{ question }}", "{{ specification }}"), 50))
+
+    assert first(2) == first(2) != first(3)
+
+
+def test_every_calculation_of_a_solution_is_right_and_leads_to_the_answer():
+    problems = itertools.islice(arithmetic.training_set(0, set()), 2000)
+    for problem in problems:
+        *calculations, last = problem.answer.split("\n")
+        for line in calculations:
+            expression, result = line.split("=")
+            assert eval(expression) == int(result)
+            assert int(result) > 0
+        assert last == f"#### {calculations[-1].split('=')[1]}"
+        assert gsm8k.extract(problem.answer) == last.removeprefix("#### ")
+
+
+def test_arithmetic_levels_are_numbers_of_steps():
+    levels = [row["level"] for row in demo_rows("arithmetic", 0)]
+    assert levels == sorted(levels)
+    assert set(levels) == {1, 2, 3, 4, 5}
+
+
+def test_program_tests_tell_programs_apart():
+    for row in demo_rows("programs", 0):
+        assert len({case["output"] for case in row["tests"]}) > 2

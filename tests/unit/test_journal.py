@@ -1,0 +1,52 @@
+import pytest
+
+from monkeys.sampling.journal import Journal
+
+
+def write(path, *entries, settings="s"):
+    with Journal(path, settings) as journal:
+        for entry in entries:
+            journal.append(entry)
+
+
+def read(path, settings="s"):
+    with Journal(path, settings) as journal:
+        return list(journal.entries())
+
+
+def test_entries_come_back_in_order_over_several_openings(tmp_path):
+    path = tmp_path / "deep" / "0.jsonl"
+    write(path, {"n": 1}, {"text": "line\nbreak and ünïcode"})
+    write(path, {"n": 2})
+    assert read(path) == [{"n": 1}, {"text": "line\nbreak and ünïcode"}, {"n": 2}]
+
+
+@pytest.mark.parametrize("lost", range(1, 12))
+def test_a_torn_last_line_is_dropped_and_writing_goes_on_behind_the_rest(tmp_path, lost):
+    path = tmp_path / "0.jsonl"
+    write(path, {"n": 1}, {"n": 22222})
+    path.write_bytes(path.read_bytes()[:-lost])
+    write(path, {"n": 3})
+    assert read(path) == [{"n": 1}, {"n": 3}]
+
+
+def test_a_journal_torn_in_its_first_line_is_begun_again(tmp_path):
+    path = tmp_path / "0.jsonl"
+    path.write_bytes(b'{"setti')
+    assert read(path) == []
+    write(path, {"n": 1})
+    assert read(path) == [{"n": 1}]
+
+
+def test_samples_of_other_settings_are_not_continued(tmp_path):
+    path = tmp_path / "0.jsonl"
+    write(path, {"n": 1}, settings="temperature 0.6")
+    assert read(path, settings="temperature 0.8") == []
+
+
+def test_an_appended_entry_is_there_before_the_journal_is_closed(tmp_path):
+    path = tmp_path / "0.jsonl"
+    journal = Journal(path, "s")
+    journal.append({"n": 1})
+    assert path.read_bytes().endswith(b'{"n": 1}\n')  # a killed process loses nothing that was appended
+    journal.close()

@@ -1,0 +1,118 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monkeys.sampling.journal import Journal
+from monkeys.sampling.shard import Progress, Request, Sample, Shard
+from monkeys.storage import read_provenance, read_rows
+
+PROMPTS = {"a": "prompt a", "b": "prompt b"}
+SHARD = Shard(
+    study="s", study_seed=0, task="t", model="m", index=2, size=10, model_settings={"sampling": {"temperature": 1.0}}
+)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal(tmp_path / "2.jsonl", "settings") as journal:
+        yield journal
+
+
+def samples(request, reason="stop"):
+    return [Sample(f"{request.problem_id} {request.first + i}", 3, reason, -0.5) for i in range(request.count)]
+
+
+def test_a_new_shard_asks_for_all_its_samples_problem_by_problem(journal):
+    requests = list(Progress(SHARD, PROMPTS, journal).requests(largest=4))
+    assert requests == [
+        Request(problem, f"prompt {problem}", first, count)
+        for problem in "ab"
+        for first, count in ((20, 4), (24, 4), (28, 2))
+    ]
+
+
+@given(done=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), unique=True), largest=st.integers(1, 12))
+def test_exactly_the_missing_samples_are_asked_for(tmp_path_factory, done, largest):
+    with Journal(tmp_path_factory.mktemp("journal") / "2.jsonl", "settings") as journal:
+        progress = Progress(SHARD, PROMPTS, journal)
+        for problem, position in done:
+            progress.add(request := Request(problem, "", 20 + position, 1), 5, samples(request))
+        for state in (progress, Progress(SHARD, PROMPTS, journal)):  # as it goes on, and as it resumes
+            requests = list(state.requests(largest))
+            asked = [(r.problem_id, r.first - 20 + i) for r in requests for i in range(r.count)]
+            assert sorted(asked + done) == [(problem, n) for problem in "ab" for n in range(10)]
+            assert max((r.count for r in requests), default=0) <= largest
+            assert state.missing == 20 - len(done)
+
+
+def test_a_complete_journal_becomes_a_samples_file_with_its_provenance(journal, tmp_path):
+    progress = Progress(SHARD, PROMPTS, journal)
+    progress.begin({"engine": "e", "seed": 1})
+    requests = list(progress.requests(7))
+    for request in requests[:2]:
+        progress.add(request, 5, samples(request))
+    progress.begin({"engine": "e", "seed": 2})
+    for request in requests[2:]:
+        progress.add(request, 5, samples(request, "length"))
+    path = tmp_path / "2.parquet"
+    assert progress.write(path) == 20
+    rows = list(read_rows(path))
+    assert [(row["problem_id"], row["sample"]) for row in rows] == [(p, n) for p in "ab" for n in range(20, 30)]
+    assert all(row["text"] == f"{row['problem_id']} {row['sample']}" for row in rows)
+    assert {row["finish_reason"] for row in rows[10:]} == {"length"}
+    provenance = read_provenance(path)
+    assert provenance["engine_starts"] == [
+        {"engine": "e", "seed": 1, "samples_before": 0},
+        {"engine": "e", "seed": 2, "samples_before": 10},
+    ]
+    assert provenance["model_settings"] == SHARD.model_settings
+
+
+def test_an_incomplete_journal_becomes_no_file(journal, tmp_path):
+    with pytest.raises(ValueError, match="20 samples are missing"):
+        Progress(SHARD, PROMPTS, journal).write(tmp_path / "2.parquet")
+    assert not (tmp_path / "2.parquet").exists()
+
+
+@pytest.mark.parametrize("reason", ["abort", "error", None])
+def test_a_request_that_did_not_end_as_samples_do_is_an_error_and_not_a_sample(journal, reason):
+    progress = Progress(SHARD, PROMPTS, journal)
+    request = next(progress.requests(4))
+    with pytest.raises(RuntimeError, match="problem a, samples from 20"):
+        progress.add(request, 5, samples(request, reason))
+    with pytest.raises(RuntimeError, match="asked for 4, got 3"):
+        progress.add(request, 5, samples(request)[:3])
+    assert progress.missing == 20
+
+
+def test_samples_are_never_recorded_twice(journal):
+    progress = Progress(SHARD, PROMPTS, journal)
+    request = next(progress.requests(4))
+    progress.add(request, 5, samples(request))
+    with pytest.raises(ValueError, match="overlap"):
+        progress.add(request, 5, samples(request))
+
+
+def test_every_engine_start_has_its_own_seed():
+    starts = [
+        replace(SHARD, study_seed=seed, task=task, model=model, index=index).engine_seed(done)
+        for seed in (0, 1)
+        for task in "tu"
+        for model in "mn"
+        for index in (0, 1)
+        for done in (0, 16)
+    ]
+    assert len(set(starts)) == len(starts)
+    assert all(0 <= seed < 2**31 for seed in starts)
+    assert SHARD.engine_seed(0) == SHARD.engine_seed(0) == replace(SHARD, study="renamed").engine_seed(0)
+
+
+def test_what_changes_the_distribution_changes_the_settings_and_nothing_else_does():
+    settings = SHARD.settings(PROMPTS)
+    assert replace(SHARD, study="renamed").settings(PROMPTS) == settings
+    assert SHARD.settings(dict(reversed(PROMPTS.items()))) == settings
+    assert SHARD.settings({**PROMPTS, "b": "another prompt"}) != settings
+    assert replace(SHARD, study_seed=1).settings(PROMPTS) != settings
+    assert replace(SHARD, model_settings={"sampling": {"temperature": 0.5}}).settings(PROMPTS) != settings

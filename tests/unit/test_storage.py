@@ -1,0 +1,72 @@
+import pyarrow.parquet as pq
+import pytest
+
+from monkeys.storage import SAMPLES, canonical, digest, read_provenance, read_rows, replacing, write_parquet
+
+
+def rows(count):
+    for number in range(count):
+        yield {
+            "problem_id": f"p{number % 3}",
+            "sample": number,
+            "text": f"text {number}",
+            "prompt_tokens": 5,
+            "tokens": 7,
+            "finish_reason": "stop",
+            "logprob": -1.5,
+        }
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "file"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as temporary:
+        temporary.write_text("half of the n")
+        assert target.read_text() == "old"
+        raise RuntimeError
+    assert target.read_text() == "old"
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_rows_survive_the_way_through_parquet(tmp_path):
+    path = tmp_path / "deep" / "samples.parquet"
+    assert write_parquet(path, SAMPLES, rows(10), {}) == 10
+    assert list(read_rows(path)) == list(rows(10))
+
+
+def test_rows_are_written_in_groups_as_they_arrive(tmp_path):
+    path = tmp_path / "samples.parquet"
+
+    def watched():
+        for row in rows(95):
+            if row["sample"] == 90:
+                (growing,) = tmp_path.iterdir()
+                assert growing.stat().st_size > 4  # earlier groups have left memory
+            yield row
+
+    write_parquet(path, SAMPLES, watched(), {}, group_rows=20)
+    assert pq.read_metadata(path).num_row_groups == 5
+    assert pq.read_metadata(path).row_group(0).column(2).compression == "ZSTD"
+
+
+def test_a_failing_source_leaves_no_file(tmp_path):
+    def failing():
+        yield from rows(5)
+        raise RuntimeError("the source failed")
+
+    with pytest.raises(RuntimeError, match="the source failed"):
+        write_parquet(tmp_path / "samples.parquet", SAMPLES, failing(), {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_provenance_travels_in_the_file(tmp_path):
+    write_parquet(tmp_path / "a.parquet", SAMPLES, rows(1), {"seed": 3, "model": "m"})
+    assert read_provenance(tmp_path / "a.parquet") == {"seed": 3, "model": "m"}
+
+
+def test_the_order_of_keys_does_not_change_a_digest():
+    assert canonical({"b": 1, "a": [2.5, None]}) == '{"a":[2.5,null],"b":1}'
+    assert digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1}) != digest({"a": 2, "b": 2})

@@ -1,0 +1,177 @@
+import copy
+
+import pytest
+import yaml
+
+from monkeys import study
+
+TASK = {
+    "dataset": "openai/gsm8k",
+    "columns": {"reference": "answer"},
+    "prompt": "{{ question }}",
+    "verifier": "gsm8k",
+    "samples": 100,
+    "shard": 50,
+}
+CONFIG = {
+    "study": "s",
+    "tasks": {"t": TASK},
+    "models": {"m": {"weights": "organisation/model", "tasks": ["t"]}},
+}
+
+
+def message(**changes):
+    """What is said of a config with some keys changed, given as task__samples=…, model__weights=… ."""
+    config = copy.deepcopy(CONFIG)
+    for name, value in changes.items():
+        node, *keys = name.split("__")
+        place = {"task": config["tasks"]["t"], "model": config["models"]["m"], "config": config}[node]
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = value
+    with pytest.raises(study.ConfigError) as error:
+        study.checked(config)
+    return str(error.value)
+
+
+def test_defaults_are_filled_in_at_every_level():
+    config = study.checked(copy.deepcopy(CONFIG))
+    assert config["results"] == "results"
+    assert config["analysis"] == {"bootstrap": 1000, "confidence": 0.95}
+    assert config["tasks"]["t"]["problems"] == "all"
+    assert config["tasks"]["t"]["sampling"] == {
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "min_p": 0.0,
+        "max_tokens": 512,
+        "stop": [],
+        "include_stop": False,
+    }
+    assert config["models"]["m"]["engine"]["tensor_parallel_size"] == 1
+    assert config["models"]["m"]["sampling"] == {}
+
+
+def test_defaults_are_not_shared_between_models():
+    config = copy.deepcopy(CONFIG)
+    config["models"]["n"] = copy.deepcopy(config["models"]["m"])
+    study.checked(config)["models"]["m"]["engine"]["dtype"] = "float32"
+    assert config["models"]["n"]["engine"]["dtype"] == "auto"
+
+
+def test_an_unknown_task_of_a_model_is_named_with_those_defined():
+    assert "models.m.tasks: arithmetics is not a task of this study; defined: t" in message(
+        model__tasks=["arithmetics"]
+    )
+
+
+def test_a_study_without_tasks_or_models_is_refused():
+    assert "tasks" in message(config__tasks={})
+    assert "models" in message(config__models={})
+
+
+def test_a_model_without_a_source_is_refused():
+    assert "models.m: needs exactly one source of weights, outcomes; it has none" in message(model__weights=None)
+
+
+def test_a_model_with_two_sources_is_refused(tmp_path):
+    (tmp_path / "counts.csv").touch()
+    text = message(model__outcomes={"t": str(tmp_path / "counts.csv")})
+    assert "models.m: needs exactly one source of weights, outcomes; it has weights and outcomes" in text
+
+
+def test_samples_must_be_a_multiple_of_the_shard_size():
+    text = message(task__samples=120)
+    assert "tasks.t.samples: 120 is not a multiple of the shard size 50 (tasks.t.shard); the next is 150" in text
+
+
+@pytest.mark.parametrize("where", ["task", "model"])
+@pytest.mark.parametrize("temperature", [0, -1])
+def test_temperature_must_be_above_zero(where, temperature):
+    path = {"task": "tasks.t", "model": "models.m"}[where]
+    text = message(**{f"{where}__sampling__temperature": temperature})
+    assert f"{path}.sampling.temperature: {temperature}" in text
+    assert "above 0" in text
+
+
+@pytest.mark.parametrize("where", ["task", "model"])
+@pytest.mark.parametrize("top_p", [0, 1.01, -0.5])
+def test_top_p_must_lie_in_0_1(where, top_p):
+    text = message(**{f"{where}__sampling__top_p": top_p})
+    assert f"sampling.top_p: {top_p}" in text
+    assert "(0, 1]" in text
+
+
+def test_a_missing_weights_folder_is_named():
+    text = message(model__weights="./models/none")
+    assert "models.m.weights: no model in the folder ./models/none (config.json is missing)" in text
+
+
+def test_a_missing_dataset_folder_is_named():
+    assert "tasks.t.dataset: no folder data/sets/none" in message(task__dataset="data/sets/none")
+
+
+def test_a_missing_counts_file_is_named():
+    text = message(model__weights=None, model__outcomes={"t": "none.csv"})
+    assert "models.m.outcomes.t: no file none.csv" in text
+
+
+@pytest.mark.parametrize(
+    ("place", "path"), [("config", "config"), ("task", "tasks.t"), ("model", "models.m"), ("model__engine", "models.m")]
+)
+def test_unknown_keys_are_refused_with_those_allowed(place, path):
+    text = message(**{f"{place}__smaples": 1})
+    assert f"{path}" in text
+    assert "unknown key 'smaples'; allowed: " in text
+
+
+def test_a_missing_required_key_is_named():
+    config = copy.deepcopy(CONFIG)
+    del config["tasks"]["t"]["verifier"]
+    with pytest.raises(study.ConfigError, match=r"tasks\.t: missing verifier"):
+        study.checked(config)
+
+
+def test_an_unknown_verifier_is_refused_with_those_there_are():
+    text = message(task__verifier="gsm9k")
+    assert "tasks.t.verifier" in text and "gsm8k" in text
+
+
+def test_a_broken_prompt_template_is_refused():
+    assert "tasks.t.prompt: not a valid template" in message(task__prompt="{{ question")
+
+
+@pytest.mark.parametrize("name", ["a/b", ".hidden", "", "with space"])
+def test_names_must_be_usable_as_file_names(name):
+    assert "names hold letters, digits" in message(config__tasks={name: TASK})
+
+
+def test_all_mistakes_are_told_at_once():
+    text = message(task__samples=120, model__weights="./none")
+    assert "tasks.t.samples" in text and "models.m.weights" in text
+
+
+def test_a_models_own_sampling_settings_win_over_the_tasks():
+    config = copy.deepcopy(CONFIG)
+    config["tasks"]["t"]["sampling"] = {"temperature": 0.6, "top_p": 0.9}
+    config["models"]["m"]["sampling"] = {"temperature": 0.2}
+    settings = study.sampling_settings(study.checked(config), "t", "m")
+    assert (settings["temperature"], settings["top_p"]) == (0.2, 0.9)
+
+
+def test_every_key_of_the_schema_is_described():
+    def undescribed(node, path):
+        for key, value in node.get("properties", {}).items():
+            if "$ref" not in value and "description" not in value:
+                yield f"{path}.{key}"
+            yield from undescribed(value, f"{path}.{key}")
+        for key, value in node.get("$defs", {}).items():
+            yield from undescribed(value, key)
+
+    assert list(undescribed(study.load_schema(), "config")) == []
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "studies/demo.yaml"])
+def test_the_shipped_studies_are_valid(root, monkeypatch, name):
+    monkeypatch.chdir(root)
+    study.checked(yaml.safe_load((root / name).read_text()))

@@ -1,0 +1,55 @@
+"""What stands around the engine; the engine itself runs in tests/workflow."""
+
+import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from monkeys.sampling.journal import Journal
+from monkeys.sampling.shard import Progress, Shard
+from monkeys.sampling.vllm import _decoded, _encoded, arguments
+
+
+@pytest.fixture(scope="module")
+def demo_tokenizer(root):
+    return AutoTokenizer.from_pretrained(root / "resources/demo/marmoset-0.2m")
+
+
+@pytest.fixture(scope="module")
+def space_eating_tokenizer():
+    """Like those of many models: a space at the start of a text is not decoded."""
+    vocabulary = {piece: number for number, piece in enumerate(["<unk>", "▁the", "▁answer", "▁is", "▁42", "42"])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>")
+
+
+@pytest.mark.parametrize("text", ["12+7=19\n#### 19", " a  b ", "a=[int(x) for x in input().split()]\nprint(*a)"])
+def test_a_sample_is_the_text_behind_its_prompt(demo_tokenizer, text):
+    prompt = demo_tokenizer.encode("Question: Tom has 12 pens.\nAnswer:\n")
+    assert _decoded(demo_tokenizer, prompt, demo_tokenizer.encode(text)) == text
+
+
+def test_the_end_of_text_is_not_part_of_a_sample(demo_tokenizer):
+    tokens = [*demo_tokenizer.encode("#### 19"), demo_tokenizer.eos_token_id]
+    assert _decoded(demo_tokenizer, demo_tokenizer.encode("Answer:\n"), tokens) == "#### 19"
+
+
+def test_a_space_at_the_start_of_a_sample_is_kept(space_eating_tokenizer):
+    prompt, sample = space_eating_tokenizer.encode("the answer"), space_eating_tokenizer.encode("is 42")
+    assert space_eating_tokenizer.decode(sample) == "is 42"
+    assert _decoded(space_eating_tokenizer, prompt, sample) == " is 42"
+
+
+def test_a_prompt_that_leaves_no_room_for_a_sample_is_an_error_that_names_it(demo_tokenizer, tmp_path):
+    shard = Shard("s", 0, "arithmetic", "small", 0, 4, {})
+    with Journal(tmp_path / "0.jsonl", "settings") as journal:
+        progress = Progress(shard, {"fits": "1+1", "too-long": "1" * 300}, journal)
+        message = r"task arithmetic, problem too-long: its prompt of 300 tokens and max_tokens \(64\) exceed .* \(320\)"
+        with pytest.raises(ValueError, match=message):
+            _encoded(demo_tokenizer, 320, progress, max_tokens=64)
+        assert len(_encoded(demo_tokenizer, 364, progress, max_tokens=64)["too-long"]) == 300
+
+
+def test_only_settings_that_are_given_reach_the_engine():
+    assert arguments({"dtype": "auto", "max_model_len": None, "separate_process": True}) == {"dtype": "auto"}

@@ -1,0 +1,52 @@
+import subprocess
+
+import pytest
+
+
+@pytest.mark.parametrize("study", ["config.yaml", "studies/demo.yaml"])
+def test_every_shipped_study_can_be_planned(checkout, study):
+    said = checkout.snakemake("--dry-run", study=study)
+    assert "This was a dry-run" in said
+    for rule in ("problems", "sample", "verify", "tally", "coverage", "power_law", "coverage_figure", "coverage_table"):
+        assert f"rule {rule}:" in said
+
+
+def test_a_bare_snakemake_takes_config_yaml_and_a_named_study_replaces_it(checkout):
+    command = checkout.command("--dry-run")
+    bare = command[: command.index("--configfile")]
+    said = subprocess.run(bare, cwd=checkout.folder, capture_output=True, text=True).stdout
+    assert "llama-3-8b-instruct" in said
+    assert "llama-3-8b-instruct" not in checkout.snakemake("--dry-run")
+
+
+def test_the_number_of_shards_follows_from_the_config(checkout):
+    jobs = checkout.plan()
+    assert (jobs["problems"], jobs["sample"], jobs["verify"], jobs["tally"]) == (2, 5, 5, 3)
+
+
+def test_targets_stop_where_they_say(checkout):
+    stages = ["sample", "verify", "tally", "coverage"]
+    for last, target in enumerate(("samples", "verdicts", "tallies")):
+        said = checkout.snakemake("--dry-run", target)
+        assert [rule for rule in stages if f"rule {rule}:" in said] == stages[: last + 1]
+
+
+def test_a_mistake_in_the_config_ends_the_run_before_any_job_with_one_clear_message(checkout):
+    checkout.change(tasks__arithmetic__samples=33, models__small__tasks=["arithmetics"])
+    said = checkout.snakemake(succeeds=False)
+    assert "tasks.arithmetic.samples: 33 is not a multiple of the shard size 16" in said
+    assert "models.small.tasks: arithmetics is not a task of this study; defined: arithmetic, programs" in said
+    assert "Traceback" not in said
+    assert not (checkout.folder / "results").exists()
+
+
+def test_a_wrong_file_name_is_not_taken_for_a_model(checkout):
+    said = checkout.snakemake("--dry-run", "results/tallies/arithmetic/large.parquet", succeeds=False)
+    assert "MissingRuleException" in said
+
+
+def test_the_demos_own_files_are_never_made_anew_by_a_study(checkout):
+    said = checkout.snakemake("--dry-run", "--forceall", study="studies/demo.yaml")
+    assert "demo_task" not in said and "demo_model" not in said
+    said = checkout.snakemake("--dry-run", "--forceall", "demo_models", study="studies/demo.yaml")
+    assert said.count("rule demo_model:") == 3

@@ -1,0 +1,229 @@
+"""A small study, really sampled, and what does and does not run again after a change."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from monkeys.storage import read_provenance, read_rows
+
+CROSS_MODEL = {"coverage_figure": 1, "coverage_table": 1, "power_law_figure": 1, "power_law_table": 1}
+PER_PAIR = ("tally", "coverage", "power_law")
+
+
+def jobs_of(plan):
+    """Rule counts alone, without the lines that name wildcards."""
+    return {name: count for name, count in plan.items() if " " not in name}
+
+
+def fingerprint(path):
+    return path.stat().st_mtime_ns, path.read_bytes()
+
+
+def test_all_figures_tables_and_logs_are_there(finished_study):
+    for name in ("coverage", "power_law"):
+        for path in (f"figures/{name}.pdf", f"figures/{name}.png", f"tables/{name}.csv", f"tables/{name}.md"):
+            assert (finished_study.folder / "results" / path).stat().st_size > 100
+    for output in finished_study.results("samples/*/*/*.parquet"):
+        log = str(output).replace("/samples/", "/logs/sample/").replace(".parquet", ".log")
+        assert Path(log).stat().st_size > 0
+
+
+def test_every_problem_has_exactly_its_samples_with_text_tokens_and_probability(finished_study):
+    for model in ("small", "medium"):
+        rows = [row for path in finished_study.results(f"samples/arithmetic/{model}/*") for row in read_rows(path)]
+        numbers = pd.DataFrame(rows).groupby("problem_id")["sample"].apply(sorted)
+        assert len(numbers) == 10
+        assert all(samples == list(range(32)) for samples in numbers)
+        assert all(row["finish_reason"] in ("stop", "length") for row in rows)
+        assert all(0 < row["tokens"] <= 64 and row["prompt_tokens"] > 10 and row["logprob"] < 0 for row in rows)
+
+
+def test_tallies_agree_with_the_verdicts(finished_study):
+    for task, model, samples in (("arithmetic", "small", 32), ("arithmetic", "medium", 32), ("programs", "small", 16)):
+        shards = [pq.read_table(path).to_pandas() for path in finished_study.results(f"verdicts/{task}/{model}/*")]
+        verdicts = pd.concat(shard.astype({"problem_id": str}) for shard in shards)
+        tally = pd.read_parquet(finished_study.folder / f"results/tallies/{task}/{model}.parquet")
+        assert (tally["samples"] == samples).all()
+        correct = (verdicts["outcome"] == "correct").groupby(verdicts["problem_id"]).sum()
+        assert tally.set_index("problem_id")["correct"].to_dict() == correct.to_dict()
+        assert 0 < tally["correct"].sum() < tally["samples"].sum()
+        assert (tally["verifier_error"] == 0).all()
+
+
+def test_samples_carry_their_provenance_and_each_engine_start_its_own_seed(finished_study):
+    seeds = []
+    for path in finished_study.results("samples/*/*/*.parquet"):
+        provenance = read_provenance(path)
+        assert provenance["model_settings"]["sampling"]["temperature"] in (0.8, 1.0)
+        (start,) = provenance["engine_starts"]
+        assert start["engine"] == "vllm" and start["version"]
+        seeds.append(start["seed"])
+    assert len(set(seeds)) == len(seeds) == 5
+
+
+def test_programs_ran_in_a_sandbox_and_the_verdicts_say_what_it_prevented(finished_study):
+    (path,) = finished_study.results("verdicts/programs/small/*")
+    prevented = read_provenance(path)["guarantees"]["prevented"]
+    assert prevented and all(prevented.values())
+
+
+def test_shards_share_no_more_texts_than_chance_gives(finished_study):
+    """Two halves of one shard tell what chance gives; a repeated seed would make two shards equal row by row."""
+    shards = [
+        {(row["problem_id"], row["sample"] % 16): row["text"] for row in read_rows(path)}
+        for path in finished_study.results("samples/arithmetic/small/*")
+    ]
+
+    def agreement(first, second):
+        return sum(first[key] == second[key] for key in first) / len(first)
+
+    shifted = {(problem, number): shards[0][problem, (number + 1) % 16] for problem, number in shards[0]}
+    assert agreement(shards[0], shards[1]) < agreement(shards[0], shifted) + 0.15 < 0.8
+
+
+def test_progress_is_shown_on_the_console(finished_study):
+    assert "arithmetic small shard 0" in finished_study.console
+    assert "samples/s" in finished_study.console
+    assert "verdicts/s" in finished_study.console
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert finished.plan() == {}
+
+
+def test_journals_are_gone_when_the_study_is_complete(finished_study):
+    assert not finished_study.results(".journal/**/*.jsonl")
+
+
+def test_touched_and_edited_sampling_code_does_not_resample(finished):
+    scripts = finished.folder / "workflow" / "scripts"
+    for file in (scripts / "sample.py", *(scripts / "monkeys/sampling").glob("*.py"), finished.folder / "Snakefile"):
+        file.write_text(file.read_text() + "\n# edited\n")
+    assert finished.plan() == {}
+
+
+def test_rebuilt_problems_that_say_the_same_invalidate_nothing(finished):
+    dataset = finished.folder / "resources/demo/arithmetic/test.jsonl"
+    finished.snakemake("results/problems/arithmetic.parquet", "--forcerun", "problems")
+    assert finished.plan() == {}
+    dataset.write_text(dataset.read_text())  # as after a git checkout: newer, the same content
+    assert finished.plan() == {}
+
+
+def test_an_edited_prompt_draws_that_tasks_samples_anew(finished):
+    finished.change(tasks__arithmetic__prompt="Problem: {{ question }}\nAnswer:\n")
+    finished.snakemake("results/problems/arithmetic.parquet")
+    jobs = finished.plan()
+    assert jobs["sample"] == 4
+    assert not [job for job in jobs if "programs" in job]
+
+
+def test_edited_analysis_code_runs_only_what_uses_it(finished):
+    module = finished.folder / "workflow/scripts/monkeys/analysis/power_law.py"
+    module.write_text(module.read_text() + "\n# edited\n")
+    assert jobs_of(finished.plan()) == {"power_law": 3, "power_law_figure": 1, "power_law_table": 1}
+
+
+def test_a_new_model_runs_only_its_own_jobs_and_the_figures_over_all_models(finished):
+    models = finished.study()["models"]
+    large = {**models["medium"], "weights": "resources/demo/marmoset-3m"}
+    jobs = finished.plan(models={**models, "large": large})
+    assert jobs_of(jobs) == {"sample": 2, "verify": 2, "tally": 1, "coverage": 1, "power_law": 1} | CROSS_MODEL
+    assert not [job for job in jobs if "model=small" in job or "model=medium" in job]
+
+
+def test_more_samples_run_only_the_new_shards(finished):
+    before = {path: fingerprint(path) for path in finished.results("samples/*/*/*.parquet")}
+    jobs = finished.plan(tasks__programs__samples=32)
+    assert jobs_of(jobs) == {"sample": 1, "verify": 1, "tally": 1, "coverage": 1, "power_law": 1} | CROSS_MODEL
+    assert jobs["sample task=programs, model=small, shard=1"] == 1
+    finished.snakemake()
+    assert {path: fingerprint(path) for path in before} == before
+    tally = pd.read_parquet(finished.folder / "results/tallies/programs/small.parquet")
+    assert (tally["samples"] == 32).all()
+    assert finished.plan() == {}
+
+
+def test_another_temperature_of_one_model_resamples_that_model_alone(finished):
+    jobs = finished.plan(models__medium__sampling={"temperature": 0.5})
+    assert jobs_of(jobs) == {"sample": 2, "verify": 2, "tally": 1, "coverage": 1, "power_law": 1} | CROSS_MODEL
+    assert not [job for job in jobs if "model=small" in job]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"models__small__engine": {"tensor_parallel_size": 2, "max_num_seqs": 32, "gpu_memory_utilization": 0.5}},
+        {"study": "renamed"},
+        {"verification": {"allow_unsandboxed": True}},
+    ],
+)
+def test_settings_of_the_execution_resample_nothing(finished, changes):
+    assert finished.plan(**changes) == {}
+
+
+def test_another_verifier_limit_verifies_again_and_samples_nothing(finished):
+    jobs = jobs_of(finished.plan(tasks__programs__limits={"cpu_seconds": 2, "memory_mb": 256}))
+    assert jobs == {"verify": 1, "tally": 1, "coverage": 1, "power_law": 1} | CROSS_MODEL
+
+
+def wait_for_samples(journal, count, process):
+    """Wait until the journal holds that many finished requests."""
+    deadline = time.monotonic() + 240
+    while process.poll() is None and time.monotonic() < deadline:
+        if journal.exists() and journal.read_bytes().count(b'"problem_id"') >= count:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the job ended, or took too long, before it could be killed")
+
+
+def test_a_job_killed_at_any_moment_goes_on_and_no_sample_is_lost_or_doubled(checkout):
+    """Killed with -9 after the first requests, after more of them, and once more; then run to the end.
+
+    At temperature 1.5 long samples of one problem are practically never equal, unless the random state repeats.
+    """
+    checkout.change(
+        tasks__arithmetic={
+            **checkout.study()["tasks"]["arithmetic"],
+            "samples": 640,
+            "shard": 640,
+            "sampling": {"temperature": 1.5, "max_tokens": 64},
+        },
+        models__small__tasks=["arithmetic"],
+    )
+    target = "results/samples/arithmetic/small/0.parquet"
+    journal = checkout.folder / "results/.journal/arithmetic/small/0.jsonl"
+    for requests in (1, 60, 150):
+        process = subprocess.Popen(
+            checkout.command(target),
+            cwd=checkout.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_for_samples(journal, requests, process)
+        os.killpg(process.pid, 9)
+        process.wait()
+        checkout.snakemake("--unlock")
+    with open(journal, "ab") as file:
+        file.write(b'{"problem_id": "torn')
+    checkout.snakemake(target)
+
+    rows = list(read_rows(checkout.folder / target))
+    assert len(rows) == 10 * 640
+    assert len({(row["problem_id"], row["sample"]) for row in rows}) == 10 * 640
+    assert {row["sample"] for row in rows} == set(range(640))
+
+    starts = read_provenance(checkout.folder / target)["engine_starts"]
+    assert len(starts) == 4
+    assert len({start["seed"] for start in starts}) == 4
+    assert [start["samples_before"] for start in starts] == sorted({start["samples_before"] for start in starts})
+
+    long_texts = [(row["problem_id"], row["text"]) for row in rows if row["tokens"] >= 50]
+    assert len(long_texts) > 500
+    assert len(set(long_texts)) > 0.99 * len(long_texts)

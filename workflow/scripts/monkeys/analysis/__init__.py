@@ -1,0 +1,1 @@
+"""Estimators over tallies. An estimate that is undefined is NaN."""

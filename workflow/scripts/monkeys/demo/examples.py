@@ -1,0 +1,73 @@
+"""What the demo's models learn from: prompts of both tasks with their solutions, none of them held out."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from monkeys.demo import arithmetic, programs
+from monkeys.tasks.prompts import compile_template
+
+RESERVED_PER_LEVEL, RESERVED_LEVELS = 40, 8
+"""Size of the held-out sets that training avoids; the tasks of the demo are parts of them."""
+
+ARITHMETIC_SHAPE = (8, 5)
+PROGRAMS_SHAPE = (5, 6)
+"""Problems per level and levels of the demo's tasks."""
+
+WEIGHTS = (3, 1)
+"""Word problems to programs."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A training example; only the completion is learnt."""
+
+    prompt: str
+    completion: str
+
+
+def training_examples(seed: int, stream: int, arithmetic_prompt: str, programs_prompt: str) -> Iterator[Example]:
+    """Endless examples of both tasks in random order.
+
+    Args:
+        seed: The seed that the held-out problems are drawn with.
+        stream: Different numbers give independent examples.
+        arithmetic_prompt: The study's prompt template (Jinja2 over `question`).
+        programs_prompt: The study's prompt template (Jinja2 over `specification`).
+    """
+    questions = {p.question for p in arithmetic.held_out_set(seed, RESERVED_PER_LEVEL, RESERVED_LEVELS)}
+    specifications = {p.specification for p in programs.held_out_set(seed, RESERVED_PER_LEVEL, RESERVED_LEVELS)}
+    ask, specify = compile_template(arithmetic_prompt), compile_template(programs_prompt)
+    sources = [
+        (Example(ask.render(asdict(p)), p.answer) for p in arithmetic.training_set(stream, questions)),
+        (Example(specify.render(asdict(p)), p.solution) for p in programs.training_set(stream, specifications)),
+    ]
+    rng = random.Random(f"mixture {stream}")
+    while True:
+        (source,) = rng.choices(sources, WEIGHTS)
+        yield next(source)
+
+
+def demo_rows(task: str, seed: int) -> list[dict[str, Any]]:
+    """The rows of a demo task's dataset; `level` is the number of steps or operations.
+
+    Args:
+        task: `arithmetic` or `programs`.
+        seed: The seed that the held-out problems are drawn with.
+    """
+    rows: list[dict[str, Any]] = []
+    if task == "arithmetic":
+        for problem in arithmetic.held_out_set(seed, *ARITHMETIC_SHAPE):
+            rows.append({"question": problem.question, "answer": problem.answer, "level": problem.steps})
+    else:
+        for program in programs.held_out_set(seed, *PROGRAMS_SHAPE):
+            rows.append(
+                {
+                    "specification": program.specification,
+                    "solution": program.solution,
+                    "tests": [asdict(case) for case in programs.test_cases(program, seed)],
+                    "level": program.operations,
+                }
+            )
+    return [{"id": f"{task}-{number:02}"} | row for number, row in enumerate(rows)]

@@ -1,0 +1,1 @@
+"""Figures of the study, drawn from tables alone."""

@@ -1,0 +1,54 @@
+"""Send what a job prints to its log file, and keep the console for progress and for what went wrong."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+
+@contextmanager
+def logging_to(path: str | Path) -> Iterator[TextIO]:
+    """Redirect standard output and error, also of child processes, to `path`; yields the console.
+
+    An error goes to the log with its traceback and to the console in one line.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # in order with what children print
+    with (
+        os.fdopen(os.dup(2), "w", buffering=1) as console,
+        open(path, "w", buffering=1) as log,
+    ):
+        kept = os.dup(1), os.dup(2)
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield console
+        except Exception as error:
+            traceback.print_exc()
+            print(f"{type(error).__name__}: {error}", file=console)
+            raise SystemExit(1) from None
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor, original in zip((1, 2), kept, strict=True):
+                os.dup2(original, descriptor)
+                os.close(original)
+
+
+def progress_bar(console: TextIO | None, total: int, title: str, unit: str) -> tqdm:
+    """A progress bar on the console, seldom renewed where that is a file; None shows none."""
+    return tqdm(
+        total=total,
+        desc=title,
+        unit=f" {unit}",
+        file=console,
+        disable=console is None,
+        mininterval=1 if console is not None and console.isatty() else 15,
+    )

@@ -1,0 +1,118 @@
+"""Files of the pipeline: parquet written as data arrive, replaced atomically, with provenance in its metadata."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TEXT_ID = pa.dictionary(pa.int32(), pa.string())
+"""Type of columns with few distinct values, such as problem ids and outcomes."""
+
+SAMPLES = pa.schema(
+    [
+        ("problem_id", TEXT_ID),
+        ("sample", pa.int32()),
+        ("text", pa.string()),
+        ("prompt_tokens", pa.int32()),
+        ("tokens", pa.int32()),
+        ("finish_reason", TEXT_ID),
+        ("logprob", pa.float32()),
+    ]
+)
+VERDICTS = pa.schema(
+    [
+        ("problem_id", TEXT_ID),
+        ("sample", pa.int32()),
+        ("outcome", TEXT_ID),
+        ("answer", pa.string()),
+    ]
+)
+
+PROVENANCE_KEY = b"monkeys"
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; on success flush it to disk and rename it to `path`.
+
+    Readers see the old file or the whole new one, also after a power cut; on an error nothing is left behind.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make created and renamed names in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_parquet(
+    path: str | Path,
+    schema: pa.Schema,
+    rows: Iterable[dict[str, Any]],
+    provenance: dict[str, Any],
+    group_rows: int = 20_000,
+) -> int:
+    """Stream rows (dicts by column name) into a zstd parquet file of row groups; returns the number of rows.
+
+    Memory holds one row group, however many rows come. `provenance` (JSON values) goes into the file's metadata.
+    """
+    schema = schema.with_metadata({PROVENANCE_KEY: json.dumps(provenance, sort_keys=True).encode()})
+    written = 0
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        group: list[dict[str, Any]] = []
+        for row in rows:
+            group.append(row)
+            if len(group) == group_rows:
+                writer.write_table(pa.Table.from_pylist(group, schema))
+                written, group = written + len(group), []
+        writer.write_table(pa.Table.from_pylist(group, schema))
+    return written + len(group)
+
+
+def read_rows(path: str | Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of a parquet file as dicts, one batch in memory at a time."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=columns):
+            yield from batch.to_pylist()
+
+
+def read_provenance(path: str | Path) -> dict[str, Any]:
+    """What `write_parquet` was told about where the data come from; empty for files of others."""
+    metadata = pq.read_schema(path).metadata or {}
+    return json.loads(metadata.get(PROVENANCE_KEY, b"{}"))
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Replace a small text file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces. Equal settings give equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 (hex) of the canonical text of a JSON value."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()

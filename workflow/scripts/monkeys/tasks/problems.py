@@ -1,0 +1,97 @@
+"""Build the problems file of a task from a dataset of the Hugging Face hub or a local folder in the hub's layout."""
+
+import random
+from collections import Counter
+from typing import Any
+
+import jinja2
+
+from monkeys.storage import digest
+from monkeys.tasks.prompts import compile_template
+
+
+def load_rows(dataset: str, subset: str | None, split: str, revision: str | None) -> list[dict[str, Any]]:
+    """All rows of one split, in the dataset's order.
+
+    Args:
+        dataset: Hub id, or a folder that `datasets.load_dataset` understands.
+        subset: The dataset's configuration name, if it has several.
+        split: Name of the split.
+        revision: Commit of the hub id; None for a folder.
+    """
+    import datasets
+
+    return datasets.load_dataset(dataset, subset, split=split, revision=revision).to_list()
+
+
+def choose(ids: list[str], problems: str | int | list[str], seed: int) -> list[int]:
+    """Positions of the chosen problems, ascending.
+
+    Args:
+        ids: All ids of the split.
+        problems: `all`, a number (a random subset of that size), or a list of ids.
+        seed: Of the random subset.
+
+    Raises:
+        ValueError: more problems than there are, or an id that is not in the dataset.
+    """
+    if problems == "all":
+        return list(range(len(ids)))
+    if isinstance(problems, int):
+        if problems > len(ids):
+            raise ValueError(f"problems: {problems} asked for, the dataset has {len(ids)}")
+        return sorted(random.Random(seed).sample(range(len(ids)), problems))
+    assert isinstance(problems, list)
+    unknown = sorted(set(problems) - set(ids))
+    if unknown:
+        raise ValueError(f"problems: not in the dataset: {', '.join(unknown[:10])}; its ids look like {ids[0]!r}")
+    wanted = set(problems)
+    return [position for position, name in enumerate(ids) if name in wanted]
+
+
+def build_problems(rows: list[dict[str, Any]], task: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+    """The rows of a problems file: problem_id, source_index, prompt, question, reference.
+
+    Args:
+        rows: All rows of the split.
+        task: The task's config: columns, prompt, question, problems.
+        seed: The study's seed, for a random subset.
+
+    Raises:
+        ValueError: a column that is not there, ids that are not unique, no rows.
+    """
+    if not rows:
+        raise ValueError("the dataset has no rows")
+    columns = task["columns"]
+    missing = [name for name in columns.values() if name is not None and name not in rows[0]]
+    if missing:
+        raise ValueError(f"columns: no column {', '.join(missing)}; the dataset has {', '.join(rows[0])}")
+    ids = [str(position) if columns["id"] is None else str(row[columns["id"]]) for position, row in enumerate(rows)]
+    twice = [name for name, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise ValueError(f"columns.id: {columns['id']} is not unique: {', '.join(twice[:10])}")
+    prompt = compile_template(task["prompt"])
+    question = compile_template(task["question"] or task["prompt"])
+    problems = []
+    for position in choose(ids, task["problems"], seed):
+        row = rows[position]
+        try:
+            texts = {"prompt": prompt.render(row), "question": question.render(row)}
+        except jinja2.UndefinedError as error:
+            raise ValueError(f"prompt: {error}; the dataset has the columns {', '.join(row)}") from None
+        problems.append(
+            {
+                "problem_id": ids[position],
+                "source_index": position,
+                **texts,
+                "reference": row[columns["reference"]],
+            }
+        )
+    return problems
+
+
+def digests(problems: list[dict[str, Any]]) -> tuple[str, str]:
+    """SHA-256 of what samplers see (ids, prompts) and of what verifiers see (ids, references)."""
+    prompts = [[problem["problem_id"], problem["prompt"]] for problem in problems]
+    references = [[problem["problem_id"], problem["reference"]] for problem in problems]
+    return digest(prompts), digest(references)

@@ -1,0 +1,18 @@
+"""Count the outcomes of all shards of one task and model."""
+
+from monkeys.logs import logging_to
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]) as console:
+        from monkeys.analysis.tally import tally
+        from monkeys.storage import replacing
+
+        table = tally(snakemake.input.samples, snakemake.input.verdicts)
+        if failed := int(table["verifier_error"].sum()):
+            print(
+                f"WARNING {snakemake.output[0]}: the verifier failed on {failed} samples; they are left out, "
+                "not counted as wrong. Delete the verdicts and run again to verify them anew.",
+                file=console,
+            )
+        with replacing(snakemake.output[0]) as path:
+            table.to_parquet(path, index=False, compression="zstd")
