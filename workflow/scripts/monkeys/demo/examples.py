@@ -11,7 +11,7 @@ from monkeys.tasks.prompts import compile_template
 RESERVED_PER_LEVEL, RESERVED_LEVELS = 40, 8
 """Size of the held-out sets that training avoids; the tasks of the demo are parts of them."""
 
-ARITHMETIC_SHAPE = (8, 5)
+ARITHMETIC_SHAPE = (6, 5)
 PROGRAMS_SHAPE = (5, 6)
 """Problems per level and levels of the demo's tasks."""
 
