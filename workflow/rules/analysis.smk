@@ -82,7 +82,7 @@ rule coverage_table:
             "<results>/tables/coverage.csv",
             caption="../report/coverage_table.rst",
             category="Coverage",
-            labels={"kind": "table", "shows": "coverage at round k"},
+            labels={"kind": "table"},
         ),
         markdown="<results>/tables/coverage.md",
     log:
@@ -106,7 +106,7 @@ rule power_law_table:
             "<results>/tables/power_law.csv",
             caption="../report/power_law_table.rst",
             category="Power law",
-            labels={"kind": "table", "shows": "parameters and errors"},
+            labels={"kind": "table"},
         ),
         markdown="<results>/tables/power_law.md",
     log:
