@@ -76,6 +76,7 @@ def test_runs_know_nothing_of_each_other(box):
         "import os; os.chmod('/tmp', 0o777)",
         "import os; os.write(3, b'x')",  # the server's own pipes
         "import resource; resource.setrlimit(resource.RLIMIT_CPU, (99, 99))",
+        "import os, resource; resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))",
     ],
 )
 def test_attacks_are_refused_by_the_kernel(box, attack):

@@ -7,10 +7,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from monkeys.demo.examples import training_examples
 from monkeys.demo.training import FAMILY, Recipe, new_model, save, train, train_tokenizer
 
-TEMPLATES = {
-    "arithmetic_prompt": "Question: {{ question }}\nAnswer:\n",
-    "programs_prompt": "Specification: {{ specification }}\nProgram:\n",
-}
+TEMPLATES = {"arithmetic_prompt": "Question: {{ question }}\n", "programs_prompt": "{{ specification }}\n"}
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ _ARCHITECTURES = {
         # pidfd_send_signal io_uring_setup pidfd_open pidfd_getfd
         + (424, 425, 434, 438),
         (435, 437),  # clone3 openat2
-        ((2, 1, _WRITING), (257, 2, _WRITING)),  # open openat
+        ((2, 1, _WRITING), (257, 2, _WRITING), (302, 0, 0xFFFFFFFF)),  # open openat prlimit64 (of others)
         (56, 0, _CLONE_THREAD),
     ),
     "aarch64": (
@@ -65,7 +65,7 @@ _ARCHITECTURES = {
         + (268, 270, 271, 276, 280, 281, 282)
         + (424, 425, 434, 438),
         (435, 437),
-        ((56, 2, _WRITING),),
+        ((56, 2, _WRITING), (261, 0, 0xFFFFFFFF)),
         (220, 0, _CLONE_THREAD),
     ),
 }
