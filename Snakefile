@@ -32,12 +32,12 @@ rule all:
 
 rule samples:
     input:
-        every_shard("samples"),
+        every_sample(),
 
 
 rule verdicts:
     input:
-        every_shard("verdicts"),
+        every_verdict(),
 
 
 rule tallies:

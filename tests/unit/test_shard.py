@@ -63,10 +63,13 @@ def test_a_complete_journal_becomes_a_samples_file_with_its_provenance(journal, 
     assert all(row["text"] == f"{row['problem_id']} {row['sample']}" for row in rows)
     assert {row["finish_reason"] for row in rows[10:]} == {"length"}
     provenance = read_provenance(path)
-    assert provenance["engine_starts"] == [
-        {"engine": "e", "seed": 1, "samples_before": 0},
-        {"engine": "e", "seed": 2, "samples_before": 10},
+    starts = [{key: start[key] for key in start if key != "seconds"} for start in provenance["engine_starts"]]
+    assert starts == [
+        {"engine": "e", "seed": 1, "samples_before": 0, "samples": 10},
+        {"engine": "e", "seed": 2, "samples_before": 10, "samples": 10},
     ]
+    assert all(0 <= start["seconds"] < 10 for start in provenance["engine_starts"])
+    assert (provenance["samples"], provenance["generated_tokens"], provenance["truncated"]) == (20, 60, 10)
     assert provenance["model_settings"] == SHARD.model_settings
 
 

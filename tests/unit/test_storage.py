@@ -1,7 +1,7 @@
 import pyarrow.parquet as pq
 import pytest
 
-from monkeys.storage import SAMPLES, canonical, digest, read_provenance, read_rows, replacing, write_parquet
+from monkeys.storage import SAMPLES, canonical, digest, parquet_writer, read_provenance, read_rows, replacing, write_parquet
 
 
 def rows(count):
@@ -39,17 +39,31 @@ def test_rows_survive_the_way_through_parquet(tmp_path):
 
 def test_rows_are_written_in_groups_as_they_arrive(tmp_path):
     path = tmp_path / "samples.parquet"
-
-    def watched():
+    with parquet_writer(path, SAMPLES, {}, group_rows=20) as add:
         for row in rows(95):
-            if row["sample"] == 90:
-                (growing,) = tmp_path.iterdir()
-                assert growing.stat().st_size > 4  # earlier groups have left memory
-            yield row
-
-    write_parquet(path, SAMPLES, watched(), {}, group_rows=20)
+            add(row)
+        (growing,) = tmp_path.iterdir()
+        assert growing.stat().st_size > 4  # earlier groups have left memory
     assert pq.read_metadata(path).num_row_groups == 5
     assert pq.read_metadata(path).row_group(0).column(2).compression == "ZSTD"
+
+
+def test_long_texts_make_small_groups(tmp_path):
+    path = tmp_path / "samples.parquet"
+    with parquet_writer(path, SAMPLES, {}, group_characters=1000) as add:
+        for row in rows(50):
+            add({**row, "text": "x" * 100})
+    assert pq.read_metadata(path).num_row_groups >= 5
+    assert len(list(read_rows(path))) == 50
+
+
+def test_provenance_may_be_completed_while_rows_are_written(tmp_path):
+    provenance = {"model": "m"}
+    with parquet_writer(tmp_path / "a.parquet", SAMPLES, provenance) as add:
+        for row in rows(3):
+            add(row)
+        provenance["samples"] = 3
+    assert read_provenance(tmp_path / "a.parquet") == {"model": "m", "samples": 3}
 
 
 def test_a_failing_source_leaves_no_file(tmp_path):

@@ -16,7 +16,7 @@ TASK = {
 CONFIG = {
     "study": "s",
     "tasks": {"t": TASK},
-    "models": {"m": {"weights": "organisation/model", "tasks": ["t"]}},
+    "models": {"m": {"weights": "organisation/model", "revision": "0123abc", "tasks": ["t"]}},
 }
 
 
@@ -71,13 +71,13 @@ def test_a_study_without_tasks_or_models_is_refused():
 
 
 def test_a_model_without_a_source_is_refused():
-    assert "models.m: needs exactly one source of weights, outcomes; it has none" in message(model__weights=None)
+    assert "models.m: needs exactly one source of weights, endpoint, published, outcomes; it has none" in message(model__weights=None)
 
 
 def test_a_model_with_two_sources_is_refused(tmp_path):
     (tmp_path / "counts.csv").touch()
     text = message(model__outcomes={"t": str(tmp_path / "counts.csv")})
-    assert "models.m: needs exactly one source of weights, outcomes; it has weights and outcomes" in text
+    assert "models.m: needs exactly one source of weights, endpoint, published, outcomes; it has weights and outcomes" in text
 
 
 def test_samples_must_be_a_multiple_of_the_shard_size():

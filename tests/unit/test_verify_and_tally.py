@@ -1,9 +1,7 @@
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from monkeys.analysis.outcomes import read_counts
 from monkeys.analysis.tally import tally
 from monkeys.storage import SAMPLES, VERDICTS, read_provenance, read_rows, write_parquet
 from monkeys.verification import Verdict, gsm8k
@@ -106,28 +104,3 @@ def test_verdicts_of_other_samples_are_refused(tmp_path, shard):
     write_parquet(tmp_path / "v.parquet", VERDICTS, list(read_rows(shard[1]))[:-1], {})
     with pytest.raises(ValueError, match="does not belong to"):
         tally([shard[0]], [str(tmp_path / "v.parquet")])
-
-
-def test_published_counts_become_a_tally(tmp_path):
-    path = tmp_path / "counts.csv"
-    pd.DataFrame({"problem_id": ["07", "8"], "samples": [10, 10], "correct": [0, 10]}).to_csv(path, index=False)
-    table = read_counts(str(path))
-    assert table["problem_id"].tolist() == ["07", "8"]
-    assert table["correct"].tolist() == [0, 10]
-    assert table["generated_tokens"].isna().all()
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ("problem_id,samples\na,1", "no column correct; it has problem_id, samples"),
-        ("problem_id,samples,correct\na,1,1\nb,1,2", "more correct than samples in row 2"),
-        ("problem_id,samples,correct\na,1,1\nb,2,1\na,1,1", "a problem appears again in row 3"),
-        ("problem_id,samples,correct\na,1,x\nb,1,-1\nc,1,0.5", "correct is not a count in row 1, 2, 3"),
-    ],
-)
-def test_inconsistent_counts_are_refused_with_their_rows(tmp_path, rows, message):
-    path = tmp_path / "counts.csv"
-    path.write_text(rows)
-    with pytest.raises(ValueError, match=message):
-        read_counts(str(path))

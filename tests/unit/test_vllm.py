@@ -1,12 +1,16 @@
 """What stands around the engine; the engine itself runs in tests/workflow."""
 
+import copy
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from monkeys.sampling.journal import Journal
 from monkeys.sampling.shard import Progress, Shard
-from monkeys.sampling.vllm import _decoded, _encoded, arguments
+from monkeys.sampling.vllm import _in_order, decoded, encoded
 
 
 @pytest.fixture(scope="module")
@@ -27,29 +31,47 @@ def space_eating_tokenizer():
 @pytest.mark.parametrize("text", ["12+7=19\n#### 19", " a  b ", "a=[int(x) for x in input().split()]\nprint(*a)"])
 def test_a_sample_is_the_text_behind_its_prompt(demo_tokenizer, text):
     prompt = demo_tokenizer.encode("Question: Tom has 12 pens.\nAnswer:\n")
-    assert _decoded(demo_tokenizer, prompt, demo_tokenizer.encode(text)) == text
+    assert decoded(demo_tokenizer, prompt, demo_tokenizer.encode(text)) == text
 
 
 def test_the_end_of_text_is_not_part_of_a_sample(demo_tokenizer):
     tokens = [*demo_tokenizer.encode("#### 19"), demo_tokenizer.eos_token_id]
-    assert _decoded(demo_tokenizer, demo_tokenizer.encode("Answer:\n"), tokens) == "#### 19"
+    assert decoded(demo_tokenizer, demo_tokenizer.encode("Answer:\n"), tokens) == "#### 19"
 
 
 def test_a_space_at_the_start_of_a_sample_is_kept(space_eating_tokenizer):
     prompt, sample = space_eating_tokenizer.encode("the answer"), space_eating_tokenizer.encode("is 42")
     assert space_eating_tokenizer.decode(sample) == "is 42"
-    assert _decoded(space_eating_tokenizer, prompt, sample) == " is 42"
+    assert decoded(space_eating_tokenizer, prompt, sample) == " is 42"
 
 
-def test_a_prompt_that_leaves_no_room_for_a_sample_is_an_error_that_names_it(demo_tokenizer, tmp_path):
+@pytest.fixture
+def progress(tmp_path):
     shard = Shard("s", 0, "arithmetic", "small", 0, 4, {})
     with Journal(tmp_path / "0.jsonl", "settings") as journal:
-        progress = Progress(shard, {"fits": "1+1", "too-long": "1" * 300}, journal)
-        message = r"task arithmetic, problem too-long: its prompt of 300 tokens and max_tokens \(64\) exceed .* \(320\)"
-        with pytest.raises(ValueError, match=message):
-            _encoded(demo_tokenizer, 320, progress, max_tokens=64)
-        assert len(_encoded(demo_tokenizer, 364, progress, max_tokens=64)["too-long"]) == 300
+        yield Progress(shard, {"fits": "1+1", "too-long": "1" * 300}, journal)
 
 
-def test_only_settings_that_are_given_reach_the_engine():
-    assert arguments({"dtype": "auto", "max_model_len": None, "separate_process": True}) == {"dtype": "auto"}
+def test_a_prompt_that_leaves_no_room_for_a_sample_is_an_error_that_names_it(demo_tokenizer, progress):
+    message = r"task arithmetic, problem too-long: its prompt of 300 tokens and max_tokens \(64\) exceed .* \(320\)"
+    with pytest.raises(ValueError, match=message):
+        encoded(demo_tokenizer, 320, progress, max_tokens=64, chat=False)
+    assert len(encoded(demo_tokenizer, 364, progress, max_tokens=64, chat=False)["too-long"]) == 300
+
+
+def test_a_chat_prompt_stands_in_the_models_own_template(demo_tokenizer, progress):
+    demo_tokenizer = copy.deepcopy(demo_tokenizer)
+    demo_tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}Answer:"
+    prompts = encoded(demo_tokenizer, 400, progress, max_tokens=64, chat=True)
+    assert prompts["fits"] == demo_tokenizer.encode("user: 1+1\nAnswer:")
+
+
+def test_chat_with_a_model_that_has_no_template_is_an_error_that_names_the_key(demo_tokenizer, progress):
+    with pytest.raises(ValueError, match=r"models\.small\.chat: is true, but its tokenizer has no chat template"):
+        encoded(demo_tokenizer, 364, progress, max_tokens=64, chat=True)
+
+
+@given(order=st.permutations(range(12)))
+def test_whatever_ends_first_is_recorded_in_the_order_of_the_starts(order):
+    requests = (f"request {number}" for number in range(12))
+    assert list(_in_order((number, f"request {number}") for number in order)) == list(requests)

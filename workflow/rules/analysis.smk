@@ -2,16 +2,14 @@ rule tally:
     """Count samples and outcomes per problem."""
     input:
         samples=shards_of("samples"),
-        verdicts=shards_of("verdicts"),
+        verdicts=verdicts_that_count,
         code=package("analysis/tally.py"),
     output:
         "<results>/tallies/{task}/{model}.parquet",
     log:
         "<logs>/tally/{task}/{model}.log",
     wildcard_constraints:
-        model=any_of(
-            name for name, model in config["models"].items() if model["weights"]
-        ),
+        model=any_of(models_from("weights", "endpoint", "published")),
     conda:
         "../../envs/analysis.yaml"
     script:
@@ -19,21 +17,21 @@ rule tally:
 
 
 rule import_tally:
-    """Take the tally of a model from published counts."""
+    """Take the tally of a model from published outcomes."""
     input:
-        counts=counts_file,
+        outcomes=outcomes_file,
         code=package("analysis/outcomes.py"),
     output:
         "<results>/tallies/{task}/{model}.parquet",
     log:
         "<logs>/import_tally/{task}/{model}.log",
     wildcard_constraints:
-        model=any_of(
-            name for name, model in config["models"].items() if model["outcomes"]
-        ),
+        model=any_of(models_from("outcomes")),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
+    params:
+        layout=outcomes_layout,
     script:
         "../scripts/import_tally.py"
 

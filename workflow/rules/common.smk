@@ -44,9 +44,19 @@ def model_of(wildcards):
     return config["models"][wildcards.model]
 
 
-def sampled(task, model):
-    """Whether the pair's tally comes from samples rather than from published counts."""
-    return config["models"][model]["weights"] is not None
+def models_from(*sources):
+    """Names of the models whose samples or outcomes come from one of these sources."""
+    return [
+        name
+        for name, model in config["models"].items()
+        if any(model[source] is not None for source in sources)
+    ]
+
+
+def verdict_stage(model):
+    """Where the verdicts that count are: with us, or with the samples as they were published."""
+    published = config["models"][model]["published"]
+    return "published" if published and not published["verify"] else "verdicts"
 
 
 def package(*names):
@@ -58,10 +68,17 @@ def package(*names):
     ]
 
 
-def dataset_files(wildcards):
+def files_of(dataset):
     """The files of a local dataset; a dataset of the hub is pinned by its revision instead."""
-    folder = Path(task_of(wildcards)["dataset"])
-    return sorted(str(file) for file in folder.rglob("[!.]*") if file.is_file())
+    return sorted(str(file) for file in Path(dataset).rglob("[!.]*") if file.is_file())
+
+
+def dataset_files(wildcards):
+    return files_of(task_of(wildcards)["dataset"])
+
+
+def published_files(wildcards):
+    return files_of(model_of(wildcards)["published"]["dataset"])
 
 
 def problem_settings(wildcards):
@@ -106,6 +123,22 @@ def sampling_threads(wildcards):
     return 4 if model_of(wildcards)["engine"]["separate_process"] else 1
 
 
+def model_source(wildcards):
+    """What is fetched of a model, and what is known of it without."""
+    keys = ("weights", "revision", "facts")
+    return canonical({key: model_of(wildcards)[key] for key in keys})
+
+
+def requests_at_once(wildcards):
+    return model_of(wildcards)["endpoint"]["concurrency"]
+
+
+def published_problems(wildcards):
+    """The problems to import, where the config lists them; None takes all that were published."""
+    problems = task_of(wildcards)["problems"]
+    return problems if isinstance(problems, list) else None
+
+
 def verifier_version(wildcards):
     return verification.VERIFIERS[task_of(wildcards)["verifier"]]
 
@@ -123,8 +156,13 @@ def bootstrap():
     }
 
 
-def counts_file(wildcards):
-    return model_of(wildcards)["outcomes"][wildcards.task]
+def outcomes_file(wildcards):
+    return study.outcomes_of(model_of(wildcards), wildcards.task)[0]
+
+
+def outcomes_layout(wildcards):
+    """How the file with a model's outcomes is to be read."""
+    return canonical(study.outcomes_of(model_of(wildcards), wildcards.task)[1:])
 
 
 def demo_prompts(wildcards):
@@ -139,22 +177,42 @@ def shards_of(stage):
     """An input function: the files of all shards of a task and model."""
 
     def files(wildcards):
-        return expand(
-            f"<results>/{stage}/{{task}}/{{model}}/{{shard}}.parquet",
-            shard=study.shards(config, wildcards.task),
-            **wildcards,
-        )
+        return [
+            f"<results>/{stage}/{wildcards.task}/{wildcards.model}/{shard}.parquet"
+            for shard in study.shards(config, wildcards.task)
+        ]
 
     return files
 
 
-def every_shard(stage):
-    """The files of all shards of the study."""
+def verdicts_that_count(wildcards):
+    """The verdicts of all shards of a task and model: ours, or those that came with published samples."""
+    return shards_of(verdict_stage(wildcards.model))(wildcards)
+
+
+def sampled_shards():
+    """All (task, model, shard) of the study that have samples."""
     return [
-        f"<results>/{stage}/{task}/{model}/{shard}.parquet"
+        (task, model, shard)
         for task, model in PAIRS
-        if sampled(task, model)
+        if model not in models_from("outcomes")
         for shard in study.shards(config, task)
+    ]
+
+
+def every_sample():
+    """The samples of all shards of the study."""
+    return [
+        f"<results>/samples/{task}/{model}/{shard}.parquet"
+        for task, model, shard in sampled_shards()
+    ]
+
+
+def every_verdict():
+    """The verdicts that count, of all shards of the study."""
+    return [
+        f"<results>/{verdict_stage(model)}/{task}/{model}/{shard}.parquet"
+        for task, model, shard in sampled_shards()
     ]
 
 
@@ -163,11 +221,32 @@ def every_pair(stage, ending):
     return [f"<results>/{stage}/{task}/{model}.{ending}" for task, model in PAIRS]
 
 
+def verified_anew():
+    """All (task, model) whose published samples our verifiers judge again."""
+    return [
+        (task, model)
+        for task, model in PAIRS
+        if model in models_from("published") and verdict_stage(model) == "verdicts"
+    ]
+
+
+def verified_anew_files(stage):
+    """The files of all shards of published samples that are judged again."""
+    return [
+        f"<results>/{stage}/{task}/{model}/{shard}.parquet"
+        for task, model in verified_anew()
+        for shard in study.shards(config, task)
+    ]
+
+
 def tables():
+    names = [
+        "coverage",
+        "power_law",
+        *(["verdict_agreement"] if verified_anew() else []),
+    ]
     return expand(
-        "<results>/tables/{table}.{ending}",
-        table=["coverage", "power_law"],
-        ending=["csv", "md"],
+        "<results>/tables/{table}.{ending}", table=names, ending=["csv", "md"]
     )
 
 

@@ -1,12 +1,33 @@
+# Samples come from the model's weights, from a server, or from those who published them.
+
+
+rule fetch_model:
+    """Bring a model's weights into the Hugging Face cache, and note what its files say of it."""
+    output:
+        "<results>/models/{model}.json",
+    log:
+        "<logs>/fetch_model/{model}.log",
+    localrule: True
+    conda:
+        "../../envs/sampling.yaml"
+    params:
+        source=model_source,
+    script:
+        "../scripts/fetch_model.py"
+
+
 rule sample:
     """Draw one shard of samples from a model with vLLM; a killed job goes on from its journal."""
     input:
         problems=ancient("<results>/problems/{task}.parquet"),
         prompts="<results>/problems/{task}.prompts",
+        model=ancient("<results>/models/{model}.json"),
     output:
         "<results>/samples/{task}/{model}/{shard}.parquet",
     log:
         "<logs>/sample/{task}/{model}/{shard}.log",
+    wildcard_constraints:
+        model=any_of(models_from("weights")),
     conda:
         "../../envs/sampling.yaml"
     threads: sampling_threads
@@ -23,3 +44,70 @@ rule sample:
         journal=journal,
     script:
         "../scripts/sample.py"
+
+
+rule request_samples:
+    """Draw one shard of samples from a server; a killed job goes on from its journal.
+
+    It runs where Snakemake runs: there is sure to be network, and it only waits.
+    """
+    input:
+        problems=ancient("<results>/problems/{task}.parquet"),
+        prompts="<results>/problems/{task}.prompts",
+    output:
+        "<results>/samples/{task}/{model}/{shard}.parquet",
+    log:
+        "<logs>/request_samples/{task}/{model}/{shard}.log",
+    wildcard_constraints:
+        model=any_of(models_from("endpoint")),
+    localrule: True
+    conda:
+        "../../envs/sampling.yaml"
+    # `--resources requests=N` bounds the requests of all shards together
+    resources:
+        requests=requests_at_once,
+    params:
+        distribution=distribution,
+        seed=config["seed"],
+        size=shard_size,
+        version=sampling.SAMPLER_VERSION,
+        journal=journal,
+    script:
+        "../scripts/sample.py"
+
+
+rule import_samples:
+    """Take one shard of samples, and the verdicts that came with them, from a published dataset."""
+    input:
+        published_files,
+    output:
+        samples="<results>/samples/{task}/{model}/{shard}.parquet",
+        verdicts="<results>/published/{task}/{model}/{shard}.parquet",
+    log:
+        "<logs>/import_samples/{task}/{model}/{shard}.log",
+    wildcard_constraints:
+        model=any_of(models_from("published")),
+    localrule: True
+    conda:
+        "../../envs/sampling.yaml"
+    params:
+        distribution=distribution,
+        problems=published_problems,
+        size=shard_size,
+    script:
+        "../scripts/import_samples.py"
+
+
+rule summary:
+    """Print how many samples there are, how fast they come, and how long the rest will take."""
+    log:
+        "<logs>/summary.log",
+    localrule: True
+    conda:
+        "../../envs/sampling.yaml"
+    params:
+        shards=[
+            (*shard, config["tasks"][shard[0]]["shard"]) for shard in sampled_shards()
+        ],
+    script:
+        "../scripts/summary.py"

@@ -20,3 +20,26 @@ rule verify:
         journal=journal,
     script:
         "../scripts/verify.py"
+
+
+rule verdict_agreement:
+    """Compare our verdicts on published samples with those that came with them."""
+    input:
+        ours=verified_anew_files("verdicts"),
+        published=verified_anew_files("published"),
+        code=package("analysis/agreement.py"),
+    output:
+        csv=report(
+            "<results>/tables/verdict_agreement.csv",
+            caption="../report/verdict_agreement.rst",
+            category="Verification",
+            labels={"kind": "table"},
+        ),
+        markdown="<results>/tables/verdict_agreement.md",
+    log:
+        "<logs>/verdict_agreement.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    script:
+        "../scripts/verdict_agreement.py"

@@ -1,11 +1,14 @@
-"""Take a tally from published counts."""
+"""Take a tally from published outcomes."""
 
 from monkeys.logs import logging_to
 
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
-        from monkeys.analysis.outcomes import read_counts
+        import json
+
+        from monkeys.analysis.outcomes import read_outcomes
         from monkeys.storage import replacing
 
+        table = read_outcomes(snakemake.input.outcomes, *json.loads(snakemake.params.layout))
         with replacing(snakemake.output[0]) as path:
-            read_counts(snakemake.input.counts).to_parquet(path, index=False, compression="zstd")
+            table.to_parquet(path, index=False, compression="zstd")

@@ -1,4 +1,4 @@
-"""Draw the missing samples of one shard with vLLM, then write its samples file."""
+"""Draw the missing samples of one shard from the model's weights or its server, then write its samples file."""
 
 from monkeys.logs import logging_to
 
@@ -6,11 +6,11 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]) as console:
         import json
 
-        from monkeys.sampling import vllm
-        from monkeys.sampling.journal import Journal
-        from monkeys.sampling.shard import Progress, Shard
+        from monkeys.sampling import endpoint, vllm
+        from monkeys.sampling.shard import Shard, sampling
         from monkeys.storage import read_rows
 
+        # How a model is executed is read from the config, not from the params: it invalidates nothing.
         model = snakemake.config["models"][snakemake.wildcards.model]
         shard = Shard(
             study=snakemake.config["study"],
@@ -23,15 +23,6 @@ if __name__ == "__main__":
         )
         columns = ["problem_id", "prompt"]
         prompts = {row["problem_id"]: row["prompt"] for row in read_rows(snakemake.input.problems, columns)}
-        with Journal(snakemake.params.journal, shard.settings(prompts)) as journal:
-            progress = Progress(shard, prompts, journal)
-            vllm.sample(
-                progress,
-                weights=model["weights"],
-                revision=model["revision"],
-                sampling=shard.model_settings["sampling"],
-                # How a model is executed is read from the config, not from the params: it invalidates nothing.
-                engine=model["engine"],
-                console=console,
-            )
-            progress.write(snakemake.output[0])
+        engine = vllm if model["weights"] is not None else endpoint
+        with sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console) as progress:
+            engine.sample(progress, model, shard.model_settings["sampling"], console)

@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -31,12 +31,14 @@ def logging_to(path: str | Path) -> Iterator[TextIO]:
         try:
             yield console
         except Exception as error:
-            traceback.print_exc()
             print(f"{type(error).__name__}: {error}", file=console)
+            with suppress(OSError):  # a full disk takes no traceback
+                traceback.print_exc()
             raise SystemExit(1) from None
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError):
+                    stream.flush()
             for descriptor, original in zip((1, 2), kept, strict=True):
                 os.dup2(original, descriptor)
                 os.close(original)

@@ -1,9 +1,10 @@
 """Files of the pipeline: parquet written as data arrive, replaced atomically, with provenance in its metadata."""
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            message = f"{os.strerror(error.errno)}; the file was not written, make room and run again"
+            raise OSError(error.errno, message, str(path)) from None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -65,40 +71,60 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_parquet(
+@contextmanager
+def parquet_writer(
     path: str | Path,
     schema: pa.Schema,
-    rows: Iterable[dict[str, Any]],
     provenance: dict[str, Any],
     group_rows: int = 20_000,
-) -> int:
-    """Stream rows (dicts by column name) into a zstd parquet file of row groups; returns the number of rows.
+    group_characters: int = 64_000_000,
+) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yield a function that adds a row (a dict by column name) to a zstd parquet file of row groups.
 
-    Memory holds one row group, however many rows come. `provenance` (JSON values) goes into the file's metadata.
+    Memory holds one row group, however many rows come and however long their texts are. `provenance` (JSON values) goes
+    into the file's metadata; it is read last, so it may be filled in while rows are added.
     """
-    schema = schema.with_metadata({PROVENANCE_KEY: json.dumps(provenance, sort_keys=True).encode()})
-    written = 0
+    group: list[dict[str, Any]] = []
+    characters = 0
+
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        group: list[dict[str, Any]] = []
-        for row in rows:
+
+        def add(row: dict[str, Any]) -> None:
+            nonlocal characters
             group.append(row)
-            if len(group) == group_rows:
+            characters += sum(len(value) for value in row.values() if isinstance(value, str))
+            if len(group) >= group_rows or characters >= group_characters:
                 writer.write_table(pa.Table.from_pylist(group, schema))
-                written, group = written + len(group), []
+                group.clear()
+                characters = 0
+
+        yield add
         writer.write_table(pa.Table.from_pylist(group, schema))
-    return written + len(group)
+        writer.add_key_value_metadata({PROVENANCE_KEY: json.dumps(provenance, sort_keys=True).encode()})
 
 
-def read_rows(path: str | Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+def write_parquet(
+    path: str | Path, schema: pa.Schema, rows: Iterable[dict[str, Any]], provenance: dict[str, Any]
+) -> int:
+    """Stream rows into a parquet file, see `parquet_writer`; returns the number of rows."""
+    written = 0
+    with parquet_writer(path, schema, provenance) as add:
+        for row in rows:
+            add(row)
+            written += 1
+    return written
+
+
+def read_rows(path: str | Path, columns: list[str] | None = None, batch_size: int = 4096) -> Iterator[dict[str, Any]]:
     """Rows of a parquet file as dicts, one batch in memory at a time."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=columns):
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+        for batch in file.iter_batches(batch_size, columns=columns):
             yield from batch.to_pylist()
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:
     """What `write_parquet` was told about where the data come from; empty for files of others."""
-    metadata = pq.read_schema(path).metadata or {}
+    metadata = pq.read_metadata(path).metadata or {}
     return json.loads(metadata.get(PROVENANCE_KEY, b"{}"))
 
 

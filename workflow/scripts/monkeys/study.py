@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
+from monkeys.sampling import engine_arguments
 from monkeys.tasks.prompts import compile_template
 
-SOURCES = ("weights", "outcomes")
+SOURCES = ("weights", "endpoint", "published", "outcomes")
 """The ways in which a model's results come into the pipeline; a model has exactly one."""
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -78,41 +80,104 @@ def _explain(error: ValidationError) -> str:
 
 def _senseless(config: dict[str, Any]) -> Iterator[str]:
     """Mistakes that a schema cannot express."""
-    tasks, models = config["tasks"], config["models"]
-    for name, task in tasks.items():
-        if task["samples"] % task["shard"]:
-            raise_to = -(-task["samples"] // task["shard"]) * task["shard"]
+    for name, task in config["tasks"].items():
+        yield from _senseless_task(f"tasks.{name}", task)
+    for name, model in config["models"].items():
+        yield from _senseless_model(f"models.{name}", model, config["tasks"])
+
+
+def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
+    samples, shard = task["samples"], task["shard"]
+    if samples and shard and samples % shard:
+        yield (
+            f"{where}.samples: {samples} is not a multiple of the shard size {shard} ({where}.shard); the next is "
+            f"{-(-samples // shard) * shard}"
+        )
+    yield from _no_such_dataset(f"{where}.dataset", task["dataset"])
+    for key in ("prompt", "question"):
+        try:
+            compile_template(task[key] or "")
+        except ValueError as error:
+            yield f"{where}.{key}: {error}"
+
+
+def _senseless_model(where: str, model: dict[str, Any], tasks: dict[str, Any]) -> Iterator[str]:
+    sources = [source for source in SOURCES if model[source] is not None]
+    if len(sources) != 1:
+        has = " and ".join(sources) or "none"
+        yield f"{where}: needs exactly one source of {', '.join(SOURCES)}; it has {has}"
+        return
+    for task in model["tasks"]:
+        if task not in tasks:
+            yield f"{where}.tasks: {task} is not a task of this study; defined: {', '.join(tasks)}"
+            continue
+        for key in _needed_of_task(model):
+            if tasks[task][key] is None:
+                yield f"tasks.{task}: missing {key}, which {where} needs"
+    (source,) = sources
+    yield from {
+        "weights": _senseless_weights,
+        "endpoint": _senseless_endpoint,
+        "published": _senseless_published,
+        "outcomes": _senseless_outcomes,
+    }[source](where, model)
+
+
+def _needed_of_task(model: dict[str, Any]) -> tuple[str, ...]:
+    """Keys of a task that must be set for a model of this source."""
+    if model["outcomes"] is not None:
+        return ()
+    if model["published"] is not None and not model["published"]["verify"]:
+        return ("samples", "shard")
+    return ("dataset", "columns", "prompt", "verifier", "samples", "shard")
+
+
+def _senseless_weights(where: str, model: dict[str, Any]) -> Iterator[str]:
+    weights = model["weights"]
+    if not _is_path(weights):
+        if model["revision"] is None:
             yield (
-                f"tasks.{name}.samples: {task['samples']} is not a multiple of the shard size {task['shard']} "
-                f"(tasks.{name}.shard); the next is {raise_to}"
+                f"{where}.revision: a model of the hub needs one, so that all shards come from the same weights; "
+                f"its commits are listed on https://huggingface.co/{weights}/commits/main"
             )
-        if _is_path(task["dataset"]) and not Path(task["dataset"]).is_dir():
-            yield f"tasks.{name}.dataset: no folder {task['dataset']}; give a folder, or a hub id such as openai/gsm8k"
-        for key in ("prompt", "question"):
-            try:
-                compile_template(task[key] or "")
-            except ValueError as error:
-                yield f"tasks.{name}.{key}: {error}"
-    for name, model in models.items():
-        sources = [source for source in SOURCES if model[source] is not None]
-        if len(sources) != 1:
-            has = " and ".join(sources) or "none"
-            yield f"models.{name}: needs exactly one source of {', '.join(SOURCES)}; it has {has}"
-        for task in model["tasks"]:
-            if task not in tasks:
-                yield f"models.{name}.tasks: {task} is not a task of this study; defined: {', '.join(tasks)}"
-        weights = model["weights"]
-        if weights is not None and _is_path(weights) and not (Path(weights) / "config.json").is_file():
-            yield (
-                f"models.{name}.weights: no model in the folder {weights} (config.json is missing); "
-                "give a folder in Hugging Face format, or a hub id such as meta-llama/Meta-Llama-3-8B-Instruct"
-            )
-        for task, path in (model["outcomes"] or {}).items():
-            if not Path(path).is_file():
-                yield f"models.{name}.outcomes.{task}: no file {path}"
-        if model["outcomes"] is not None:
-            for task in set(model["tasks"]) - set(model["outcomes"]):
-                yield f"models.{name}.outcomes: no file for task {task}"
+    elif not (Path(weights) / "config.json").is_file():
+        yield (
+            f"{where}.weights: no model in the folder {weights} (config.json is missing); "
+            "give a folder in Hugging Face format, or a hub id such as meta-llama/Meta-Llama-3-8B-Instruct"
+        )
+    for mistake in engine_arguments.mistakes(model["engine"]):
+        yield f"{where}.engine.arguments: {mistake}"
+
+
+def _senseless_endpoint(where: str, model: dict[str, Any]) -> Iterator[str]:
+    if "@" in urlsplit(model["endpoint"]["base_url"]).netloc:
+        yield (
+            f"{where}.endpoint.base_url: holds a user or password; put the key into an environment variable "
+            f"and name that in {where}.endpoint.api_key_env"
+        )
+
+
+def _senseless_published(where: str, model: dict[str, Any]) -> Iterator[str]:
+    published = model["published"]
+    yield from _no_such_dataset(f"{where}.published.dataset", published["dataset"])
+    if not _is_path(published["dataset"]) and published["revision"] is None:
+        yield f"{where}.published.revision: a dataset of the hub needs one, so that all shards come from one release"
+    for task in model["tasks"]:
+        if task not in published["subsets"]:
+            yield f"{where}.published.subsets: none for task {task}"
+
+
+def _senseless_outcomes(where: str, model: dict[str, Any]) -> Iterator[str]:
+    for task in model["tasks"]:
+        if task not in model["outcomes"]:
+            yield f"{where}.outcomes: no file for task {task}"
+        elif not Path(path := outcomes_of(model, task)[0]).is_file():
+            yield f"{where}.outcomes.{task}: no file {path}"
+
+
+def _no_such_dataset(where: str, dataset: str | None) -> Iterator[str]:
+    if dataset is not None and _is_path(dataset) and not Path(dataset).is_dir():
+        yield f"{where}: no folder {dataset}; give a folder, or a hub id such as openai/gsm8k"
 
 
 def _is_path(text: str) -> bool:
@@ -128,13 +193,26 @@ def sampling_settings(config: dict[str, Any], task: str, model: str) -> dict[str
 def distribution(config: dict[str, Any], task: str, model: str) -> dict[str, Any]:
     """Everything in the config that the distribution of a model's samples depends on, except the prompts.
 
-    Changing any of it draws the samples anew; nothing else does.
+    Changing any of it draws the samples anew; nothing else does. Where a server is reached is not part of it.
     """
-    return {
-        "weights": config["models"][model]["weights"],
-        "revision": config["models"][model]["revision"],
-        "sampling": sampling_settings(config, task, model),
-    }
+    about = config["models"][model]
+    sampling = sampling_settings(config, task, model)
+    if about["endpoint"] is not None:
+        source = {key: about["endpoint"][key] for key in ("model", "parameters")}
+        return {"endpoint": source, "chat": about["chat"], "sampling": sampling}
+    if about["published"] is not None:
+        source = {key: about["published"][key] for key in ("dataset", "revision", "split")}
+        return {"published": source | {"subset": about["published"]["subsets"][task]}}
+    own = {key: about[key] for key in ("weights", "revision", "quantization", "chat")}
+    return {**own, "sampling": sampling}
+
+
+def outcomes_of(model: dict[str, Any], task: str) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """File with a model's outcomes on a task, the file's names of columns, and which of its rows count."""
+    entry = model["outcomes"][task]
+    if isinstance(entry, str):
+        return entry, {}, {}
+    return entry["file"], entry.get("columns", {}), entry.get("where", {})
 
 
 def shards(config: dict[str, Any], task: str) -> range:

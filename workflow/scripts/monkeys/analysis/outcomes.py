@@ -1,40 +1,85 @@
-"""Tallies from counts that others published."""
+"""Tallies from outcomes that others published: counts per problem, or one 0 or 1 per attempt."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from monkeys.analysis.tally import COLUMNS
 
+COUNTS = ("problem_id", "samples", "correct")
+"""Columns of a file with a row per problem."""
 
-def read_counts(path: str) -> pd.DataFrame:
-    """A tally from a file with the columns problem_id, samples, correct, a row per problem.
+ATTEMPTS = ("problem_id", "attempt", "correct")
+"""Columns of a file with a row per attempt; `correct` is 0 or 1 (or false, true)."""
+
+
+def read_outcomes(
+    path: str, columns: dict[str, str] | None = None, where: dict[str, Any] | None = None
+) -> pd.DataFrame:
+    """A tally from a file with the columns `COUNTS` or `ATTEMPTS`.
 
     Args:
         path: CSV, or parquet by its ending.
+        columns: The file's own names of those columns, where they differ.
+        where: Take only the rows with these values, by the file's column names.
 
     Returns:
-        The columns of a tally; what counts do not tell (tokens, kinds of failure) is null.
+        The columns of a tally, a row per problem; what outcomes do not tell (tokens, kinds of failure) is null.
 
     Raises:
-        ValueError: a missing column, or rows that contradict themselves or each other, with their numbers.
+        ValueError: a missing column, no rows, or rows that contradict themselves or each other, with their numbers.
     """
-    table = pd.read_parquet(path) if Path(path).suffix == ".parquet" else pd.read_csv(path, dtype={"problem_id": str})
-    missing = [column for column in ("problem_id", "samples", "correct") if column not in table]
+    table = pd.read_parquet(path) if Path(path).suffix == ".parquet" else pd.read_csv(path, dtype=str)
+    table = table.reset_index(drop=True)
+    columns = columns or {}
+    names = {columns.get(name, name): name for name in {*COUNTS, *ATTEMPTS}}
+    missing = [name for name in [*columns.values(), *(where or {})] if name not in table]
     if missing:
         raise ValueError(f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
+    for column, value in (where or {}).items():
+        table = table[table[column].astype(str) == str(value)]
+    if table.empty:
+        raise ValueError(f"{path}: no rows" + (f" where {where}" if where else ""))
+    table = table.rename(columns=names)
+    wanted = ATTEMPTS if "attempt" in table and "samples" not in table else COUNTS
+    missing = [columns.get(name, name) for name in wanted if name not in table]
+    if missing:
+        either = f"{', '.join(COUNTS)} (a row per problem) or {', '.join(ATTEMPTS)} (a row per attempt)"
+        raise ValueError(
+            f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}, and needs {either}"
+        )
+    table = table[list(wanted)].copy()
+    _refuse(path, table["problem_id"].isna(), "no problem_id")
+    table["problem_id"] = table["problem_id"].astype(str)
+    counts = _from_attempts(path, table) if wanted is ATTEMPTS else _checked_counts(path, table)
+    return counts.reindex(columns=COLUMNS).astype(dict.fromkeys(COLUMNS[3:], "Int64"))
+
+
+def _checked_counts(path: str, table: pd.DataFrame) -> pd.DataFrame:
     for column in ("samples", "correct"):
         numbers = pd.to_numeric(table[column], errors="coerce")
         _refuse(path, numbers.isna() | (numbers % 1 != 0) | (numbers < 0), f"{column} is not a count")
         table[column] = numbers.astype("int64")
+    _refuse(path, table["samples"] == 0, "no samples")
     _refuse(path, table["correct"] > table["samples"], "more correct than samples")
     _refuse(path, table["problem_id"].duplicated(), "a problem appears again")
-    table["problem_id"] = table["problem_id"].astype(str)
-    return table.reindex(columns=COLUMNS).astype(dict.fromkeys(COLUMNS[3:], "Int64"))
+    return table
+
+
+def _from_attempts(path: str, table: pd.DataFrame) -> pd.DataFrame:
+    said = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+    correct = table["correct"].astype(str).str.lower().map(said)
+    _refuse(path, correct.isna(), "correct is neither 0 nor 1")
+    _refuse(path, table["attempt"].isna(), "no attempt")
+    _refuse(path, table.duplicated(["problem_id", "attempt"]), "an attempt appears again")
+    by_problem = correct.astype("int64").groupby(table["problem_id"], sort=False)
+    counts = by_problem.agg(samples="size", correct="sum").reset_index()
+    return counts.astype({"samples": "int64", "correct": "int64"})
 
 
 def _refuse(path: str, bad: pd.Series, why: str) -> None:
-    """Raise for the rows that are marked bad; rows count from 1, without the header."""
+    """Raise for the rows that are marked bad; the file's rows count from 1, without the header."""
     if bad.any():
-        rows = [str(row + 1) for row in bad.to_numpy().nonzero()[0][:10]]
+        rows = [str(row + 1) for row in bad.index[bad][:10]]
         raise ValueError(f"{path}: {why} in row {', '.join(rows)}{' …' if bad.sum() > 10 else ''}")

@@ -1,81 +1,179 @@
 """An append-only record of finished requests, from which a killed sampling job goes on.
 
-One JSON line per entry. The first names the settings the samples were drawn with; a journal of other settings is
-not continued. A job killed in the middle of a write leaves a torn last line, which is dropped on opening.
+A line per entry: the CRC-32 of the entry in hexadecimal, a space, and the entry as JSON. The first entry names the
+settings the samples were drawn with; a journal of other settings is not continued. Whatever a kill, a full disk or a
+damaged disk left behind, the lines before the first bad one count and the rest is drawn again.
+
+Beside the journal lies its lock. It needs no support of the file system but exclusive creation, so it also holds on
+NFS: its holder renews it all the time, and it can be taken over from a process that is known to be dead (same machine)
+or that has not renewed it for `LEASE_SECONDS` (another machine).
 """
 
 import json
 import os
+import shutil
+import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TextIO
+
+import filelock
 
 from monkeys.storage import sync_folder
 
+LEASE_SECONDS = 90.0
+"""How long a holder of the lock on another machine is waited for without a sign of life. All holders agree on it."""
+
 
 class Journal:
-    """The journal of one shard, opened for reading what is there and for appending.
+    """The journal of one shard: locked, opened for reading what is there and for appending.
 
     Args:
         path: The file; its folder is made if missing.
         settings: Digest of everything that determines the distribution of the samples.
         sync_seconds: Entries reach the disk at the latest after this time, so that at most they are lost when the
             whole machine dies. A killed process loses nothing that was appended.
+        console: Where a discarded or damaged journal is reported.
+
+    Raises:
+        RuntimeError: another process is at work on the shard.
     """
 
-    def __init__(self, path: str | Path, settings: str, sync_seconds: float = 2.0) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        settings: str,
+        sync_seconds: float = 2.0,
+        console: TextIO | None = None,
+    ) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._sync_seconds = sync_seconds
         self._synced = time.monotonic()
-        kept = self._whole_bytes(settings)
-        self._file = open(self.path, "ab")
-        self._file.truncate(kept)
-        if not kept:
-            self.append({"settings": settings})
-            sync_folder(self.path.parent)
+        self._lock = self._locked()
+        self._seen_locked = time.monotonic()
+        try:
+            self._end = self._usable(settings, console or sys.stderr)
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                os.ftruncate(self._file, self._end)
+                if not self._end:
+                    self.append({"settings": settings})
+                    sync_folder(self.path.parent)
+            except BaseException:
+                os.close(self._file)
+                raise
+        except BaseException:
+            self._lock.release()
+            raise
 
-    def _whole_bytes(self, settings: str) -> int:
-        """Length of the part that can be continued: whole lines of a journal with our settings, else nothing."""
+    def _locked(self) -> filelock.SoftFileLease:
+        """The lock, taken; a holder that is still alive after the time of a lease keeps it."""
+        lock = filelock.SoftFileLease(f"{self.path}.lock", lease_duration=LEASE_SECONDS, poll_interval=0.2)
+        try:
+            lock.acquire(timeout=1.2 * LEASE_SECONDS)
+        except filelock.Timeout:
+            holder = lock.owner
+            who = f"process {holder.pid} on {holder.hostname}" if holder else "another process"
+            raise RuntimeError(
+                f"{self.path}: {who} is at work on this shard; wait for it or end it, then run again"
+            ) from None
+        return lock
+
+    def _usable(self, settings: str, console: TextIO) -> int:
+        """Length of the part that can be continued: the good lines of a journal with our settings, else nothing."""
         if not self.path.exists():
             return 0
-        end = 0
         with open(self.path, "rb") as file:
-            for number, line in enumerate(file):
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    break
-                if not line.endswith(b"\n") or (number == 0 and entry.get("settings") != settings):
-                    break
-                end += len(line)
+            first = next(_entries(file), None)
+            if first is not None and first.get("settings") != settings:
+                print(f"NOTE {self.path}: of other settings, begun again", file=console)
+                return 0
+            for _ in _entries(file):
+                pass
+            end = file.tell() if first is not None else 0
+            rest = os.fstat(file.fileno()).st_size - end
+            file.seek(end)
+            if any(b"\n" in part for part in iter(lambda: file.read(1 << 20), b"")):  # a kill tears one line at most
+                aside = self.path.with_name(f"{self.path.name}.damaged")
+                shutil.copy2(self.path, aside)
+                print(
+                    f"WARNING {self.path}: damaged at byte {end}; what stands before is kept, the {rest} bytes "
+                    f"from there on are drawn again (a copy of the whole file is in {aside.name})",
+                    file=console,
+                )
         return end
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """All entries after the first line, read from the file one at a time."""
-        self._file.flush()
-        with open(self.path, "rb") as file:
-            next(file)
-            for line in file:
-                yield json.loads(line)
+        return read_entries(self.path)
 
     def append(self, entry: dict[str, Any]) -> None:
-        """Hand one entry to the operating system; every `sync_seconds` also to the disk."""
-        self._file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
-        self._file.flush()
-        if time.monotonic() - self._synced > self._sync_seconds:
-            os.fsync(self._file.fileno())
-            self._synced = time.monotonic()
+        """Hand one entry to the operating system; every `sync_seconds` also to the disk.
+
+        Raises:
+            OSError: the disk is full or broken. All entries up to here stay as they were.
+            RuntimeError: the lock was lost, because this process had not renewed it in time.
+        """
+        self._check_lock()
+        data = json.dumps(entry, ensure_ascii=False).encode()
+        line = b"%08x %b\n" % (zlib.crc32(data), data)
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(self._file, line[written:])
+            self._end += written
+            if time.monotonic() - self._synced > self._sync_seconds:
+                os.fsync(self._file)
+                self._synced = time.monotonic()
+        except OSError as error:
+            os.ftruncate(self._file, self._end)
+            raise OSError(
+                error.errno,
+                f"{error.strerror}; the journal is whole up to here, make room and run again",
+                str(self.path),
+            ) from None
+
+    def _check_lock(self) -> None:
+        """Never write after the lock was lost, also not when the whole process stood still for a while."""
+        now = time.monotonic()
+        late = now - self._seen_locked > self._lock.lease_duration / 3
+        if self._lock.compromise is not None or (late and not self._lock.is_lock_held_by_us):
+            raise RuntimeError(f"{self.path}: the lock was lost to another process; run again to go on")
+        if late:
+            self._seen_locked = now
 
     def close(self) -> None:
-        """Bring everything to the disk and close the file."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        """Bring everything to the disk, close the file and release the lock."""
+        try:
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)
+            self._lock.release()
 
     def __enter__(self) -> "Journal":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def read_entries(path: str | Path) -> Iterator[dict[str, Any]]:
+    """The good entries of a journal after its first line, one at a time; no lock is needed to look."""
+    with open(path, "rb") as file:
+        next(_entries(file), None)
+        yield from _entries(file)
+
+
+def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """Good entries from the file's position on. Ends at the first bad line, with the position before it."""
+    end = file.tell()
+    while line := file.readline():
+        checksum, _, data = line[:-1].partition(b" ")
+        if line[-1:] != b"\n" or checksum != b"%08x" % zlib.crc32(data):
+            break
+        end += len(line)
+        yield json.loads(data)
+    file.seek(end)

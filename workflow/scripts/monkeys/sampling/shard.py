@@ -1,16 +1,19 @@
 """What one shard is, what is still missing from it, and how its journal becomes the samples file."""
 
 import hashlib
+import signal
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
 from monkeys import __version__
 from monkeys.sampling import SAMPLER_VERSION
 from monkeys.sampling.journal import Journal
-from monkeys.storage import SAMPLES, canonical, digest, write_parquet
+from monkeys.storage import SAMPLES, canonical, digest, parquet_writer
 
 FINISH_REASONS = ("stop", "length")
 """The ways in which a sample can end; anything else is a failed request, not a sample of the model."""
@@ -28,7 +31,7 @@ class Shard:
     size: int
     """Samples per problem."""
     model_settings: dict[str, Any]
-    """The model's source and the sampling settings: all that the distribution depends on, but the prompts."""
+    """What the distribution depends on, but for the prompts: the model's source and the sampling settings."""
 
     def settings(self, prompts: dict[str, str]) -> str:
         """Digest of everything that determines the distribution of this shard's samples."""
@@ -41,8 +44,20 @@ class Shard:
         An engine that starts twice from one seed may repeat the very same samples, which would look like a
         model of less coverage.
         """
-        key = canonical([self.study_seed, self.task, self.model, self.index, samples_in_journal])
-        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) >> 1
+        return _hash31(self.study_seed, self.task, self.model, self.index, samples_in_journal)
+
+    def request_seed(self, problem: str, first: int) -> int:
+        """A seed in [0, 2^31) for a request whose samples are seeded one after the other, from number `first` on.
+
+        A problem's samples count up from one seed, so no two requests of a study give one seed to the same prompt,
+        and a request that is sent again draws the same samples again.
+        """
+        return _hash31(self.study_seed, self.task, self.model, problem) // 2 + first
+
+
+def _hash31(*key: Any) -> int:
+    """A stable hash in [0, 2^31)."""
+    return int.from_bytes(hashlib.sha256(canonical(key).encode()).digest()[:4]) >> 1
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,8 @@ class Sample:
     """One completion of a prompt."""
 
     text: str
-    tokens: int
+    tokens: int | None
+    """Tokens generated, also those that the text does not show; None if the source does not tell."""
     finish_reason: str
     """`stop` (end of text or a stop string) or `length` (cut at the token limit)."""
     logprob: float | None
@@ -74,22 +90,29 @@ class Progress:
         self.shard = shard
         self.prompts = prompts
         self.journal = journal
+        self.samples = 0
+        """How many samples the journal holds."""
         self._done = {problem: np.zeros(shard.size, dtype=bool) for problem in prompts}
+        self._starts: list[dict[str, Any]] = []
+        self._began = time.monotonic()
         for entry in journal.entries():
-            if "problem_id" in entry:
-                self._mark(entry)
+            self._take(entry)
 
-    def _mark(self, entry: dict[str, Any]) -> None:
+    def _take(self, entry: dict[str, Any]) -> None:
+        """Count what an entry of the journal says."""
+        if "start" in entry:
+            self._starts.append({**entry["start"], "samples": 0, "seconds": 0.0})
+            return
+        count = len(entry["samples"])
         start = entry["first"] - self.shard.index * self.shard.size
-        done = self._done[entry["problem_id"]][start : start + len(entry["samples"])]
-        if done.any() or len(done) != len(entry["samples"]):
+        done = self._done[entry["problem_id"]][start : start + count]
+        if done.any() or len(done) != count:
             raise ValueError(f"{self.journal.path}: samples of problem {entry['problem_id']} overlap; delete the file")
         done[:] = True
-
-    @property
-    def samples(self) -> int:
-        """How many samples the journal holds."""
-        return sum(int(done.sum()) for done in self._done.values())
+        self.samples += count
+        if self._starts:
+            self._starts[-1]["samples"] += count
+            self._starts[-1]["seconds"] = entry["seconds"]
 
     @property
     def missing(self) -> int:
@@ -106,11 +129,26 @@ class Progress:
                     yield Request(problem, self.prompts[problem], offset + first, min(largest, stop - first))
 
     def begin(self, start: dict[str, Any]) -> None:
-        """Record that an engine starts: its name, version and seed."""
-        self.journal.append({"start": {"samples_before": self.samples, **start}})
+        """Record that an engine starts to sample: its name, version, seed, settings; goes into the provenance."""
+        self._began = time.monotonic()
+        entry = {"start": {"samples_before": self.samples, **start}}
+        self._take(entry)
+        self.journal.append(entry)
 
-    def add(self, request: Request, prompt_tokens: int, samples: Iterable[Sample]) -> None:
+    def add(
+        self,
+        request: Request,
+        prompt_tokens: int | None,
+        samples: Iterable[Sample],
+        usage: dict[str, int] | None = None,
+    ) -> None:
         """Record a finished request.
+
+        Args:
+            request: What was asked for.
+            prompt_tokens: Length of the prompt; None if the source does not tell.
+            samples: What came back.
+            usage: What a server bills for the request, in tokens by kind.
 
         Raises:
             RuntimeError: a sample did not end as samples do, or there are not as many as asked for.
@@ -120,39 +158,96 @@ class Progress:
         if reasons or len(rows) != request.count:
             raise RuntimeError(
                 f"problem {request.problem_id}, samples from {request.first}: asked for {request.count}, "
-                f"got {len(rows)}, ended by {sorted(map(str, reasons)) or 'nothing unusual'}; "
+                f"got {len(rows)}, ended by {', '.join(sorted(map(str, reasons))) or 'nothing unusual'}; "
                 "what was sampled before is kept, run again to go on"
             )
         entry = {
             "problem_id": request.problem_id,
             "first": request.first,
             "prompt_tokens": prompt_tokens,
+            "seconds": round(time.monotonic() - self._began, 3),
+            **({"usage": usage} if usage else {}),
             "samples": rows,
         }
-        self._mark(entry)
+        self._take(entry)
         self.journal.append(entry)
 
     def write(self, path: str) -> int:
         """Write the samples file from a complete journal; returns the number of samples. Memory stays flat."""
         if self.missing:
             raise ValueError(f"{self.journal.path}: {self.missing} samples are missing")
-        starts = [entry["start"] for entry in self.journal.entries() if "start" in entry]
+        totals = {"generated_tokens": 0, "truncated": 0}
+        usage: dict[str, int] = {}
         provenance = {
             **asdict(self.shard),
             "sampler_version": SAMPLER_VERSION,
             "project_version": __version__,
             "settings": self.shard.settings(self.prompts),
-            "engine_starts": starts,
+            "engine_starts": self._starts,
+            "samples": self.samples,
         }
-        rows = (
-            {
-                "problem_id": entry["problem_id"],
-                "sample": entry["first"] + position,
-                "prompt_tokens": entry["prompt_tokens"],
-                **sample,
-            }
-            for entry in self.journal.entries()
-            if "problem_id" in entry
-            for position, sample in enumerate(entry["samples"])
-        )
-        return write_parquet(path, SAMPLES, rows, provenance)
+        with parquet_writer(path, SAMPLES, provenance) as add_row:
+            for entry in self.journal.entries():
+                for kind, tokens in entry.get("usage", {}).items():
+                    usage[kind] = usage.get(kind, 0) + tokens
+                for position, sample in enumerate(entry.get("samples", ())):
+                    count_sample(totals, sample)
+                    add_row(
+                        {
+                            "problem_id": entry["problem_id"],
+                            "sample": entry["first"] + position,
+                            "prompt_tokens": entry["prompt_tokens"],
+                            **sample,
+                        }
+                    )
+            provenance |= totals | ({"usage": usage} if usage else {})
+        return self.samples
+
+
+def count_sample(totals: dict[str, Any], sample: dict[str, Any]) -> None:
+    """Add a sample to `generated_tokens` and `truncated`; they become None where the source does not tell."""
+    for key, value in (
+        ("generated_tokens", sample["tokens"]),
+        ("truncated", None if sample["finish_reason"] is None else int(sample["finish_reason"] == "length")),
+    ):
+        totals[key] = None if totals[key] is None or value is None else totals[key] + value
+
+
+@contextmanager
+def sampling(
+    shard: Shard, prompts: dict[str, str], journal: str, samples: str, console: TextIO | None = None
+) -> Iterator[Progress]:
+    """Lock a shard, yield its progress to be completed, and write its samples file.
+
+    Whatever ends the work early, SIGTERM (as Slurm sends it before a job's time is over) included, leaves a journal
+    from which the next run goes on.
+
+    Args:
+        shard: The shard.
+        prompts: Prompt by problem id.
+        journal: Path of the journal.
+        samples: Path of the samples file.
+        console: Where notes for people go.
+    """
+    previous = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        with Journal(journal, shard.settings(prompts), console=console) as kept:
+            progress = Progress(shard, prompts, kept)
+            try:
+                yield progress
+            except SystemExit:
+                total = len(prompts) * shard.size
+                print(
+                    f"{shard.task} {shard.model} shard {shard.index}: ended by SIGTERM with {progress.samples} of "
+                    f"{total} samples in the journal; run again to go on",
+                    file=console,
+                )
+                raise
+            progress.write(samples)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _terminated(*_: object) -> NoReturn:
+    """End the job by the exception that unwinds everything; 143 is what a shell reports for SIGTERM."""
+    raise SystemExit(128 + signal.SIGTERM)

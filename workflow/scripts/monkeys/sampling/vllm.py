@@ -1,11 +1,11 @@
 """Draw the samples of a shard with vLLM in this process's own engine."""
 
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TextIO, TypeVar
 
 from monkeys.logs import progress_bar
+from monkeys.sampling import engine_arguments, weights
 from monkeys.sampling.shard import Progress, Request, Sample
 
 PER_REQUEST = 16
@@ -17,69 +17,110 @@ QUEUE_FACTOR = 4
 The engine never runs dry, and memory does not grow with the number of samples.
 """
 
+Item = TypeVar("Item")
+
 
 def sample(
     progress: Progress,
-    weights: str,
-    revision: str | None,
+    model: dict[str, Any],
     sampling: dict[str, Any],
-    engine: dict[str, Any],
     console: TextIO | None = None,
 ) -> None:
     """Draw everything that is missing from a shard into its journal.
 
     Args:
-        progress: The shard's journal and prompts (raw text; no chat template is applied).
-        weights: Hugging Face id or folder of the model.
-        revision: Revision of the id; None for a folder.
+        progress: The shard's journal and prompts.
+        model: The model's config: weights, revision, quantization, chat, engine.
         sampling: temperature, top_p, top_k, min_p, max_tokens, stop, include_stop.
-        engine: Arguments of vLLM's `LLM` that change how, not what is sampled (None: vLLM's default), and
-            separate_process.
         console: Where the progress bar goes; None for none.
 
     Raises:
-        ValueError: a prompt leaves no room for `max_tokens` in the model's context; nothing is sampled then.
-        RuntimeError: the engine ended a request in another way than a sample ends.
+        ValueError: an argument that the engine does not know; a chat without a template; a prompt that leaves no room
+            for `max_tokens` in the model's context. The model's weights are not even loaded then.
+        RuntimeError: the engine ended a request in another way than a sample ends, or died.
     """
     if not progress.missing:
         return
+    engine = model["engine"]
+    folder = weights.local_folder(model["weights"], model["revision"])
+    # Everything is here by now; a node of a cluster may not even reach the hub.
+    os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; these two only count where the CPU samples
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # jobs side by side must not share one core
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = str(int(engine["separate_process"]))
-    if Path(weights).is_dir():
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    for mistake in engine_arguments.mistakes(engine):
+        raise ValueError(f"models.{progress.shard.model}.engine.arguments: {mistake}")
     import vllm
+    from vllm.tokenizers import cached_tokenizer_from_config
+    from vllm.v1.engine.exceptions import EngineDeadError
 
     seed = progress.shard.engine_seed(progress.samples)
-    llm = vllm.LLM(
-        weights,
-        revision=revision,
-        seed=seed,
-        generation_config="vllm",  # the model's own sampling defaults and extra stop tokens would not be the study's
-        disable_log_stats=True,
-        **arguments(engine),
-    )
-    progress.begin({"engine": "vllm", "version": vllm.__version__, "seed": seed})
-    run(llm, progress, sampling, console)
+    settings = {**engine_arguments.of(engine), **({"quantization": q} if (q := model["quantization"]) else {})}
+    everything = {
+        "model": str(folder),
+        "seed": seed,
+        "generation_config": "vllm",  # the model's own sampling defaults and extra stop tokens are not the study's
+        "disable_log_stats": True,
+        **settings,
+    }
+    about = vllm.EngineArgs(**everything).create_model_config()
+    tokenizer = cached_tokenizer_from_config(about)
+    prompts = encoded(tokenizer, about.max_model_len, progress, sampling["max_tokens"], model["chat"])
+    try:
+        llm = vllm.LLM(**everything)
+        progress.begin({"engine": "vllm", "version": vllm.__version__, "seed": seed, "settings": settings})
+        run(llm, progress, prompts, sampling, console)
+    except EngineDeadError as error:
+        raise RuntimeError(
+            f"the engine died ({error}); {progress.samples} samples are in the journal, run again to go on. "
+            "Its own words are in the log; if it is out of memory, lower engine.max_num_seqs or "
+            "engine.gpu_memory_utilization"
+        ) from None
 
 
-def arguments(engine: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of vLLM's `LLM` among a model's engine settings; what is None is left to vLLM."""
-    return {key: value for key, value in engine.items() if key != "separate_process" and value is not None}
+def encoded(tokenizer: Any, context: int, progress: Progress, max_tokens: int, chat: bool) -> dict[str, list[int]]:
+    """Token ids of every prompt, checked against the model's context.
+
+    Args:
+        tokenizer: The model's.
+        context: Tokens that prompt and sample may have together.
+        progress: Holds the prompts.
+        max_tokens: Longest sample.
+        chat: Put each prompt into the tokenizer's chat template, as the user's turn; else it is continued as it is.
+    """
+    if chat and not tokenizer.chat_template:
+        raise ValueError(f"models.{progress.shard.model}.chat: is true, but its tokenizer has no chat template")
+
+    def tokens_of(prompt: str) -> list[int]:
+        if chat:
+            turn = [{"role": "user", "content": prompt}]
+            return tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=False)
+        return tokenizer.encode(prompt)
+
+    prompts = {problem: tokens_of(prompt) for problem, prompt in progress.prompts.items()}
+    for problem, tokens in prompts.items():
+        if len(tokens) + max_tokens > context:
+            raise ValueError(
+                f"task {progress.shard.task}, problem {problem}: its prompt of {len(tokens)} tokens and max_tokens "
+                f"({max_tokens}) exceed the context of {progress.shard.model} ({context}); lower sampling.max_tokens "
+                "or few_shot, leave the problem out (problems:), or raise engine.max_model_len"
+            )
+    return prompts
 
 
-def run(llm: Any, progress: Progress, sampling: dict[str, Any], console: TextIO | None = None) -> None:
-    """Draw what is missing with an engine that is already there; see `sample`."""
+def run(
+    llm: Any, progress: Progress, prompts: dict[str, list[int]], sampling: dict[str, Any], console: TextIO | None = None
+) -> None:
+    """Draw what is missing with an engine that is already there; see `sample`.
+
+    Finished requests go into the journal in the order in which they were started. Recorded as they finish, short
+    samples would be ahead of long ones whenever a job is killed, and what is drawn again would favour short ones.
+    """
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
     tokenizer = llm.get_tokenizer()
-    prompts = _encoded(tokenizer, llm.llm_engine.model_config.max_model_len, progress, sampling["max_tokens"])
-
-    def text_of(request: Request, output: Any) -> str:
-        return output.text if sampling["stop"] else _decoded(tokenizer, prompts[request.problem_id], output.token_ids)
-
     parameters = SamplingParams(
         temperature=sampling["temperature"],
         top_p=sampling["top_p"],
@@ -94,23 +135,30 @@ def run(llm: Any, progress: Progress, sampling: dict[str, Any], console: TextIO 
         detokenize=bool(sampling["stop"]),
         output_kind=RequestOutputKind.FINAL_ONLY,
     )
-    at_once = llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
-    waiting = progress.requests(PER_REQUEST)
+
+    def samples_of(request: Request, output: Any) -> list[Sample]:
+        prompt = prompts[request.problem_id]
+        return [
+            Sample(
+                text=o.text if sampling["stop"] else decoded(tokenizer, prompt, o.token_ids),
+                tokens=len(o.token_ids),
+                finish_reason=o.finish_reason,
+                logprob=o.cumulative_logprob,
+            )
+            for o in sorted(output.outputs, key=lambda o: o.index)
+        ]
+
+    queue = QUEUE_FACTOR * llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
+    started = progress.requests(PER_REQUEST)
+    finished = _finished(llm.llm_engine, started, prompts, parameters, queue)
     title = f"{progress.shard.task} {progress.shard.model} shard {progress.shard.index}"
     with progress_bar(console, progress.missing, title, "samples") as bar:
-        for request, output in _finished(llm.llm_engine, waiting, prompts, parameters, QUEUE_FACTOR * at_once):
-            progress.add(
-                request,
-                len(prompts[request.problem_id]),
-                (
-                    Sample(text_of(request, o), len(o.token_ids), o.finish_reason, o.cumulative_logprob)
-                    for o in sorted(output.outputs, key=lambda o: o.index)
-                ),
-            )
+        for request, samples in _in_order((n, (request, samples_of(request, o))) for n, request, o in finished):
+            progress.add(request, len(prompts[request.problem_id]), samples)
             bar.update(request.count)
 
 
-def _decoded(tokenizer: Any, prompt: list[int], tokens: Sequence[int]) -> str:
+def decoded(tokenizer: Any, prompt: list[int], tokens: Sequence[int]) -> str:
     """The text that the tokens add behind the prompt.
 
     Some tokenizers drop a space at the start of a text; decoded behind the end of its prompt, a sample keeps it.
@@ -120,25 +168,14 @@ def _decoded(tokenizer: Any, prompt: list[int], tokens: Sequence[int]) -> str:
     return whole[len(tokenizer.decode(before, skip_special_tokens=True)) :]
 
 
-def _encoded(tokenizer: Any, context: int, progress: Progress, max_tokens: int) -> dict[str, list[int]]:
-    """Token ids of every prompt, checked against the model's context."""
-    prompts = {problem: tokenizer.encode(prompt) for problem, prompt in progress.prompts.items()}
-    for problem, tokens in prompts.items():
-        if len(tokens) + max_tokens > context:
-            raise ValueError(
-                f"task {progress.shard.task}, problem {problem}: its prompt of {len(tokens)} tokens and max_tokens "
-                f"({max_tokens}) exceed the context of {progress.shard.model} ({context}); lower sampling.max_tokens "
-                "or few_shot, leave the problem out (problems:), or raise engine.max_model_len"
-            )
-    return prompts
-
-
 def _finished(
     core: Any, waiting: Iterator[Request], prompts: dict[str, list[int]], parameters: Any, queue: int
-) -> Iterator[tuple[Request, Any]]:
-    """Feed the engine so that about `queue` sequences are in it, and yield requests as they finish."""
+) -> Iterator[tuple[int, Request, Any]]:
+    """Feed the engine so that about `queue` sequences are in it; yield requests as they finish, with their number."""
+    from vllm.inputs import tokens_input
+
     running: dict[str, Request] = {}
-    sequences = 0
+    sequences = started = 0
     while True:
         while sequences < queue:
             request = next(waiting, None)
@@ -146,9 +183,9 @@ def _finished(
                 break
             counted = parameters.clone()
             counted.n = request.count
-            key = f"{request.problem_id}/{request.first}"
-            core.add_request(key, {"prompt_token_ids": prompts[request.problem_id]}, counted)
-            running[key] = request
+            core.add_request(str(started), tokens_input(prompts[request.problem_id]), counted)
+            running[str(started)] = request
+            started += 1
             sequences += request.count
         if not running:
             return
@@ -156,4 +193,15 @@ def _finished(
             if output.finished:
                 request = running.pop(output.request_id)
                 sequences -= request.count
-                yield request, output
+                yield int(output.request_id), request, output
+
+
+def _in_order(numbered: Iterable[tuple[int, Item]]) -> Iterator[Item]:
+    """What comes numbered 0, 1, 2 … in any order, in the order of the numbers."""
+    held: dict[int, Item] = {}
+    due = 0
+    for number, item in numbered:
+        held[number] = item
+        while due in held:
+            yield held.pop(due)
+            due += 1

@@ -1,0 +1,53 @@
+"""A model's engine settings as arguments of vLLM, with names checked where vLLM is installed, without importing it."""
+
+import ast
+import difflib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+OWN_KEYS = ("separate_process", "arguments")
+"""Engine settings that are not arguments of vLLM's `LLM` under their own name."""
+
+DECIDED_ELSEWHERE = {
+    "seed": "the study's seed",
+    "quantization": "models.*.quantization",
+    "revision": "models.*.revision",
+    **dict.fromkeys(("model", "model_weights", "load_format", "hf_overrides", "hf_config_path"), "models.*.weights"),
+    **dict.fromkeys(("tokenizer", "tokenizer_revision", "code_revision"), "models.*.weights"),
+    **dict.fromkeys(("generation_config", "override_generation_config", "logits_processors"), "sampling"),
+    **dict.fromkeys(("pipeline_parallel_size", "data_parallel_size"), "engine.tensor_parallel_size"),
+}
+"""Arguments that change what is sampled or how many GPUs a job needs, and the config key that decides instead."""
+
+
+def of(engine: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of vLLM's `LLM` in a model's engine settings; what is None is left to vLLM."""
+    named = {key: value for key, value in engine.items() if key not in OWN_KEYS and value is not None}
+    return named | engine["arguments"]
+
+
+def mistakes(engine: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with the names of the additional arguments; unknown ones show only where vLLM is installed."""
+    known = known_names() if engine["arguments"] else None
+    for name in engine["arguments"]:
+        if name in DECIDED_ELSEWHERE:
+            yield f"{name} is decided by {DECIDED_ELSEWHERE[name]}"
+        elif name in engine:
+            yield f"{name} has a key of its own, engine.{name}"
+        elif known is not None and name not in known:
+            close = ", ".join(difflib.get_close_matches(name, known))
+            yield f"vLLM has no argument {name}" + (f"; there is {close}" if close else "")
+
+
+def known_names() -> list[str] | None:
+    """The names of the engine's arguments, read from the source of the installed vLLM; None if there is none."""
+    package = importlib.util.find_spec("vllm")
+    if package is None or package.origin is None:
+        return None
+    source = Path(package.origin).parent / "engine" / "arg_utils.py"
+    classes = (node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ClassDef))
+    body = next(node.body for node in classes if node.name == "EngineArgs")
+    fields = [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    return [name.id for name in fields if isinstance(name, ast.Name) and not name.id.startswith("_")]

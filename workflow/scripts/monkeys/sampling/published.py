@@ -1,0 +1,131 @@
+"""Samples that others published, in the layout of the paper's own release.
+
+A record is a problem: `samples` (texts), `is_corrects` (their published verdicts, in the same order) and the problem's
+name in its dataset (`orig_dset_idx`, a row number, or `theorem_name`). Files are read one record at a time: those of
+the paper hold a gigabyte, of which a record is some megabytes.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import ijson
+import pyarrow.parquet as pq
+
+from monkeys import __version__
+from monkeys.sampling.shard import Shard
+from monkeys.storage import SAMPLES, VERDICTS, parquet_writer
+
+PROBLEM_NAMES = ("orig_dset_idx", "theorem_name")
+"""Columns that may name the problem; the first that a record has counts."""
+
+
+def fetch(dataset: str, revision: str | None, subset: str | None, split: str) -> list[str]:
+    """The data files of one split, downloaded into the Hugging Face cache if the dataset is on the hub.
+
+    Args:
+        dataset: Hub id, or a folder that `datasets.load_dataset` understands.
+        revision: Commit of the id; None for a folder.
+        subset: The dataset's configuration name; None if it has only one.
+        split: Name of the split.
+
+    Raises:
+        ValueError: the dataset has no such configuration or split.
+    """
+    import datasets
+
+    builder = datasets.load_dataset_builder(dataset, subset, revision=revision)
+    files = builder.config.data_files or {}
+    if split not in files:
+        raise ValueError(f"published: {dataset} {subset} has no split {split}; it has {', '.join(map(str, files))}")
+    return list(map(str, datasets.DownloadManager().download(list(files[split]))))
+
+
+def read_records(path: str) -> Iterator[dict[str, Any]]:
+    """The records of a JSON file (an array, or one record a line) or a parquet file, one at a time."""
+    with open(path, "rb") as file:
+        start = file.read(4)
+        file.seek(0)
+        if start == b"PAR1":
+            with pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20) as table:
+                for batch in table.iter_batches(1):
+                    yield from batch.to_pylist()
+        else:
+            array = start.lstrip()[:1] == b"["
+            yield from ijson.items(file, "item" if array else "", multiple_values=not array)
+
+
+def import_shard(files: list[str], shard: Shard, problems: list[str] | None, samples: str, verdicts: str) -> None:
+    """Write one shard of published samples, and their published verdicts.
+
+    Args:
+        files: The published files.
+        shard: Which samples of every problem; the first published sample has the number 0.
+        problems: Names of the wanted problems; None takes all.
+        samples: Where the samples go; tokens, finish reasons and log-probabilities are null, nobody published them.
+        verdicts: Where the published verdicts go.
+
+    Raises:
+        ValueError: a record that is not as described above, or has too few samples; a wanted problem that is missing.
+    """
+    provenance = {
+        "study": shard.study,
+        "task": shard.task,
+        "model": shard.model,
+        "index": shard.index,
+        "size": shard.size,
+        "model_settings": shard.model_settings,
+        "project_version": __version__,
+        "generated_tokens": None,
+        "truncated": None,
+    }
+    first, end = shard.index * shard.size, (shard.index + 1) * shard.size
+    seen: set[str] = set()
+    with (
+        parquet_writer(samples, SAMPLES, provenance) as add_sample,
+        parquet_writer(verdicts, VERDICTS, provenance | {"verifier": "published"}) as add_verdict,
+    ):
+        records = ((path, record) for path in files for record in read_records(path))
+        for number, (path, record) in enumerate(records, start=1):
+            where = f"{path}, record {number}"
+            problem = _problem(record, where)
+            if problem in seen:
+                raise ValueError(f"{where}: problem {problem} appears again")
+            seen.add(problem)
+            if problems is not None and problem not in problems:
+                continue
+            texts, corrects = record["samples"], record["is_corrects"]
+            if len(texts) != len(corrects):
+                raise ValueError(f"{where}: {len(texts)} samples, but {len(corrects)} verdicts")
+            if len(texts) < end:
+                raise ValueError(
+                    f"{where}: problem {problem} has {len(texts)} published samples, the study asks for {end} or more; "
+                    f"lower tasks.{shard.task}.samples"
+                )
+            for position in range(first, end):
+                about = {"problem_id": problem, "sample": position}
+                unknown = dict.fromkeys(("prompt_tokens", "tokens", "finish_reason", "logprob"))
+                add_sample({**about, "text": texts[position], **unknown})
+                add_verdict({**about, "outcome": _outcome(corrects[position], where), "answer": None})
+        missing = sorted(set(problems or ()) - seen)
+        if missing or not seen:
+            raise ValueError(f"{', '.join(files)}: no problem {', '.join(missing[:10]) or 'at all'}")
+        provenance["samples"] = len(seen if problems is None else problems) * shard.size
+
+
+def _problem(record: dict[str, Any], where: str) -> str:
+    """The name of a record's problem, once it is known to be a record as it should be."""
+    missing = [column for column in ("samples", "is_corrects") if not isinstance(record.get(column), list)]
+    name = next((str(record[column]) for column in PROBLEM_NAMES if record.get(column) is not None), None)
+    if missing or name is None:
+        wanted = ", ".join([*missing, *([] if name is not None else [" or ".join(PROBLEM_NAMES)])])
+        raise ValueError(f"{where}: no {wanted}; it has {', '.join(record)}")
+    return name
+
+
+def _outcome(correct: Any, where: str) -> str:
+    """The outcome that a published verdict stands for; of no verdict, that nobody could tell."""
+    if correct is None:
+        return "verifier_error"
+    if not isinstance(correct, bool):
+        raise ValueError(f"{where}: is_corrects holds {correct!r}, which is neither true nor false")
+    return "correct" if correct else "wrong"

@@ -1,0 +1,10 @@
+"""Print how far the study's samples are."""
+
+from monkeys.logs import logging_to
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]) as console:
+        from monkeys.sampling.summary import summary
+
+        table = summary(snakemake.config["results"], snakemake.params.shards)
+        print(f"\n{table.to_markdown(index=False, disable_numparse=True)}\n", file=console)

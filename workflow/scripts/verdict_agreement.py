@@ -1,0 +1,17 @@
+"""Compare our verdicts on published samples with the published ones."""
+
+from monkeys.logs import logging_to
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]) as console:
+        from monkeys.analysis.agreement import LOW, agreement
+        from monkeys.analysis.tables import write_table
+
+        table = agreement(snakemake.input.ours, snakemake.input.published)
+        for row in table[table["agreement"] < LOW].itertuples():
+            print(
+                f"WARNING {row.task} {row.model}: our verdicts agree with the published ones on {row.agreement:.1%} "
+                "of the samples only; are these the task's problems, in this numbering?",
+                file=console,
+            )
+        write_table(table, snakemake.output.csv, snakemake.output.markdown)
