@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 
 def main() -> None:
-    """Start the engine of the model given as first argument (its config, JSON) and serve orders until the input ends."""
+    """Start the engine of the model that the first argument tells (JSON), and serve orders until the input ends."""
     os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
     os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     answers = os.fdopen(os.dup(1), "w", buffering=1)
@@ -34,7 +34,9 @@ def main() -> None:
     tqdm.set_lock(threading.RLock())  # its own lock would be shared by all forks, and stay locked by a killed one
 
     model = json.loads(sys.argv[1])
-    llm = LLM(model["weights"], generation_config="vllm", disable_log_stats=True, **engine_arguments.of(model["engine"]))
+    llm = LLM(
+        model["weights"], generation_config="vllm", disable_log_stats=True, **engine_arguments.of(model["engine"])
+    )
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks that end leave no zombies
     print("ready", file=answers)
     for line in sys.stdin:

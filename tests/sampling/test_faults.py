@@ -1,6 +1,5 @@
 """Whatever happens to a sampling job, nothing that was sampled is lost, and no sample is there twice."""
 
-import os
 import random
 import signal
 import time
@@ -144,7 +143,7 @@ def test_a_job_that_stood_still_until_another_took_over_does_not_write_again(eng
     assert "NOTE" not in second.log()
     assert second.ended()["status"] == 0
     finished = (tmp_path / "journal.jsonl").read_bytes()
-    os.rename(tmp_path / "end.json", tmp_path / "second.json")
+    (tmp_path / "end.json").unlink()
     first.kill(signal.SIGCONT)
     assert first.ended()["status"] == 1
     assert (tmp_path / "journal.jsonl").read_bytes() == finished

@@ -1,7 +1,16 @@
 import pyarrow.parquet as pq
 import pytest
 
-from monkeys.storage import SAMPLES, canonical, digest, parquet_writer, read_provenance, read_rows, replacing, write_parquet
+from monkeys.storage import (
+    SAMPLES,
+    canonical,
+    digest,
+    parquet_writer,
+    read_provenance,
+    read_rows,
+    replacing,
+    write_parquet,
+)
 
 
 def rows(count):

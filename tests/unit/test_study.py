@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from monkeys import study
+from monkeys.sampling import engine_arguments
 
 TASK = {
     "dataset": "openai/gsm8k",
@@ -71,13 +72,18 @@ def test_a_study_without_tasks_or_models_is_refused():
 
 
 def test_a_model_without_a_source_is_refused():
-    assert "models.m: needs exactly one source of weights, endpoint, published, outcomes; it has none" in message(model__weights=None)
+    assert "models.m: needs exactly one source of weights, endpoint, published, outcomes; it has none" in message(
+        model__weights=None
+    )
 
 
 def test_a_model_with_two_sources_is_refused(tmp_path):
     (tmp_path / "counts.csv").touch()
     text = message(model__outcomes={"t": str(tmp_path / "counts.csv")})
-    assert "models.m: needs exactly one source of weights, endpoint, published, outcomes; it has weights and outcomes" in text
+    assert (
+        "models.m: needs exactly one source of weights, endpoint, published, outcomes; it has weights and outcomes"
+        in text
+    )
 
 
 def test_samples_must_be_a_multiple_of_the_shard_size():
@@ -175,3 +181,100 @@ def test_every_key_of_the_schema_is_described():
 def test_the_shipped_studies_are_valid(root, monkeypatch, name):
     monkeypatch.chdir(root)
     study.checked(yaml.safe_load((root / name).read_text()))
+
+
+def test_a_model_of_the_hub_needs_a_revision():
+    text = message(model__revision=None)
+    assert "models.m.revision: a model of the hub needs one" in text
+    assert "https://huggingface.co/organisation/model/commits/main" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("enable_prefix_cachin", "vLLM has no argument enable_prefix_cachin; there is enable_prefix_caching"),
+        ("dtype", "dtype has a key of its own, engine.dtype"),
+        ("quantization", "quantization is decided by models.*.quantization"),
+        ("seed", "seed is decided by the study's seed"),
+        ("hf_overrides", "hf_overrides is decided by models.*.weights"),
+        ("pipeline_parallel_size", "pipeline_parallel_size is decided by engine.tensor_parallel_size"),
+    ],
+)
+def test_engine_arguments_are_checked_against_the_engines_own(name, said):
+    assert f"models.m.engine.arguments: {said}" in message(model__engine__arguments={name: 1})
+
+
+def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
+    config = copy.deepcopy(CONFIG)
+    config["models"]["m"]["engine"] = {"arguments": {"speculative_config": {"method": "ngram"}}, "max_model_len": 2048}
+    arguments = engine_arguments.of(study.checked(config)["models"]["m"]["engine"])
+    assert arguments["speculative_config"] == {"method": "ngram"}
+    assert arguments["max_model_len"] == 2048
+    assert not {"max_num_seqs", "arguments", "separate_process"} & set(arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"weights": "organisation/other"}, None),
+        ({"revision": "4567def"}, None),
+        ({"quantization": "fp8"}, None),
+        ({"chat": True}, None),
+        ({"sampling": {"top_k": 5}}, None),
+        ({"engine": {"tensor_parallel_size": 8, "dtype": "float16", "arguments": {"kv_cache_dtype": "fp8"}}}, "same"),
+        ({"facts": {"parameters": 5}}, "same"),
+    ],
+)
+def test_what_the_distribution_of_samples_depends_on(change, path):
+    before, after = copy.deepcopy(CONFIG), copy.deepcopy(CONFIG)
+    after["models"]["m"] |= change
+    both = [study.distribution(study.checked(config), "t", "m") for config in (before, after)]
+    assert (both[0] == both[1]) == (path == "same")
+
+
+def endpoint(**changes):
+    config = copy.deepcopy(CONFIG)
+    config["models"]["m"] = {"endpoint": {"base_url": "http://h:1/v1", "model": "x", **changes}, "tasks": ["t"]}
+    return config
+
+
+def test_where_a_server_is_reached_is_no_part_of_the_distribution():
+    first, moved, other = (
+        study.distribution(study.checked(config), "t", "m")
+        for config in (endpoint(), endpoint(base_url="https://elsewhere/v1", concurrency=3), endpoint(model="y"))
+    )
+    assert first == moved != other
+
+
+def test_a_password_in_a_servers_address_is_refused_and_not_repeated():
+    with pytest.raises(study.ConfigError) as error:
+        study.checked(endpoint(base_url="http://user:hunter2@h/v1"))
+    assert "models.m.endpoint.base_url: holds a user or password" in str(error.value)
+    assert "hunter2" not in str(error.value)
+
+
+def test_published_samples_need_a_revision_of_the_hub_and_a_subset_for_every_task():
+    text = message(model__weights=None, model__published={"dataset": "organisation/samples", "subsets": {}})
+    assert "models.m.published.revision: a dataset of the hub needs one" in text
+    assert "models.m.published.subsets: none for task t" in text
+
+
+def test_what_a_task_needs_depends_on_the_source_of_its_models(tmp_path):
+    (tmp_path / "counts.csv").touch()
+    config = {
+        "study": "s",
+        "tasks": {"t": {}},
+        "models": {"m": {"outcomes": {"t": str(tmp_path / "counts.csv")}, "tasks": ["t"]}},
+    }
+    study.checked(copy.deepcopy(config))
+    config["models"]["m"] = {"published": {"dataset": str(tmp_path), "subsets": {"t": "A"}}, "tasks": ["t"]}
+    with pytest.raises(study.ConfigError) as error:
+        study.checked(copy.deepcopy(config))
+    told = str(error.value).splitlines()[1:]
+    assert told == [
+        "  tasks.t: missing samples, which models.m needs",
+        "  tasks.t: missing shard, which models.m needs",
+    ]
+    config["models"]["m"]["published"]["verify"] = True
+    with pytest.raises(study.ConfigError, match=r"tasks\.t: missing verifier, which models\.m needs"):
+        study.checked(copy.deepcopy(config))

@@ -1,7 +1,10 @@
 """Draw the samples of a shard with vLLM in this process's own engine."""
 
+import multiprocessing
 import os
+import signal
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO, TypeVar
 
 from monkeys.logs import progress_bar
@@ -42,7 +45,7 @@ def sample(
     if not progress.missing:
         return
     engine = model["engine"]
-    folder = weights.local_folder(model["weights"], model["revision"])
+    folder = weights.local_folder(model["weights"], model["revision"], engine["trust_remote_code"])
     # Everything is here by now; a node of a cluster may not even reach the hub.
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -70,13 +73,36 @@ def sample(
     try:
         llm = vllm.LLM(**everything)
         progress.begin({"engine": "vllm", "version": vllm.__version__, "seed": seed, "settings": settings})
-        run(llm, progress, prompts, sampling, console)
-    except EngineDeadError as error:
+        with _watched():
+            run(llm, progress, prompts, sampling, console)
+    except (EngineDeadError, ChildProcessError) as error:
         raise RuntimeError(
             f"the engine died ({error}); {progress.samples} samples are in the journal, run again to go on. "
-            "Its own words are in the log; if it is out of memory, lower engine.max_num_seqs or "
-            "engine.gpu_memory_utilization"
+            "Its own words are in the log; if it was out of memory, lower engine.max_num_seqs or "
+            "engine.gpu_memory_utilization, or give the job more"
         ) from None
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """Raise ChildProcessError as soon as the engine's process is gone.
+
+    A killed engine (out of memory, for one) says no farewell, and vLLM would wait for its next words until the job's
+    time is over.
+    """
+    engines = multiprocessing.active_children()
+
+    def look(*_: object) -> None:
+        for engine in engines:
+            if not engine.is_alive():
+                raise ChildProcessError(f"process {engine.name} ended with exit code {engine.exitcode}")
+
+    previous = signal.signal(signal.SIGCHLD, look)
+    try:
+        look()
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, previous)
 
 
 def encoded(tokenizer: Any, context: int, progress: Progress, max_tokens: int, chat: bool) -> dict[str, list[int]]:

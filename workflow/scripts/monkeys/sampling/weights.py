@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 FACTS = {
     "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
@@ -43,12 +44,7 @@ def fetch(weights: str, revision: str | None, trust_remote_code: bool = False) -
         kind = next((kind for kind in WEIGHTS if any(Path(file).match(kind) for file in files)), None)
         if kind is None:
             raise ModelNotThere(f"{name} has no weights that vLLM loads ({', '.join(WEIGHTS)})")
-        patterns = [kind, *ALONGSIDE, *(["*.py"] if trust_remote_code else [])]
-        # some models keep a second copy of their weights in a subfolder
-        folder = huggingface_hub.snapshot_download(
-            weights, revision=revision, allow_patterns=patterns, ignore_patterns="*/*"
-        )
-        return Path(folder)
+        return Path(huggingface_hub.snapshot_download(weights, revision=revision, **_wanted(kind, trust_remote_code)))
     except errors.GatedRepoError:
         raise ModelNotThere(
             f"{name} is gated: accept its licence on https://huggingface.co/{weights}, then log in with "
@@ -67,17 +63,22 @@ def fetch(weights: str, revision: str | None, trust_remote_code: bool = False) -
         raise
     except Exception as error:  # no network, in any of the ways that the hub's client and its transports have to say so
         try:
-            return local_folder(weights, revision)
+            return local_folder(weights, revision, trust_remote_code)
         except ModelNotThere:
             message = f"{name} is not in the Hugging Face cache, and the hub cannot be reached: {error}"
             raise ModelNotThere(message) from None
 
 
-def local_folder(weights: str, revision: str | None) -> Path:
+def local_folder(weights: str, revision: str | None, trust_remote_code: bool = False) -> Path:
     """The folder of a model that was fetched before; the network is not touched.
 
+    Args:
+        weights: As for `fetch`.
+        revision: As for `fetch`.
+        trust_remote_code: As for `fetch`.
+
     Raises:
-        ModelNotThere: it is not in this machine's Hugging Face cache.
+        ModelNotThere: it is not in this machine's Hugging Face cache, or not all of it.
     """
     if Path(weights).is_dir():
         return Path(weights)
@@ -85,13 +86,23 @@ def local_folder(weights: str, revision: str | None) -> Path:
     from huggingface_hub import constants
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    try:
-        return Path(huggingface_hub.snapshot_download(weights, revision=revision, local_files_only=True))
-    except LocalEntryNotFoundError:
-        raise ModelNotThere(
-            f"{weights} at revision {revision} is not in the Hugging Face cache {constants.HF_HUB_CACHE}; set HF_HOME "
-            "to a folder that all nodes share and run rule fetch_model again (--forcerun fetch_model)"
-        ) from None
+    for kind in WEIGHTS:
+        try:
+            wanted = _wanted(kind, trust_remote_code)
+            folder = huggingface_hub.snapshot_download(weights, revision=revision, local_files_only=True, **wanted)
+        except LocalEntryNotFoundError:
+            continue
+        if any(Path(folder).glob(kind)):
+            return Path(folder)
+    raise ModelNotThere(
+        f"{weights} at revision {revision} is not in the Hugging Face cache {constants.HF_HUB_CACHE}; set HF_HOME "
+        "to a folder that all nodes share and run rule fetch_model again (--forcerun fetch_model)"
+    )
+
+
+def _wanted(kind: str, code: bool) -> dict[str, Any]:
+    """Which files of a model are wanted; some models keep a second copy of their weights in a subfolder."""
+    return {"allow_patterns": [kind, *ALONGSIDE, *(["*.py"] if code else [])], "ignore_patterns": "*/*"}
 
 
 def facts(folder: Path | None, given: dict[str, int | None]) -> dict[str, int | None]:

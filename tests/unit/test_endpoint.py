@@ -1,0 +1,343 @@
+"""How our requests meet servers of every temper; a real vLLM server answers in tests/sampling."""
+
+import email.utils
+import json
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from monkeys.sampling import endpoint
+from monkeys.sampling.journal import Journal
+from monkeys.sampling.shard import Progress, Shard
+
+KEY = "sk-very-secret"
+SAMPLING = {
+    "temperature": 0.8,
+    "top_p": 0.9,
+    "top_k": 0,
+    "min_p": 0.0,
+    "max_tokens": 64,
+    "stop": ["Q:"],
+    "include_stop": False,
+}
+
+
+class Server(ThreadingHTTPServer):
+    """Answers completions on loopback; `refuses` names parameters that it does not know.
+
+    `ignores` names those that it does not heed; `say` may answer instead: a status, a body and headers.
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+        self.refuses, self.ignores = set(), set()
+        self.say = lambda body: None
+        self.bodies, self.times, self.paths, self.keys = [], [], [], set()
+        self.lock = threading.Lock()
+
+    def sampled(self):
+        """The bodies of the requests that were for the study, not to learn what the server takes."""
+        return [body for body in self.bodies if body["max_tokens"] == SAMPLING["max_tokens"]]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        server = self.server
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        with server.lock:
+            server.bodies.append(body)
+            server.times.append(time.monotonic())
+            server.paths.append(self.path)
+            server.keys.add(self.headers["authorization"])
+            number = len(server.bodies)
+        unknown = server.refuses & set(body)
+        if unknown:
+            status, answer, headers = 400, {"error": {"message": f"unknown parameter {min(unknown)}"}}, {}
+        else:
+            status, answer, headers = server.say(body) or (200, completion(server, body, number), {})
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        for name, value in {**headers, "content-length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def completion(server, body, number):
+    n = 1 if "n" in server.ignores else body.get("n", 1)
+    seeded = "seed" in body and "seed" not in server.ignores
+    texts = [f"seed {body['seed'] + i}" if seeded else f"draw {number}.{i}" for i in range(n)]
+    chat = "messages" in body
+    logprobs = None
+    if "logprobs" in body and "logprobs" not in server.ignores:
+        logprobs = {"content": [{"logprob": -0.5}] * 3} if chat else {"token_logprobs": [-0.5] * 3}
+    choices = [
+        {
+            "index": i,
+            "finish_reason": "stop",
+            "logprobs": logprobs,
+            **({"message": {"content": t}} if chat else {"text": t}),
+        }
+        for i, t in enumerate(texts)
+    ]
+    return {"choices": choices, "usage": {"prompt_tokens": 7, "completion_tokens": 3 * n, "total_tokens": 7 + 3 * n}}
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture
+def progress(tmp_path):
+    shard = Shard("s", 0, "t", "m", 0, 8, {"sampling": SAMPLING})
+    with Journal(tmp_path / "0.jsonl", "settings") as journal:
+        yield Progress(shard, {"a": "prompt a", "b": "prompt b"}, journal)
+
+
+@pytest.fixture
+def draw(server, progress, monkeypatch):
+    """Draw all that is missing; returns the finished requests in the journal."""
+    monkeypatch.setenv("SERVER_KEY", KEY)
+
+    def run(chat=False, sampling=None, **settings):
+        usual = {
+            "base_url": server.url,
+            "model": "name",
+            "api_key_env": "SERVER_KEY",
+            "concurrency": 2,
+            "samples_per_request": 4,
+            "timeout": 10,
+            "patience": 20,
+            "max_tokens_name": "max_tokens",
+            "parameters": {},
+        }
+        endpoint.sample(progress, {"endpoint": usual | settings, "chat": chat}, sampling or SAMPLING)
+        return [entry for entry in progress.journal.entries() if "problem_id" in entry]
+
+    return run
+
+
+def start(progress):
+    return next(entry["start"] for entry in progress.journal.entries() if "start" in entry)
+
+
+def test_all_samples_come_with_tokens_log_probabilities_and_usage(server, progress, draw):
+    entries = draw()
+    assert progress.missing == 0
+    assert all(entry["prompt_tokens"] == 7 for entry in entries)
+    assert all(entry["usage"] == {"prompt_tokens": 7, "completion_tokens": 12} for entry in entries)
+    assert all((s["tokens"], s["logprob"]) == (3, -1.5) for entry in entries for s in entry["samples"])
+    assert all(
+        {"temperature": 0.8, "top_p": 0.9, "stop": ["Q:"], "n": 4}.items() <= b.items() for b in server.sampled()
+    )
+    assert set(server.paths) == {"/v1/completions"}
+    assert server.keys == {f"Bearer {KEY}"}
+
+
+def test_a_chat_sends_the_prompt_as_the_users_turn(server, progress, draw):
+    entries = draw(chat=True)
+    assert set(server.paths) == {"/v1/chat/completions"}
+    turns = {json.dumps(body["messages"]) for body in server.sampled()}
+    assert turns == {json.dumps([{"role": "user", "content": f"prompt {p}"}]) for p in "ab"}
+    assert all((s["tokens"], s["logprob"]) == (3, -1.5) for entry in entries for s in entry["samples"])
+
+
+def test_where_seeds_are_taken_each_sample_has_its_own_and_the_provenance_says_so(server, progress, draw):
+    entries = draw()
+    texts = {(e["problem_id"], e["first"] + i): s["text"] for e in entries for i, s in enumerate(e["samples"])}
+    assert len({text for (problem, _), text in texts.items() if problem == "a"}) == 8
+    seeds = {body["seed"] for body in server.sampled()}
+    assert seeds == {progress.shard.request_seed(problem, first) for problem in "ab" for first in (0, 4)}
+    assert "counted up" in start(progress)["seeds"]
+
+
+@pytest.mark.parametrize("how", ["refuses", "ignores"])
+def test_no_seed_is_sent_or_recorded_where_the_server_takes_none(server, progress, draw, how):
+    setattr(server, how, {"seed"})
+    draw()
+    assert not any("seed" in body for body in server.sampled())
+    assert start(progress)["seeds"] is None
+
+
+@pytest.mark.parametrize("how", ["refuses", "ignores"])
+def test_where_n_is_not_taken_samples_are_asked_for_one_by_one(server, progress, draw, how):
+    setattr(server, how, {"n"})
+    entries = draw()
+    assert [len(entry["samples"]) for entry in entries] == [1] * 16
+    assert not any("n" in body for body in server.sampled())
+
+
+@pytest.mark.parametrize("how", ["refuses", "ignores"])
+def test_tokens_are_unknown_without_log_probabilities_unless_asked_for_one_by_one(server, progress, draw, how, capsys):
+    setattr(server, how, {"logprobs"})
+    entries = draw()
+    assert (
+        {s["tokens"] for e in entries for s in e["samples"]}
+        == {s["logprob"] for e in entries for s in e["samples"]}
+        == {None}
+    )
+    assert "the server tells no tokens per sample" in capsys.readouterr().out
+
+
+def test_one_sample_a_request_makes_tokens_known_from_the_usage(server, draw):
+    server.refuses = {"logprobs"}
+    entries = draw(samples_per_request=1)
+    assert {s["tokens"] for e in entries for s in e["samples"]} == {3}
+
+
+def test_neutral_settings_are_sent_to_servers_that_know_them_and_to_no_others(server, draw):
+    server.refuses = {"min_p", "include_stop_str_in_output"}
+    draw()
+    assert all(body["top_k"] == 0 and "min_p" not in body for body in server.sampled())
+
+
+def test_a_setting_that_the_study_needs_and_the_server_refuses_is_an_error(server, draw):
+    server.refuses = {"top_k"}
+    with pytest.raises(
+        RuntimeError, match=r"the study needs sampling\.top_k, but .* answers 400: unknown parameter top_k"
+    ):
+        draw(sampling={**SAMPLING, "top_k": 20})
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honoured(server, progress, draw, form):
+    refused = []
+
+    def say(body):
+        if body in server.sampled() and not refused:
+            refused.append(time.monotonic())
+            after = "2" if form == "seconds" else email.utils.formatdate(time.time() + 3, usegmt=True)
+            return 429, {"error": {"message": "slow down"}}, {"retry-after": after}
+        return None
+
+    server.say = say
+    draw(concurrency=1)
+    assert progress.missing == 0
+    again = next(
+        t for t, body in zip(server.times, server.bodies, strict=True) if t > refused[0] and body in server.sampled()
+    )
+    assert again - refused[0] >= 1.9
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_what_may_pass_is_tried_again(server, progress, draw, status):
+    tries = Counter()
+
+    def say(body):
+        key = json.dumps(body)
+        tries[key] += 1
+        return (status, {"error": {"message": "later"}}, {}) if tries[key] < 3 else None
+
+    server.say = say
+    server.ignores = {"seed"}
+    draw(concurrency=8)
+    assert progress.missing == 0
+
+
+def test_a_request_that_was_broken_off_is_no_sample_and_is_sent_again(server, progress, draw):
+    broken = []
+
+    def say(body):
+        if body["max_tokens"] == 64 and not broken:
+            broken.append(body)
+            answer = completion(server, body, 0)
+            answer["choices"][0]["finish_reason"] = "abort"
+            return 200, answer, {}
+        return None
+
+    server.say = say
+    entries = draw()
+    assert broken and progress.missing == 0
+    assert {s["finish_reason"] for e in entries for s in e["samples"]} == {"stop"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(401, {"error": {"message": f"wrong key {KEY}"}}, {}), (403, {"error": f"no: {KEY}"}, {}), (404, f"<p>{KEY}", {})],
+)
+def test_a_refusal_for_good_says_what_the_server_says_but_never_the_key(server, draw, answer, capfd):
+    server.say = lambda body: answer
+    with pytest.raises(RuntimeError, match=rf"answers {answer[0]}: .*\[key\]") as error:
+        draw()
+    assert len(server.bodies) == 1
+    told = capfd.readouterr()
+    assert KEY not in str(error.value) + told.out + told.err
+
+
+def test_an_empty_purse_is_not_waited_for(server, draw):
+    server.say = lambda body: (429, {"error": {"message": "pay first", "code": "insufficient_quota"}}, {})
+    with pytest.raises(RuntimeError, match="pay first"):
+        draw()
+    assert len(server.bodies) == 1
+
+
+def test_a_request_refused_for_good_fails_the_shard_names_its_problem_and_keeps_the_rest(server, progress, draw):
+    refused = {"error": {"message": "the prompt is too long"}}
+    server.say = lambda body: (400, refused, {}) if body in server.sampled() and body["prompt"] == "prompt b" else None
+    with pytest.raises(RuntimeError, match=r"problem b, samples from 0: .* answers 400: the prompt is too long"):
+        draw(concurrency=1)
+    assert progress.samples == 8
+    server.say = lambda body: None
+    draw()
+    assert progress.missing == 0
+
+
+def test_a_server_that_stays_away_is_given_up_after_the_patience(server, draw):
+    server.say = lambda body: (503, {"error": {"message": "starting"}}, {})
+    began = time.monotonic()
+    with pytest.raises(Exception, match="answers 503: starting"):
+        draw(patience=2)
+    assert time.monotonic() - began < 5
+
+
+def test_a_server_that_asks_for_more_than_the_patience_is_given_up_at_once(server, draw):
+    server.say = lambda body: (429, {"error": {"message": "tomorrow"}}, {"retry-after": "86400"})
+    began = time.monotonic()
+    with pytest.raises(Exception, match="tomorrow"):
+        draw(patience=60)
+    assert time.monotonic() - began < 5
+
+
+def test_a_key_that_is_not_in_the_environment_is_an_error_that_names_the_config_key(draw, monkeypatch):
+    monkeypatch.delenv("SERVER_KEY")
+    with pytest.raises(
+        ValueError, match=r"models\.m\.endpoint\.api_key_env: the environment variable SERVER_KEY is not set"
+    ):
+        draw()
+
+
+def test_the_key_is_in_no_file(progress, draw, tmp_path):
+    draw()
+    assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_limit_of_another_name_and_parameters_of_the_servers_own_are_sent(server, progress, draw):
+    draw(max_tokens_name="max_tokens", parameters={"reasoning_effort": "low"})
+    assert all(body["reasoning_effort"] == "low" for body in server.bodies)
+
+
+def test_half_characters_become_a_replacement(server, progress, draw):
+    def say(body):
+        answer = completion(server, body, 0)
+        answer["choices"][0] |= {"text": "half \ud83d, whole \U0001f600"}
+        return 200, answer, {}
+
+    server.ignores = {"n"}
+    server.say = say
+    entries = draw()
+    assert {s["text"] for e in entries for s in e["samples"]} == {"half \ufffd, whole \U0001f600"}

@@ -1,0 +1,148 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from monkeys.analysis.agreement import agreement
+from monkeys.sampling.published import fetch, import_shard, read_records
+from monkeys.sampling.shard import Shard
+from monkeys.storage import VERDICTS, read_provenance, read_rows, write_parquet
+
+
+def record(problem, samples=6, **changes):
+    return {
+        "question": f"question {problem}",
+        "prompt": f"Q: {problem}\nA:",
+        "samples": [f"text {problem} {n}" for n in range(samples)],
+        "is_corrects": [n % 3 == 0 for n in range(samples)],
+        "gt_answer": "1",
+        "orig_dset_split": "test",
+        "orig_dset_idx": problem,
+        **changes,
+    }
+
+
+def shard(index, size=2):
+    return Shard("s", 0, "t", "m", index, size, {"published": {}})
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Import a shard of some records; returns the rows of samples and of verdicts."""
+
+    def run(records, index=0, problems=None):
+        path = tmp_path / "published.json"
+        path.write_text(json.dumps(records))
+        outputs = str(tmp_path / "samples.parquet"), str(tmp_path / "verdicts.parquet")
+        import_shard([str(path)], shard(index), problems, *outputs)
+        return tuple(list(read_rows(output)) for output in outputs)
+
+    return run
+
+
+@pytest.mark.parametrize("form", ["array", "lines", "parquet"])
+def test_records_are_read_one_by_one_from_every_form_of_file(tmp_path, form):
+    records = [record(problem) for problem in (7, 3)]
+    path = tmp_path / "file"
+    if form == "array":
+        path.write_text(json.dumps(records, indent=1))
+    elif form == "lines":
+        path.write_text("\n".join(map(json.dumps, records)) + "\n")
+    else:
+        pq.write_table(pa.Table.from_pylist(records), path)
+    assert list(read_records(str(path))) == records
+
+
+def test_a_shard_of_published_samples_has_its_range_of_every_problem(imported):
+    samples, verdicts = imported([record(7), record(3)], index=1)
+    assert [(row["problem_id"], row["sample"], row["text"]) for row in samples] == [
+        ("7", 2, "text 7 2"),
+        ("7", 3, "text 7 3"),
+        ("3", 2, "text 3 2"),
+        ("3", 3, "text 3 3"),
+    ]
+    assert [row["outcome"] for row in verdicts] == ["wrong", "correct", "wrong", "correct"]
+    assert {row["tokens"] for row in samples} == {row["finish_reason"] for row in samples} == {None}
+
+
+def test_only_listed_problems_are_taken(imported):
+    samples, _ = imported([record(7), record(3)], problems=["3"])
+    assert {row["problem_id"] for row in samples} == {"3"}
+    with pytest.raises(ValueError, match="no problem 4"):
+        imported([record(7), record(3)], problems=["3", "4"])
+
+
+def test_a_theorem_is_named_by_its_name(imported):
+    samples, _ = imported([record(None, theorem_name="mathd_algebra_1")])
+    assert {row["problem_id"] for row in samples} == {"mathd_algebra_1"}
+
+
+def test_a_sample_without_a_verdict_is_not_counted_as_wrong(imported):
+    _, verdicts = imported([record(7, is_corrects=[True, None, False, False, False, False])])
+    assert [row["outcome"] for row in verdicts] == ["correct", "verifier_error"]
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([record(7), record(7)], r"record 2: problem 7 appears again"),
+        ([record(7, samples=1)], r"record 1: problem 7 has 1 published samples, the study asks for 2 or more"),
+        ([record(7, is_corrects=[True])], r"record 1: 6 samples, but 1 verdicts"),
+        ([record(7, is_corrects=[0.5] * 6)], r"record 1: is_corrects holds .*0\.5.*, which is neither true nor false"),
+        (
+            [{"question": "q", "is_corrects": []}],
+            r"record 1: no samples, orig_dset_idx or theorem_name; it has question",
+        ),
+        ([], "no problem at all"),
+    ],
+)
+def test_records_that_are_not_as_they_should_be_are_refused_with_their_number(imported, tmp_path, records, message):
+    with pytest.raises(ValueError, match=message):
+        imported(records)
+    assert not (tmp_path / "samples.parquet").exists()
+
+
+def test_a_folder_in_hub_layout_is_found_by_configuration_and_split(tmp_path):
+    (tmp_path / "MATH_A.json").write_text(json.dumps([record(1)]))
+    (tmp_path / "README.md").write_text(
+        "---\nconfigs:\n- config_name: MATH_A\n  data_files:\n  - split: test\n    path: MATH_A.json\n---\n"
+    )
+    (path,) = fetch(str(tmp_path), None, "MATH_A", "test")
+    assert next(read_records(path))["orig_dset_idx"] == 1
+    with pytest.raises(ValueError, match="MATH_B"):
+        fetch(str(tmp_path), None, "MATH_B", "test")
+    with pytest.raises(ValueError, match="has no split train; it has test"):
+        fetch(str(tmp_path), None, "MATH_A", "train")
+
+
+def write_verdicts(path, outcomes):
+    rows = [{"problem_id": "p", "sample": n, "outcome": outcome} for n, outcome in enumerate(outcomes)]
+    write_parquet(path, VERDICTS, [{"answer": None, **row} for row in rows], {"task": "t", "model": "m"})
+    return str(path)
+
+
+def test_agreement_counts_who_calls_a_sample_correct(tmp_path):
+    ours = write_verdicts(tmp_path / "o", ["correct", "correct", "wrong", "no_answer", "verifier_error", "wrong"])
+    theirs = write_verdicts(tmp_path / "t", ["correct", "wrong", "correct", "wrong", "correct", "wrong"])
+    table = agreement([ours, ours], [theirs, theirs])
+    assert table.to_dict("records") == [
+        {
+            "task": "t",
+            "model": "m",
+            "samples": 10,
+            "both_correct": 2,
+            "published_only": 2,
+            "ours_only": 2,
+            "neither": 4,
+            "agreement": 0.6,
+        }
+    ]
+    with pytest.raises(ValueError, match="are not of the same samples"):
+        agreement([ours], [write_verdicts(tmp_path / "other", ["correct"])])
+
+
+def test_imported_samples_say_where_they_come_from(imported, tmp_path):
+    imported([record(7)])
+    provenance = read_provenance(tmp_path / "samples.parquet")
+    assert (provenance["model"], provenance["samples"], provenance["generated_tokens"]) == ("m", 2, None)

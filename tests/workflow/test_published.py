@@ -1,0 +1,112 @@
+"""A study of what others published: samples with their verdicts, the same judged again, and bare outcomes."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+README = "---\nconfigs:\n- config_name: ARITHMETIC_A\n  data_files:\n  - split: test\n    path: a.json\n---\n"
+
+
+@pytest.fixture
+def study(checkout):
+    """Twelve published samples of every demo problem: a third correct, but a twelfth of them published as wrong."""
+    rows = [
+        json.loads(line) for line in (checkout.folder / "resources/demo/arithmetic/test.jsonl").read_text().splitlines()
+    ]
+    records = []
+    for row in rows[:10]:
+        answer = row["answer"].split("#### ")[1]
+        texts = [f"so\n#### {answer if number % 3 == 0 else 'nine'}" for number in range(12)]
+        records.append(
+            {
+                "question": row["question"],
+                "prompt": "…",
+                "samples": texts,
+                "is_corrects": [number in (0, 3, 6) for number in range(12)],
+                "gt_answer": row["answer"],
+                "orig_dset_split": "test",
+                "orig_dset_idx": row["id"],
+            }
+        )
+    (checkout.folder / "monkeys").mkdir()
+    (checkout.folder / "monkeys/a.json").write_text(json.dumps(records))
+    (checkout.folder / "monkeys/README.md").write_text(README)
+    attempts = pd.DataFrame([(p, a, int(a <= p)) for p in range(5) for a in range(8)], columns=["p", "attempt", "c"])
+    attempts.to_csv(checkout.folder / "attempts.csv", index=False)
+    published = {"dataset": "monkeys", "subsets": {"arithmetic": "ARITHMETIC_A", "imported": "ARITHMETIC_A"}}
+    columns = {"problem_id": "p", "correct": "c"}
+    config = {
+        "study": "published",
+        "tasks": {
+            "arithmetic": {**checkout.study()["tasks"]["arithmetic"], "problems": "all", "samples": 12, "shard": 6},
+            "imported": {"samples": 8, "shard": 4},
+            "proofs": {},
+        },
+        "models": {
+            "again": {"published": {**published, "verify": True}, "tasks": ["arithmetic"]},
+            "as-published": {"published": published, "tasks": ["imported"]},
+            "counted": {"outcomes": {"proofs": {"file": "attempts.csv", "columns": columns}}, "tasks": ["proofs"]},
+        },
+    }
+    (checkout.folder / "mini.yaml").write_text(yaml.safe_dump(config))
+    return checkout
+
+
+def correct(study, pair):
+    return pd.read_parquet(study.folder / f"results/tallies/{pair}.parquet")["correct"].tolist()
+
+
+def test_published_samples_and_outcomes_become_tallies_tables_and_figures(study):
+    said = study.snakemake()
+    assert correct(study, "imported/as-published") == [3] * 10  # of the first 8, as published
+    assert correct(study, "arithmetic/again") == [4] * 10  # of all 12, by our verifier
+    assert correct(study, "proofs/counted") == [1, 2, 3, 4, 5]
+    (agreement,) = pd.read_csv(study.folder / "results/tables/verdict_agreement.csv").to_dict("records")
+    assert agreement == {
+        "task": "arithmetic",
+        "model": "again",
+        "samples": 120,
+        "both_correct": 30,
+        "published_only": 0,
+        "ours_only": 10,
+        "neither": 80,
+        "agreement": pytest.approx(110 / 120),
+    }
+    assert "WARNING arithmetic again: our verdicts agree with the published ones on 91.7%" in said
+    for figure in ("coverage", "power_law"):
+        assert (study.folder / f"results/figures/{figure}.png").stat().st_size > 1000
+    assert not study.results("problems/imported*")  # nothing is loaded that is not needed
+    assert study.plan() == {}
+
+
+def test_more_published_samples_import_only_the_new_shards(study):
+    study.snakemake("tallies")
+    jobs = study.plan(tasks__imported__samples=12)
+    assert jobs["import_samples"] == 1
+    assert jobs["import_samples task=imported, model=as-published, shard=2"] == 1
+    study.change(tasks__imported__samples=16)
+    said = study.snakemake(succeeds=False)
+    assert "has 12 published samples, the study asks for 16 or more; lower tasks.imported.samples" in said
+
+
+def test_switching_to_our_own_verification_imports_nothing_again(study):
+    study.snakemake()
+    jobs = study.plan(models__again__published={**study.study()["models"]["again"]["published"], "verify": False})
+    assert not jobs["import_samples"] and not jobs["verify"]
+    assert jobs["tally"] == 1
+
+
+def test_a_study_of_outcomes_alone_needs_neither_datasets_nor_samples(study):
+    config = study.study()
+    study.change(tasks={"proofs": {}}, models={"counted": config["models"]["counted"]})
+    assert {name for name in study.plan() if " " not in name} == {
+        "import_tally",
+        "coverage",
+        "power_law",
+        "coverage_table",
+        "power_law_table",
+        "coverage_figure",
+        "power_law_figure",
+    }
