@@ -1,97 +1,237 @@
-"""Our sampling loop beside a bare `LLM.generate` on the demo's prompts, same engine, same settings, start-up excluded.
+"""Our sampling loop beside others on the demo's prompts: same engine settings, same requests, start-up excluded.
 
-Ours writes a journal and the samples file; the bare call keeps every result in memory. It is measured twice: with the
-log-probabilities that ours stores, and without them, which is the least an engine can do. All three run in one
-process, in turn first. Ends with lines `sampling: ours/bare = X (min–max over n pairs)`, ratios of samples per second.
+The others are a bare `LLM.generate` (which keeps every result in memory), with the log-probabilities that ours stores
+and without them, which is the least an engine can do; lm-evaluation-harness with its vLLM model; and a loop of HTTP
+requests to a vLLM server, 32 workers with one problem each, as in the paper's released code. Ours includes its journal
+and the samples file. All but the HTTP loop use one engine in one process, in turn first.
+
+Ends with lines `sampling: ours/peer = X (min–max over n pairs)`, ratios of samples per second, then the share of the
+engine's start-up in a shard of ten minutes, and how much memory grows for one and for eight times as many samples.
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import yaml
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-LEAST = "without log-probabilities"
+ENGINE = {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 256, "block_size": 32}
+ENVIRONMENT = {
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+}
+SHARD_SECONDS = 600
 
 
-def measure(weights: str, samples: int, pair: int) -> dict[str, float]:
-    """Samples per second of each contestant, in one engine."""
-    os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
-    os.environ |= {"VLLM_NO_USAGE_STATS": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
-    os.chdir(ROOT)
-    import vllm
-
+def prompts_and_settings() -> tuple[dict[str, str], dict[str, Any]]:
+    """The demo's word problems, and how the demo samples them."""
     from monkeys import study
-    from monkeys.sampling import vllm as ours
-    from monkeys.sampling.journal import Journal
-    from monkeys.sampling.shard import Progress, Shard
     from monkeys.tasks.problems import build_problems, load_rows
 
     config = study.checked(yaml.safe_load(Path("studies/demo.yaml").read_text()))
-    task, sampling = config["tasks"]["arithmetic"], study.sampling_settings(config, "arithmetic", "marmoset-0.8m")
-    engine = config["models"]["marmoset-0.8m"]["engine"]
-    llm = vllm.LLM(weights, seed=1, generation_config="vllm", disable_log_stats=True, **ours.arguments(engine))
+    task = config["tasks"]["arithmetic"]
     rows = load_rows(task["dataset"], task["subset"], task["split"], task["revision"])
-    prompts = {p["problem_id"]: p["prompt"] for p in build_problems(rows, task, config["seed"])}
-    total = samples * len(prompts)
+    problems = build_problems(rows, task, config["seed"])
+    return {p["problem_id"]: p["prompt"] for p in problems}, study.sampling_settings(
+        config, "arithmetic", "marmoset-3m"
+    )
 
-    def bare(logprobs: int | None) -> float:
-        parameters = vllm.SamplingParams(
-            n=ours.PER_REQUEST,
-            temperature=sampling["temperature"],
-            max_tokens=sampling["max_tokens"],
-            logprobs=logprobs,
-        )
-        copies = samples // ours.PER_REQUEST
-        start = time.perf_counter()
+
+def harness(weights: str) -> Any:
+    """lm-evaluation-harness's vLLM model; its engine serves the other contestants, too."""
+    from vllm.platforms import current_platform
+
+    assert current_platform.device_type  # found out now, because it depends on the name of the package
+    installed = importlib.metadata.version
+    # the CPU build of vLLM goes by another name, which the harness does not know
+    importlib.metadata.version = lambda name: installed("vllm-cpu") if name == "vllm" else installed(name)
+    try:
+        from lm_eval.models.vllm_causallms import VLLM
+    finally:
+        importlib.metadata.version = installed
+    return VLLM(weights, seed=1, batch_size="auto", disable_log_stats=True, generation_config="vllm", **ENGINE)
+
+
+def ours(llm: Any, prompts: dict[str, str], sampling: dict[str, Any], samples: int) -> None:
+    """Draw a shard into a journal and write its samples file."""
+    from monkeys.sampling import vllm
+    from monkeys.sampling.journal import Journal
+    from monkeys.sampling.shard import Progress, Shard
+
+    shard = Shard("bench", 0, "arithmetic", "model", 0, samples, {"sampling": sampling})
+    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "0.jsonl", "bench") as journal:
+        progress = Progress(shard, prompts, journal)
+        progress.begin({"engine": "vllm"})
+        context = llm.llm_engine.model_config.max_model_len
+        encoded = vllm.encoded(llm.get_tokenizer(), context, progress, sampling["max_tokens"], chat=False)
+        vllm.run(llm, progress, encoded, sampling)
+        progress.write(str(Path(folder) / "0.parquet"))
+
+
+def over_http(url: str, prompts: dict[str, str], sampling: dict[str, Any], samples: int, n: int) -> None:
+    """One problem a worker, its requests one after the other."""
+
+    def problem(prompt: str) -> None:
+        with httpx.Client(timeout=600) as client:
+            body = {"model": "model", "prompt": prompt, "n": n, "logprobs": 1}
+            body |= {key: sampling[key] for key in ("temperature", "max_tokens")}
+            for _ in range(samples // n):
+                client.post(f"{url}/v1/completions", json=body).raise_for_status()
+
+    with ThreadPoolExecutor(32) as workers:
+        list(workers.map(problem, prompts.values()))
+
+
+def measure(weights: str, samples: int, turn: int, url: str) -> dict[str, float]:
+    """Samples per second of each contestant."""
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    import vllm
+    from lm_eval.api.instance import Instance
+
+    from monkeys.sampling.vllm import PER_REQUEST
+
+    peer = harness(weights)
+    llm = peer.model
+    prompts, sampling = prompts_and_settings()
+
+    def bare(logprobs: int | None) -> None:
+        limits = {key: sampling[key] for key in ("temperature", "max_tokens")}
+        parameters = vllm.SamplingParams(n=PER_REQUEST, logprobs=logprobs, **limits)
+        copies = samples // PER_REQUEST
         llm.generate([prompt for prompt in prompts.values() for _ in range(copies)], parameters, use_tqdm=False)
-        return total / (time.perf_counter() - start)
 
-    def journalled() -> float:
-        shard = Shard("bench", 0, "arithmetic", "model", 0, samples, {"sampling": sampling})
-        with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "0.jsonl", "bench") as journal:
-            progress = Progress(shard, prompts, journal)
-            start = time.perf_counter()
-            ours.run(llm, progress, sampling)
-            progress.write(str(Path(folder) / "0.parquet"))
-            return total / (time.perf_counter() - start)
+    def lm_eval() -> None:
+        how = {"temperature": sampling["temperature"], "do_sample": True, "until": []}
+        how["max_gen_toks"] = sampling["max_tokens"]
+        texts = [prompt for prompt in prompts.values() for _ in range(samples)]
+        instances = [Instance("generate_until", {}, (text, dict(how)), i) for i, text in enumerate(texts)]
+        peer.generate_until(instances, disable_tqdm=True)
 
+    contestants: dict[str, Callable[[], None]] = {
+        "ours": lambda: ours(llm, prompts, sampling, samples),
+        "LLM.generate": lambda: bare(0),
+        "LLM.generate without log-probabilities": lambda: bare(None),
+        "lm-evaluation-harness": lm_eval,
+        "HTTP requests": lambda: over_http(url, prompts, sampling, samples, PER_REQUEST),
+    }
     bare(0)  # warm-up
-    contestants = [("ours", journalled), ("bare", lambda: bare(0)), (f"bare {LEAST}", lambda: bare(None))]
-    turn = pair % len(contestants)
-    return {name: run() for name, run in contestants[turn:] + contestants[:turn]}
+    rates = {}
+    for name in (list(contestants) * 2)[turn : turn + len(contestants)]:
+        start = time.perf_counter()
+        contestants[name]()
+        rates[name] = samples * len(prompts) / (time.perf_counter() - start)
+    return rates
+
+
+def grow(weights: str, samples: int) -> dict[str, float]:
+    """Seconds until an engine can sample, and MiB by which peak memory exceeds that of the warmed-up engine."""
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    start = time.perf_counter()
+    import vllm
+
+    # a cache so small that the warm-up uses all of it: else it would come into memory little by little
+    small = {**ENGINE, "max_num_seqs": 64, "num_gpu_blocks_override": 512}
+    llm = vllm.LLM(weights, seed=1, generation_config="vllm", disable_log_stats=True, **small)
+    ready = time.perf_counter() - start
+    prompts, sampling = prompts_and_settings()
+    ours(llm, prompts, sampling, 16)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    before = memory("VmRSS")
+    ours(llm, prompts, sampling, samples)
+    return {"start-up": ready, "engine": before, "growth": memory("VmHWM") - before}
+
+
+def memory(key: str) -> float:
+    """A line of this process's status, in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
+
+
+@contextmanager
+def server(weights: str) -> Iterator[str]:
+    """A vLLM server with the model; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = [f"--{key.replace('_', '-')}={value}" for key, value in ENGINE.items() if value is not True]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", weights, "--enforce-eager"]
+    command += ["--served-model-name=model", "--host=127.0.0.1", f"--port={port}", *settings]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=5)
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def again(options: argparse.Namespace, *arguments: str) -> dict[str, float]:
+    """Run one part of this program in a process of its own."""
+    command = [sys.executable, __file__, "--weights", options.weights, "--samples", str(options.samples), *arguments]
+    return json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
 
 
 def main() -> None:
     """Run the pairs and print their ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default=str(ROOT / "resources/demo/marmoset-0.8m"))
+    parser.add_argument("--weights", default=str(ROOT / "resources/demo/marmoset-3m"))
     parser.add_argument("--samples", type=int, default=64, help="per problem, a multiple of 16")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--pair", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    parser.add_argument("--grow", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    os.environ |= ENVIRONMENT
+    os.chdir(ROOT)
     if options.pair is not None:
-        print(json.dumps(measure(options.weights, options.samples, options.pair)))
+        print(json.dumps(measure(options.weights, options.samples, options.pair, options.url)))
+        return
+    if options.grow:
+        print(json.dumps(grow(options.weights, options.samples)))
         return
     pairs = []
-    for pair in range(options.pairs):
-        again = ["--weights", options.weights, "--samples", str(options.samples), "--pair", str(pair)]
-        output = subprocess.check_output([sys.executable, __file__, *again], text=True)
-        pairs.append(json.loads(output.splitlines()[-1]))
-        print(", ".join(f"{name} {rate:.0f} samples/s" for name, rate in sorted(pairs[-1].items())), flush=True)
-    for peer in ("bare", f"bare {LEAST}"):
+    with server(options.weights) as url:
+        for pair in range(options.pairs):
+            pairs.append(again(options, "--pair", str(pair), "--url", url))
+            print(", ".join(f"{name} {rate:.0f} samples/s" for name, rate in pairs[-1].items()), flush=True)
+    once, more = (again(options, "--grow", "--samples", str(times * options.samples)) for times in (1, 8))
+    for peer in [name for name in pairs[0] if name != "ours"]:
         ratios = [rates["ours"] / rates[peer] for rates in pairs]
         spread = f"{min(ratios):.2f}–{max(ratios):.2f} over {len(ratios)} pairs"
         print(f"sampling: ours/{peer} = {statistics.median(ratios):.2f} ({spread})")
+    share = once["start-up"] / (once["start-up"] + SHARD_SECONDS)
+    print(f"sampling: start-up {once['start-up']:.0f} s, {share:.1%} of a shard of {SHARD_SECONDS // 60} minutes")
+    print(
+        f"sampling: peak memory above the engine's own ({once['engine']:.0f} MiB): {once['growth']:.0f} MiB for "
+        f"{options.samples} samples a problem, {more['growth']:.0f} MiB for {8 * options.samples}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A small study, really sampled, and what does and does not run again after a change."""
 
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -133,7 +134,8 @@ def test_a_new_model_runs_only_its_own_jobs_and_the_figures_over_all_models(fini
     models = finished.study()["models"]
     large = {**models["medium"], "weights": "resources/demo/marmoset-3m"}
     jobs = finished.plan(models={**models, "large": large})
-    assert jobs_of(jobs) == {"sample": 2, "verify": 2, "tally": 1, "coverage": 1, "power_law": 1} | CROSS_MODEL
+    own = {"fetch_model": 1, "sample": 2, "verify": 2, "tally": 1, "coverage": 1, "power_law": 1}
+    assert jobs_of(jobs) == own | CROSS_MODEL
     assert not [job for job in jobs if "model=small" in job or "model=medium" in job]
 
 
@@ -149,6 +151,41 @@ def test_more_samples_run_only_the_new_shards(finished):
     assert finished.plan() == {}
 
 
+def test_fewer_samples_use_the_first_shards_and_keep_all_files(finished):
+    before = {path: fingerprint(path) for path in finished.results("samples/*/*/*.parquet")}
+    jobs = finished.plan(tasks__arithmetic__samples=16)
+    assert jobs_of(jobs) == {"tally": 2, "coverage": 2, "power_law": 2} | CROSS_MODEL
+    finished.snakemake()
+    assert {path: fingerprint(path) for path in before} == before
+    assert (pd.read_parquet(finished.folder / "results/tallies/arithmetic/small.parquet")["samples"] == 16).all()
+    jobs = finished.plan(tasks__arithmetic__samples=32)
+    assert "sample" not in jobs and "verify" not in jobs
+
+
+def test_all_can_be_sampled_without_any_analysis(checkout):
+    said = checkout.snakemake("samples", "--dry-run", "--quiet", "rules")
+    assert re.search(r"sample +5\n", said)
+    assert "verify" not in said and "tally" not in said
+
+
+def test_the_summary_tells_how_far_the_samples_are_and_runs_nothing(finished):
+    said = finished.snakemake("summary", "--quiet", "all")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in said.splitlines() if line.startswith("| ")]
+    assert rows[0][:4] == ["task", "model", "samples", "wanted"]
+    assert [row[:4] for row in rows[1:]] == [
+        ["arithmetic", "small", "320", "320"],
+        ["arithmetic", "medium", "320", "320"],
+        ["programs", "small", "96", "96"],
+    ]
+    for _, _, _, _, tokens, speed, truncated, left in rows[1:]:
+        assert int(tokens.replace(",", "")) > 1000
+        assert int(speed.replace(",", "")) > 10
+        assert truncated.endswith("%") and left == "0 s"
+    finished.change(tasks__arithmetic__samples=64)
+    assert "640" in finished.snakemake("summary", "--quiet", "all")
+    assert len(finished.results("samples/arithmetic/small/*")) == 2
+
+
 def test_another_temperature_of_one_model_resamples_that_model_alone(finished):
     jobs = finished.plan(models__medium__sampling={"temperature": 0.5})
     assert jobs_of(jobs) == {"sample": 2, "verify": 2, "tally": 1, "coverage": 1, "power_law": 1} | CROSS_MODEL
@@ -159,6 +196,7 @@ def test_another_temperature_of_one_model_resamples_that_model_alone(finished):
     "changes",
     [
         {"models__small__engine": {"tensor_parallel_size": 2, "max_num_seqs": 32, "gpu_memory_utilization": 0.5}},
+        {"models__small__engine": {"dtype": "bfloat16", "arguments": {"enable_chunked_prefill": False}}},
         {"study": "renamed"},
         {"verification": {"allow_unsandboxed": True}},
     ],
