@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ENGINE, SAMPLING, wait_until
+from jobs import ENGINE, SAMPLING, wait_until
 
 from monkeys.sampling.journal import read_entries
 from monkeys.storage import read_rows

@@ -2,6 +2,9 @@
 
 import email.utils
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -10,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from monkeys.sampling import endpoint
-from monkeys.sampling.journal import Journal
+from monkeys.sampling.journal import Journal, read_entries
 from monkeys.sampling.shard import Progress, Shard
 
 KEY = "sk-very-secret"
@@ -110,23 +113,28 @@ def progress(tmp_path):
 
 
 @pytest.fixture
-def draw(server, progress, monkeypatch):
+def settings(server):
+    """The config of an endpoint, complete."""
+    return {
+        "base_url": server.url,
+        "model": "name",
+        "api_key_env": "SERVER_KEY",
+        "concurrency": 2,
+        "samples_per_request": 4,
+        "timeout": 10,
+        "patience": 20,
+        "max_tokens_name": "max_tokens",
+        "parameters": {},
+    }
+
+
+@pytest.fixture
+def draw(settings, progress, monkeypatch):
     """Draw all that is missing; returns the finished requests in the journal."""
     monkeypatch.setenv("SERVER_KEY", KEY)
 
-    def run(chat=False, sampling=None, **settings):
-        usual = {
-            "base_url": server.url,
-            "model": "name",
-            "api_key_env": "SERVER_KEY",
-            "concurrency": 2,
-            "samples_per_request": 4,
-            "timeout": 10,
-            "patience": 20,
-            "max_tokens_name": "max_tokens",
-            "parameters": {},
-        }
-        endpoint.sample(progress, {"endpoint": usual | settings, "chat": chat}, sampling or SAMPLING)
+    def run(chat=False, sampling=None, **changes):
+        endpoint.sample(progress, {"endpoint": settings | changes, "chat": chat}, sampling or SAMPLING)
         return [entry for entry in progress.journal.entries() if "problem_id" in entry]
 
     return run
@@ -341,3 +349,36 @@ def test_half_characters_become_a_replacement(server, progress, draw):
     server.say = say
     entries = draw()
     assert {s["text"] for e in entries for s in e["samples"]} == {"half \ufffd, whole \U0001f600"}
+
+
+JOB = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from monkeys.sampling import endpoint
+from monkeys.sampling.shard import Shard, sampling
+order = json.loads(sys.argv[2])
+with sampling(Shard("s", 0, "t", "m", 0, 8, {}), {"a": "prompt a"}, order["journal"], order["samples"]) as progress:
+    endpoint.sample(progress, {"endpoint": order["endpoint"], "chat": False}, order["sampling"])
+"""
+
+
+def test_sigterm_ends_a_job_at_once_while_it_waits_for_the_server(server, root, tmp_path, settings):
+    hanging = threading.Event()
+
+    def say(body):
+        if body in server.sampled() and len(server.sampled()) > 1:
+            hanging.set()
+            time.sleep(20)
+
+    server.say = say
+    files = {name: str(tmp_path / name) for name in ("journal", "samples")}
+    order = json.dumps({**files, "endpoint": {**settings, "concurrency": 1, "api_key_env": None}, "sampling": SAMPLING})
+    job = subprocess.Popen([sys.executable, "-c", JOB, str(root / "workflow/scripts"), order], stdout=subprocess.PIPE)
+    assert hanging.wait(30)
+    asked = time.monotonic()
+    job.terminate()
+    said, _ = job.communicate(timeout=10)
+    assert time.monotonic() - asked < 5
+    assert job.returncode == 128 + signal.SIGTERM
+    assert b"ended by SIGTERM with 4 of 8 samples in the journal" in said
+    assert sum("problem_id" in entry for entry in read_entries(files["journal"])) == 1

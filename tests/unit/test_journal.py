@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monkeys.sampling.journal import Journal
 
@@ -38,10 +40,29 @@ def test_a_journal_torn_in_its_first_line_is_begun_again(tmp_path):
     assert read(path) == [{"n": 1}]
 
 
-def test_samples_of_other_settings_are_not_continued(tmp_path):
+def test_samples_of_other_settings_are_not_continued_but_kept_until_those_return(tmp_path, capsys):
     path = tmp_path / "0.jsonl"
-    write(path, {"n": 1}, settings="temperature 0.6")
-    assert read(path, settings="temperature 0.8") == []
+    write(path, {"n": 1}, settings="0.6 warm")
+    assert read(path, settings="0.8 hot") == []
+    assert "of other settings, kept as 0.jsonl.0.6 warm" in capsys.readouterr().err
+    write(path, {"n": 2}, settings="0.8 hot")
+    assert read(path, settings="0.6 warm") == [{"n": 1}]
+    assert read(path, settings="0.8 hot") == [{"n": 2}]
+
+
+@given(data=st.data())
+def test_whatever_bit_flips_the_entries_before_it_are_kept_and_no_wrong_one_is_read(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("journal") / "0.jsonl"
+    entries = [{"n": n, "text": "x" * n} for n in range(6)]
+    write(path, *entries)
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    before = bytes(content[:place]).count(b"\n")
+    assert read(path) == entries[: max(0, before - 1)]
+    write(path, {"n": "new"})
+    assert read(path) == [*entries[: max(0, before - 1)], {"n": "new"}]
 
 
 def test_an_appended_entry_is_there_before_the_journal_is_closed(tmp_path):

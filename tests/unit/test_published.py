@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,12 +12,12 @@ from monkeys.sampling.shard import Shard
 from monkeys.storage import VERDICTS, read_provenance, read_rows, write_parquet
 
 
-def record(problem, samples=6, **changes):
+def record(problem, count=6, **changes):
     return {
         "question": f"question {problem}",
         "prompt": f"Q: {problem}\nA:",
-        "samples": [f"text {problem} {n}" for n in range(samples)],
-        "is_corrects": [n % 3 == 0 for n in range(samples)],
+        "samples": [f"text {problem} {n}" for n in range(count)],
+        "is_corrects": [n % 3 == 0 for n in range(count)],
         "gt_answer": "1",
         "orig_dset_split": "test",
         "orig_dset_idx": problem,
@@ -87,7 +89,7 @@ def test_a_sample_without_a_verdict_is_not_counted_as_wrong(imported):
     ("records", "message"),
     [
         ([record(7), record(7)], r"record 2: problem 7 appears again"),
-        ([record(7, samples=1)], r"record 1: problem 7 has 1 published samples, the study asks for 2 or more"),
+        ([record(7, count=1)], r"record 1: problem 7 has 1 published samples, the study asks for 2 or more"),
         ([record(7, is_corrects=[True])], r"record 1: 6 samples, but 1 verdicts"),
         ([record(7, is_corrects=[0.5] * 6)], r"record 1: is_corrects holds .*0\.5.*, which is neither true nor false"),
         (
@@ -146,3 +148,31 @@ def test_imported_samples_say_where_they_come_from(imported, tmp_path):
     imported([record(7)])
     provenance = read_provenance(tmp_path / "samples.parquet")
     assert (provenance["model"], provenance["samples"], provenance["generated_tokens"]) == ("m", 2, None)
+
+
+PEAK = """
+import json, resource, sys
+sys.path.insert(0, sys.argv[1])
+from monkeys.sampling.published import import_shard
+from monkeys.sampling.shard import Shard
+import_shard([sys.argv[2]], Shard("s", 0, "t", "m", 0, 5, {}), None, *sys.argv[3:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_depend_on_the_size_of_the_file(root, tmp_path):
+    peaks = {}
+    for problems in (10, 200):
+        path = tmp_path / f"{problems}.json"
+        with open(path, "w") as file:
+            for number in range(problems):
+                file.write("[" if number == 0 else ",\n")
+                json.dump(record(number, samples=[f"{number} " + "x" * 1000] * 500, is_corrects=[True] * 500), file)
+            file.write("]")
+        command = [sys.executable, "-c", PEAK, str(root / "workflow/scripts"), str(path)]
+        peaks[path.stat().st_size / 1e6] = (
+            int(subprocess.check_output([*command, tmp_path / "s", tmp_path / "v"])) / 1024
+        )
+    small, large = peaks
+    assert large > 90 + small  # MB
+    assert peaks[large] < peaks[small] + 30

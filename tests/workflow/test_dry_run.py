@@ -1,3 +1,4 @@
+import re
 import subprocess
 
 import pytest
@@ -43,3 +44,17 @@ def test_a_mistake_in_the_config_ends_the_run_before_any_job_with_one_clear_mess
 def test_a_wrong_file_name_is_not_taken_for_a_model(checkout):
     said = checkout.snakemake("--dry-run", "results/tallies/arithmetic/large.parquet", succeeds=False)
     assert "MissingRuleException" in said
+
+
+def test_a_sampling_job_asks_for_as_many_gpus_as_its_model_runs_on(checkout):
+    checkout.change(models__medium__engine={"tensor_parallel_size": 4})
+    said = checkout.snakemake("--dry-run", "results/samples/arithmetic/medium/0.parquet")
+    assert re.search(r"rule sample:(?s:.)*resources: .*\bgpu=4\b", said)
+    said = checkout.snakemake("--dry-run", "results/samples/arithmetic/small/0.parquet")
+    assert re.search(r"\bgpu=1\b", said)
+
+
+def test_a_mistake_in_the_engines_arguments_is_told_before_anything_runs(checkout):
+    checkout.change(models__small__engine={"arguments": {"speculative_confg": {}}})
+    said = checkout.snakemake("--dry-run", succeeds=False)
+    assert "models.small.engine.arguments: vLLM has no argument speculative_confg; there is speculative_config" in said

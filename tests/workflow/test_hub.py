@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import ENGINE
 
 from monkeys.storage import read_provenance
 
@@ -71,8 +70,9 @@ def hub(root, tmp_path, monkeypatch):
 
 
 def of_hub(checkout, weights, revision=COMMIT):
+    engine = checkout.study()["models"]["small"]["engine"]
     checkout.change(
-        models={"hub": {"weights": weights, "revision": revision, "tasks": ["arithmetic"], "engine": ENGINE}}
+        models={"hub": {"weights": weights, "revision": revision, "tasks": ["arithmetic"], "engine": engine}}
     )
     checkout.change(tasks__arithmetic__samples=16)
 

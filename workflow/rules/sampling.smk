@@ -9,7 +9,7 @@ rule fetch_model:
         "<logs>/fetch_model/{model}.log",
     localrule: True
     conda:
-        "../../envs/sampling.yaml"
+        "../../envs/analysis.yaml"
     params:
         source=model_source,
     script:
@@ -62,7 +62,7 @@ rule request_samples:
         model=any_of(models_from("endpoint")),
     localrule: True
     conda:
-        "../../envs/sampling.yaml"
+        "../../envs/analysis.yaml"
     # `--resources requests=N` bounds the requests of all shards together
     resources:
         requests=requests_at_once,
@@ -89,7 +89,7 @@ rule import_samples:
         model=any_of(models_from("published")),
     localrule: True
     conda:
-        "../../envs/sampling.yaml"
+        "../../envs/analysis.yaml"
     params:
         distribution=distribution,
         problems=published_problems,
@@ -104,7 +104,7 @@ rule summary:
         "<logs>/summary.log",
     localrule: True
     conda:
-        "../../envs/sampling.yaml"
+        "../../envs/analysis.yaml"
     params:
         shards=[
             (*shard, config["tasks"][shard[0]]["shard"]) for shard in sampled_shards()

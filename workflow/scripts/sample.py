@@ -6,7 +6,6 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]) as console:
         import json
 
-        from monkeys.sampling import endpoint, vllm
         from monkeys.sampling.shard import Shard, sampling
         from monkeys.storage import read_rows
 
@@ -23,6 +22,9 @@ if __name__ == "__main__":
         )
         columns = ["problem_id", "prompt"]
         prompts = {row["problem_id"]: row["prompt"] for row in read_rows(snakemake.input.problems, columns)}
-        engine = vllm if model["weights"] is not None else endpoint
+        if model["weights"] is not None:
+            from monkeys.sampling.vllm import sample
+        else:
+            from monkeys.sampling.endpoint import sample
         with sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console) as progress:
-            engine.sample(progress, model, shard.model_settings["sampling"], console)
+            sample(progress, model, shard.model_settings["sampling"], console)

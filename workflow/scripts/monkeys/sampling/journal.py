@@ -1,8 +1,8 @@
 """An append-only record of finished requests, from which a killed sampling job goes on.
 
 A line per entry: the CRC-32 of the entry in hexadecimal, a space, and the entry as JSON. The first entry names the
-settings the samples were drawn with; a journal of other settings is not continued. Whatever a kill, a full disk or a
-damaged disk left behind, the lines before the first bad one count and the rest is drawn again.
+settings the samples were drawn with; a journal of other settings is set aside, and taken up when those return. Whatever
+a kill, a full disk or a damaged disk left behind, the lines before the first bad one count and the rest is drawn again.
 
 Beside the journal lies its lock. It needs no support of the file system but exclusive creation, so it also holds on
 NFS: its holder renews it all the time, and it can be taken over from a process that is known to be dead (same machine)
@@ -71,7 +71,9 @@ class Journal:
 
     def _locked(self) -> filelock.SoftFileLease:
         """The lock, taken; a holder that is still alive after the time of a lease keeps it."""
-        lock = filelock.SoftFileLease(f"{self.path}.lock", lease_duration=LEASE_SECONDS, poll_interval=0.2)
+        lock = filelock.SoftFileLease(
+            f"{self.path}.lock", lease_duration=LEASE_SECONDS, heartbeat_interval=LEASE_SECONDS / 6, poll_interval=0.2
+        )
         try:
             lock.acquire(timeout=1.2 * LEASE_SECONDS)
         except filelock.Timeout:
@@ -84,24 +86,32 @@ class Journal:
 
     def _usable(self, settings: str, console: TextIO) -> int:
         """Length of the part that can be continued: the good lines of a journal with our settings, else nothing."""
+
+        def aside(name: str) -> Path:
+            return self.path.with_name(f"{self.path.name}.{name}")
+
+        if self.path.exists():
+            with open(self.path, "rb") as file:
+                first = next(_entries(file), None)
+            if first is not None and first["settings"] != settings:
+                other = aside(first["settings"][:8])
+                print(f"NOTE {self.path}: of other settings, kept as {other.name}", file=console)
+                self.path.replace(other)
+        if aside(settings[:8]).exists() and not self.path.exists():  # back to settings of before
+            aside(settings[:8]).replace(self.path)
         if not self.path.exists():
             return 0
         with open(self.path, "rb") as file:
-            first = next(_entries(file), None)
-            if first is not None and first.get("settings") != settings:
-                print(f"NOTE {self.path}: of other settings, begun again", file=console)
-                return 0
             for _ in _entries(file):
                 pass
-            end = file.tell() if first is not None else 0
+            end = file.tell()
             rest = os.fstat(file.fileno()).st_size - end
             file.seek(end)
             if any(b"\n" in part for part in iter(lambda: file.read(1 << 20), b"")):  # a kill tears one line at most
-                aside = self.path.with_name(f"{self.path.name}.damaged")
-                shutil.copy2(self.path, aside)
+                shutil.copy2(self.path, aside("damaged"))
                 print(
                     f"WARNING {self.path}: damaged at byte {end}; what stands before is kept, the {rest} bytes "
-                    f"from there on are drawn again (a copy of the whole file is in {aside.name})",
+                    f"from there on are drawn again (a copy of the whole file is in {aside('damaged').name})",
                     file=console,
                 )
         return end

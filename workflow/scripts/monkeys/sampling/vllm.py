@@ -45,9 +45,8 @@ def sample(
     if not progress.missing:
         return
     engine = model["engine"]
+    os.environ["HF_HUB_OFFLINE"] = "1"  # everything was fetched before; a node of a cluster may not even reach the hub
     folder = weights.local_folder(model["weights"], model["revision"], engine["trust_remote_code"])
-    # Everything is here by now; a node of a cluster may not even reach the hub.
-    os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; these two only count where the CPU samples
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # jobs side by side must not share one core

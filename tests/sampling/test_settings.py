@@ -1,0 +1,41 @@
+"""What the sampling settings do to samples of the real engine."""
+
+import math
+
+import pytest
+
+from monkeys.storage import read_rows
+
+
+@pytest.fixture
+def draw(engine, tmp_path):
+    """Draw 16 samples of ten problems with some settings changed; returns the rows of the samples file."""
+
+    def run(**sampling):
+        assert engine.start(tmp_path, 16, sampling).ended()["status"] == 0
+        return list(read_rows(tmp_path / "samples.parquet"))
+
+    return run
+
+
+def test_samples_have_reasons_token_counts_and_log_probabilities(draw):
+    rows = draw(max_tokens=24)
+    assert {row["finish_reason"] for row in rows} == {"stop", "length"}
+    assert all(row["tokens"] == 24 for row in rows if row["finish_reason"] == "length")
+    assert all(0 < row["tokens"] <= 24 for row in rows)
+    assert all(math.isfinite(row["logprob"]) and row["logprob"] < 0 for row in rows)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_stop_string_ends_a_sample_and_is_kept_if_asked_for(draw, kept):
+    rows = [row for row in draw(stop=["\n"], include_stop=kept) if row["finish_reason"] == "stop"]
+    assert len(rows) > 100
+    ended = [row for row in rows if row["text"].endswith("\n")]
+    assert len(ended) > 100 if kept else not ended
+    assert all("\n" not in row["text"].removesuffix("\n") for row in rows)
+
+
+@pytest.mark.parametrize("narrow", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}])
+def test_the_likeliest_token_alone_leaves_one_sample_a_problem(draw, narrow):
+    rows = draw(**narrow)
+    assert len({(row["problem_id"], row["text"]) for row in rows}) == len({row["problem_id"] for row in rows}) == 10
