@@ -214,7 +214,7 @@ def wait_for_samples(journal, count, process):
 
 
 def test_a_job_killed_at_any_moment_goes_on_and_no_sample_is_lost_or_doubled(checkout):
-    """Killed with -9 after the first requests, after more of them, and once more; then run to the end.
+    """Killed with -9 after the first requests and after more of them; then run to the end.
 
     At temperature 1.5 long samples of one problem are practically never equal, unless the random state repeats.
     """
@@ -229,7 +229,7 @@ def test_a_job_killed_at_any_moment_goes_on_and_no_sample_is_lost_or_doubled(che
     )
     target = "results/samples/arithmetic/small/0.parquet"
     journal = checkout.folder / "results/.journal/arithmetic/small/0.jsonl"
-    for requests in (1, 60, 150):
+    for requests in (1, 60):
         process = subprocess.Popen(
             checkout.command(target),
             cwd=checkout.folder,
@@ -251,8 +251,8 @@ def test_a_job_killed_at_any_moment_goes_on_and_no_sample_is_lost_or_doubled(che
     assert {row["sample"] for row in rows} == set(range(640))
 
     starts = read_provenance(checkout.folder / target)["engine_starts"]
-    assert len(starts) == 4
-    assert len({start["seed"] for start in starts}) == 4
+    assert len(starts) == 3
+    assert len({start["seed"] for start in starts}) == 3
     assert [start["samples_before"] for start in starts] == sorted({start["samples_before"] for start in starts})
 
     long_texts = [(row["problem_id"], row["text"]) for row in rows if row["tokens"] >= 50]

@@ -91,10 +91,16 @@ def _watched() -> Iterator[None]:
     """
     engines = multiprocessing.active_children()
 
+    def ended(engine: multiprocessing.process.BaseProcess) -> bool:
+        assert engine.pid is not None
+        try:
+            return os.waitid(os.P_PID, engine.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True  # one of vLLM's threads was quicker to learn of it; `is_alive` may not know that yet
+
     def look(*_: object) -> None:
-        for engine in engines:
-            if not engine.is_alive():
-                raise ChildProcessError(f"process {engine.name} ended with exit code {engine.exitcode}")
+        if gone := [engine.name for engine in engines if ended(engine)]:
+            raise ChildProcessError(f"no process {', '.join(gone)} any more")
 
     previous = signal.signal(signal.SIGCHLD, look)
     try:
