@@ -113,7 +113,7 @@ def test_a_dead_engine_is_an_error_and_sigterm_an_end_and_both_are_gone_on_from(
     asked = time.monotonic()
     job.process.send_signal(signal.SIGTERM)
     _, said = job.process.communicate(timeout=60)
-    assert time.monotonic() - asked < 10
+    assert time.monotonic() - asked < 15
     assert job.process.returncode == 128 + signal.SIGTERM
     assert "ended by SIGTERM" in said
     assert len(family) > 1
