@@ -145,8 +145,6 @@ def test_a_job_that_stood_still_until_another_took_over_does_not_write_again(eng
     first.sampled(5)
     first.kill(signal.SIGSTOP)
     second = engine.start(tmp_path, lease_seconds=4)
-    time.sleep(1)
-    assert "NOTE" not in second.log()
     assert second.ended()["status"] == 0
     finished = (tmp_path / "journal.jsonl").read_bytes()
     (tmp_path / "end.json").unlink()

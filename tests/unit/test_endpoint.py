@@ -335,8 +335,18 @@ def test_the_key_is_in_no_file(progress, draw, tmp_path):
 
 
 def test_a_limit_of_another_name_and_parameters_of_the_servers_own_are_sent(server, progress, draw):
-    draw(max_tokens_name="max_tokens", parameters={"reasoning_effort": "low"})
-    assert all(body["reasoning_effort"] == "low" for body in server.bodies)
+    draw(max_tokens_name="max_completion_tokens", parameters={"reasoning_effort": "low"})
+    assert {body["max_completion_tokens"] for body in server.bodies} == {endpoint.PROBE_TOKENS, 64}
+    assert all(body["reasoning_effort"] == "low" and "max_tokens" not in body for body in server.bodies)
+
+
+@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize("before", [0, 190, 490])
+def test_the_key_is_not_told_either_where_an_answer_is_cut_in_the_middle_of_it(server, draw, status, before):
+    server.say = lambda body: (status, "." * before + KEY, {})
+    with pytest.raises(Exception, match=r"no completion|answers 502") as error:
+        draw(patience=0)
+    assert KEY[:8] not in str(error.value)
 
 
 def test_half_characters_become_a_replacement(server, progress, draw):

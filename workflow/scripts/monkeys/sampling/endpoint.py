@@ -5,6 +5,7 @@ and written into the provenance; nothing that a server ignores is claimed there.
 """
 
 import asyncio
+import json
 import math
 import os
 import time
@@ -44,19 +45,8 @@ class Unavailable(Exception):
         """Seconds that the server asks to wait."""
 
 
-def sample(
-    progress: Progress,
-    model: dict[str, Any],
-    sampling: dict[str, Any],
-    console: TextIO | None = None,
-) -> None:
-    """Draw everything that is missing from a shard into its journal.
-
-    Args:
-        progress: The shard's journal and prompts.
-        model: The model's config: endpoint, chat.
-        sampling: temperature, top_p, top_k, min_p, max_tokens, stop, include_stop.
-        console: Where the progress bar goes; None for none.
+def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], console: TextIO | None = None) -> None:
+    """Draw everything that is missing from a shard into its journal; the arguments are those of `vllm.sample`.
 
     Raises:
         ValueError: the environment variable with the key is not set.
@@ -275,20 +265,20 @@ class Server:
             response = await self._client.post(f"{self._endpoint['base_url'].rstrip('/')}/{path}", json=body)
         except httpx.TransportError as error:
             raise Unavailable(f"{self._endpoint['base_url']}: {type(error).__name__} {error}".strip()) from None
+        # cleaned before anything is read or cut from it: whatever is said of the answer, the key is not in it
+        said = response.text.replace(self._key, "[key]") if self._key else response.text
         if response.status_code != 200:
-            message, code = _complaint(response)
+            message, code = _complaint(said)
             message = f"{self._endpoint['base_url']} answers {response.status_code}: {message}"
-            if self._key:
-                message = message.replace(self._key, "[key]")
             passing = response.status_code in RETRIED or response.status_code >= 500
             if passing and code != "insufficient_quota":
                 raise Unavailable(message, _retry_after(response))
             raise Refused(message)
         try:
-            answer = response.json()
+            answer = json.loads(said)
             reasons = {choice["finish_reason"] for choice in answer["choices"]}
         except (ValueError, KeyError, TypeError):
-            raise Unavailable(f"{self._endpoint['base_url']} gives no completion: {response.text[:200]!r}") from None
+            raise Unavailable(f"{self._endpoint['base_url']} gives no completion: {said[:200]!r}") from None
         if reasons & BROKEN_OFF:
             raise Unavailable(f"{self._endpoint['base_url']} broke off the request ({reasons & BROKEN_OFF})")
         return answer
@@ -311,14 +301,14 @@ def _logprobs(choice: dict[str, Any]) -> list[float] | None:
     return values if values and None not in values else None
 
 
-def _complaint(response: httpx.Response) -> tuple[str, str | None]:
+def _complaint(said: str) -> tuple[str, str | None]:
     """The server's message and its code for it, in one of the usual forms, else the text as it is."""
     try:
-        error = response.json()
+        error = json.loads(said)
         error = error.get("error", error)
         return str(error["message"]), error.get("code")
     except (ValueError, KeyError, TypeError, AttributeError):
-        return response.text[:500], None
+        return said[:500], None
 
 
 def _retry_after(response: httpx.Response) -> float:

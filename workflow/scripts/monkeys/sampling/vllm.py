@@ -23,12 +23,7 @@ The engine never runs dry, and memory does not grow with the number of samples.
 Item = TypeVar("Item")
 
 
-def sample(
-    progress: Progress,
-    model: dict[str, Any],
-    sampling: dict[str, Any],
-    console: TextIO | None = None,
-) -> None:
+def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], console: TextIO | None = None) -> None:
     """Draw everything that is missing from a shard into its journal.
 
     Args:
