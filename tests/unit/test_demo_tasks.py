@@ -5,7 +5,7 @@ import pytest
 
 from monkeys.demo import arithmetic, programs
 from monkeys.demo.examples import RESERVED_LEVELS, RESERVED_PER_LEVEL, demo_rows, training_examples
-from monkeys.verification import gsm8k
+from monkeys.verification.verifiers import gsm8k
 
 
 @pytest.mark.parametrize("task", ["arithmetic", "programs"])
@@ -52,7 +52,7 @@ def test_every_calculation_of_a_solution_is_right_and_leads_to_the_answer():
             assert eval(expression) == int(result)
             assert int(result) > 0
         assert last == f"#### {calculations[-1].split('=')[1]}"
-        assert gsm8k.extract(problem.answer) == last.removeprefix("#### ")
+        assert gsm8k.answer_in(problem.answer) == last.removeprefix("#### ")
 
 
 def test_arithmetic_levels_are_numbers_of_steps():

@@ -11,7 +11,9 @@ TASK = {
     "columns": {"id": "key", "reference": "a"},
     "prompt": "Q: {{ q }}\nA:",
     "question": "{{ q }}",
+    "reference": None,
     "problems": "all",
+    "verifier": None,
 }
 
 
@@ -63,6 +65,20 @@ def test_what_the_dataset_does_not_have_is_named():
         build_problems([], TASK, 0)
 
 
+def test_a_reference_may_be_made_of_several_columns():
+    columns = {"id": "key", "reference": None}
+    (first, *_) = build_problems(ROWS, {**TASK, "columns": columns, "reference": "{{ q }} {{ a }}"}, 0)
+    assert first["reference"] == "What is 0 + 0? 0"
+    parts = {"before": "# {{ q }}\n", "after": "assert f() == {{ a }}"}
+    (first, *_) = build_problems(ROWS, {**TASK, "columns": columns, "reference": parts, "verifier": "functions"}, 0)
+    assert first["reference"] == {"before": "# What is 0 + 0?\n", "after": "assert f() == 0"}
+
+
+def test_a_reference_that_cannot_be_verified_is_an_error_before_any_sampling():
+    with pytest.raises(ValueError, match=r"problem k0 cannot be verified by gsm8k: .*####"):
+        build_problems(ROWS, {**TASK, "verifier": "gsm8k"}, 0)
+
+
 def test_ids_must_be_unique():
     with pytest.raises(ValueError, match=r"columns\.id: key is not unique: k1"):
         build_problems([*ROWS, ROWS[1]], TASK, 0)
@@ -96,7 +112,7 @@ def test_gsm8k_loads_from_a_copy_of_the_hub(shared_data):
 def test_the_demos_prompts_are_what_its_models_were_trained_on(root, task, first_words, last_words):
     settings = yaml.safe_load((root / "studies/demo.yaml").read_text())["tasks"][task]
     rows = load_rows(str(root / settings["dataset"]), None, "test", None)
-    for problem in build_problems(rows, {"problems": "all", **settings}, 0):
+    for problem in build_problems(rows, {**TASK, **settings}, 0):
         assert problem["prompt"].startswith(first_words)
         assert problem["prompt"].endswith(last_words)
         assert problem["question"] in problem["prompt"]

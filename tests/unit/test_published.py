@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from monkeys.analysis.agreement import agreement
+from monkeys.analysis.agreement import agreement, with_published
 from monkeys.sampling.published import fetch, import_shard, read_records
 from monkeys.sampling.shard import Shard
 from monkeys.storage import VERDICTS, read_provenance, read_rows, write_parquet
@@ -120,28 +120,33 @@ def test_a_folder_in_hub_layout_is_found_by_configuration_and_split(tmp_path):
 
 def write_verdicts(path, outcomes):
     rows = [{"problem_id": "p", "sample": n, "outcome": outcome} for n, outcome in enumerate(outcomes)]
-    write_parquet(path, VERDICTS, [{"answer": None, **row} for row in rows], {"task": "t", "model": "m"})
+    provenance = {"task": "t", "model": "m", "verifier": "gsm8k"}
+    write_parquet(path, VERDICTS, [{"answer": str(row["sample"]), **row} for row in rows], provenance)
     return str(path)
 
 
 def test_agreement_counts_who_calls_a_sample_correct(tmp_path):
     ours = write_verdicts(tmp_path / "o", ["correct", "correct", "wrong", "no_answer", "verifier_error", "wrong"])
     theirs = write_verdicts(tmp_path / "t", ["correct", "wrong", "correct", "wrong", "correct", "wrong"])
-    table = agreement([ours, ours], [theirs, theirs])
+    table = agreement(with_published([ours, ours], [theirs, theirs]), {"t": {"p": "7"}})
     assert table.to_dict("records") == [
         {
             "task": "t",
             "model": "m",
+            "first": "gsm8k",
+            "second": "published",
             "samples": 10,
             "both_correct": 2,
-            "published_only": 2,
-            "ours_only": 2,
+            "first_only": 2,
+            "second_only": 2,
             "neither": 4,
             "agreement": 0.6,
+            "examples": "`1` for `7` (problem p, 2 ×) is correct for gsm8k alone; "
+            "`2` for `7` (problem p, 2 ×) is correct for published alone",
         }
     ]
     with pytest.raises(ValueError, match="are not of the same samples"):
-        agreement([ours], [write_verdicts(tmp_path / "other", ["correct"])])
+        agreement(with_published([ours], [write_verdicts(tmp_path / "other", ["correct"])]), {})
 
 
 def test_imported_samples_say_where_they_come_from(imported, tmp_path):

@@ -1,11 +1,18 @@
+import io
+import re
+import threading
+import time
+from typing import ClassVar
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from monkeys import verification
 from monkeys.analysis.tally import tally
 from monkeys.storage import SAMPLES, VERDICTS, read_provenance, read_rows, write_parquet
-from monkeys.verification import Verdict, gsm8k
-from monkeys.verification.shard import verify_shard
+from monkeys.verification import Settings, Verdict, Verifier
+from monkeys.verification.shard import TOGETHER, verify_shard
 
 
 def write_samples(path, first, texts):
@@ -37,7 +44,7 @@ def problems(tmp_path):
 def shard(tmp_path, problems):
     samples, verdicts = str(tmp_path / "samples.parquet"), str(tmp_path / "verdicts.parquet")
     write_samples(samples, 0, {"b": ["#### 2", "#### 1", "#### 2"], "a": ["#### 2", "#### 1", "?"]})
-    verify_shard(problems, samples, verdicts, "gsm8k", {})
+    verify_shard(problems, samples, verdicts, "gsm8k", Settings())
     return samples, verdicts
 
 
@@ -52,46 +59,131 @@ def test_every_sample_gets_one_verdict_in_the_samples_order(shard):
         ("a", 2, "no_answer", None),
     ]
     provenance = read_provenance(shard[1])
-    assert (provenance["verifier"], provenance["verifier_version"]) == ("gsm8k", 1)
+    assert (provenance["verifier"], provenance["settings"]["cpu_seconds"]) == ("gsm8k", 5)
     assert provenance["samples"]["model"] == "m"
 
 
-def test_each_distinct_text_of_a_problem_is_judged_once(tmp_path, problems, monkeypatch):
-    judged = []
-    original = gsm8k.Verifier.verify
-    monkeypatch.setattr(gsm8k.Verifier, "verify", lambda self, *args: judged.append(args) or original(self, *args))
-    write_samples(tmp_path / "s.parquet", 0, {"a": ["#### 1"] * 50 + ["#### 2"] * 50, "b": ["#### 1"] * 50})
-    verify_shard(problems, str(tmp_path / "s.parquet"), str(tmp_path / "v.parquet"), "gsm8k", {})
-    assert sorted(judged) == [("#### 1", "#### 1"), ("#### 1", "#### 2"), ("#### 2", "#### 1")]
+@pytest.fixture
+def toy(monkeypatch):
+    """A verifier whose verdicts a test decides, by `toy.judge(problem_id, answer)`; `toy.asked` are its calls."""
+
+    class Toy(Verifier):
+        version = 7
+        asked: ClassVar[list] = []
+        judge = staticmethod(lambda problem, answer: Verdict("correct"))
+        lock = threading.Lock()
+
+        def extract(self, text):
+            return text.strip() or None
+
+        def verify(self, problem, answers):
+            with self.lock:
+                self.asked.append((problem["problem_id"], *answers))
+            for answer in answers:
+                yield self.judge(problem["problem_id"], answer)
+
+    monkeypatch.setattr(verification, "load", lambda name: Toy)
+    return Toy
 
 
-def test_a_failure_of_the_verifier_is_tried_again_and_never_counted_as_wrong(tmp_path, problems, monkeypatch):
-    calls = []
-
-    def flaky(self, reference, text):
-        calls.append(text)
-        return Verdict("verifier_error") if text == "broken" or calls.count(text) == 1 else Verdict("correct")
-
-    monkeypatch.setattr(gsm8k.Verifier, "verify", flaky)
+def verified(tmp_path, problems, texts, threads=1):
+    """Outcomes of these samples, and the verdicts' provenance."""
     samples, verdicts = str(tmp_path / "s.parquet"), str(tmp_path / "v.parquet")
-    write_samples(samples, 0, {"a": ["flaky", "broken", "broken"]})
-    verify_shard(problems, samples, verdicts, "gsm8k", {})
-    assert [row["outcome"] for row in read_rows(verdicts)] == ["correct", "verifier_error", "verifier_error"]
-    row = tally([samples], [verdicts]).iloc[0]
+    write_samples(samples, 0, texts)
+    verify_shard(problems, samples, verdicts, "toy", Settings(threads=threads))
+    return [row["outcome"] for row in read_rows(verdicts)], read_provenance(verdicts)
+
+
+def test_each_distinct_answer_to_a_problem_is_judged_once(tmp_path, problems, toy):
+    texts = {"a": ["1", " 1 ", "2"] * 50, "b": ["1", ""] * 50}
+    outcomes, provenance = verified(tmp_path, problems, texts)
+    assert sorted(toy.asked) == [("a", "1", "2"), ("b", "1")]
+    assert outcomes == ["correct"] * 150 + ["correct", "no_answer"] * 50
+    assert (provenance["distinct"], provenance["verifier_version"]) == (3, 7)
+
+
+def test_answers_are_judged_in_groups_that_do_not_depend_on_the_threads(tmp_path, problems, toy):
+    texts = {"a": [str(n) for n in range(3 * TOGETHER + 5)], "b": [str(n) for n in range(TOGETHER)]}
+    asked = []
+    for threads in (1, 4):
+        toy.asked.clear()
+        verified(tmp_path, problems, texts, threads)
+        asked.append(sorted(toy.asked))
+    assert asked[0] == asked[1]
+    assert sorted(len(answers) for _, *answers in asked[0]) == [5, *[TOGETHER] * 4]
+
+
+def test_all_threads_judge_at_once(tmp_path, problems, toy):
+    together = threading.Barrier(4, timeout=20)
+    toy.judge = staticmethod(lambda problem, answer: together.wait() + 1 and Verdict("wrong"))
+    texts = {"a": [str(n) for n in range(2 * TOGETHER)], "b": [str(n) for n in range(2 * TOGETHER)]}
+    outcomes, _ = verified(tmp_path, problems, texts, threads=4)
+    assert outcomes == ["wrong"] * 4 * TOGETHER
+
+
+def test_what_a_busy_machine_may_have_decided_is_judged_again_with_nothing_beside_it(tmp_path, problems, toy):
+    running, most, seen = [], [], []
+
+    def judge(problem, answer):
+        running.append(answer)
+        most.append((answer, len(running)))
+        time.sleep(0.002)
+        running.remove(answer)
+        first = answer not in seen
+        seen.append(answer)
+        return Verdict("timeout", certain=False) if first and answer.startswith("slow") else Verdict("correct")
+
+    toy.judge = staticmethod(judge)
+    texts = {"a": [f"slow {n}" for n in range(3)] + [str(n) for n in range(100)], "b": ["slow"] * 20}
+    outcomes, provenance = verified(tmp_path, problems, texts, threads=3)
+    assert set(outcomes) == {"correct"}
+    assert provenance["judged_again"] == 4
+    assert sorted(most[-4:]) == [("slow", 1), ("slow 0", 1), ("slow 1", 1), ("slow 2", 1)]
+
+
+def test_a_failure_of_the_verifier_is_tried_again_and_never_counted_as_wrong(tmp_path, problems, toy):
+    def judge(problem, answer):
+        broken = answer == "broken" or len([call for call in toy.asked if answer in call]) == 1
+        return Verdict("verifier_error", certain=False) if broken else Verdict("correct")
+
+    toy.judge = staticmethod(judge)
+    outcomes, _ = verified(tmp_path, problems, {"a": ["flaky", "broken", "broken"]})
+    assert outcomes == ["correct", "verifier_error", "verifier_error"]
+    row = tally([str(tmp_path / "s.parquet")], [str(tmp_path / "v.parquet")]).iloc[0]
     assert (row["samples"], row["correct"], row["wrong"], row["verifier_error"]) == (1, 1, 0, 2)
+
+
+def test_an_error_of_the_verifier_itself_ends_the_job_without_a_file(tmp_path, problems, toy):
+    def judge(problem, answer):
+        raise RuntimeError("broken verifier")
+
+    toy.judge = staticmethod(judge)
+    with pytest.raises(RuntimeError, match="broken verifier"):
+        verified(tmp_path, problems, {"a": [str(n) for n in range(1000)]}, threads=2)
+    assert not (tmp_path / "v.parquet").exists()
+
+
+def test_progress_shows_how_samples_came_out(tmp_path, problems, toy):
+    toy.judge = staticmethod(lambda problem, answer: Verdict("correct" if answer == "1" else "wrong"))
+    console = io.StringIO()
+    write_samples(tmp_path / "s.parquet", 0, {"a": ["1", "1", "2", ""], "b": ["1"]})
+    paths = (str(tmp_path / "s.parquet"), str(tmp_path / "v.parquet"))
+    verify_shard(problems, *paths, "toy", Settings(), console)
+    assert "5/5" in console.getvalue()
+    assert {"correct=3", "wrong=1", "no_answer=1"} <= set(re.split(r"[\s,\]]+", console.getvalue()))
 
 
 def test_samples_of_other_problems_are_an_error(tmp_path, problems):
     write_samples(tmp_path / "s.parquet", 0, {"c": ["#### 1"]})
     with pytest.raises(ValueError, match="problem c is not in"):
-        verify_shard(problems, str(tmp_path / "s.parquet"), str(tmp_path / "v.parquet"), "gsm8k", {})
+        verify_shard(problems, str(tmp_path / "s.parquet"), str(tmp_path / "v.parquet"), "gsm8k", Settings())
     assert not (tmp_path / "v.parquet").exists()
 
 
 def test_a_tally_counts_outcomes_and_tokens_over_shards(tmp_path, problems, shard):
     samples, verdicts = str(tmp_path / "1.parquet"), str(tmp_path / "1v.parquet")
     write_samples(samples, 3, {"a": ["#### 1"] * 3, "b": ["?"] * 3})
-    verify_shard(problems, samples, verdicts, "gsm8k", {})
+    verify_shard(problems, samples, verdicts, "gsm8k", Settings())
     table = tally([shard[0], samples], [shard[1], verdicts]).set_index("problem_id")
     assert list(table.index) == ["a", "b"]
     assert table.loc["a", ["samples", "correct", "wrong", "no_answer"]].tolist() == [6, 4, 1, 1]

@@ -64,13 +64,16 @@ def test_published_samples_and_outcomes_become_tallies_tables_and_figures(study)
     assert correct(study, "arithmetic/again") == [4] * 10  # of all 12, by our verifier
     assert correct(study, "proofs/counted") == [1, 2, 3, 4, 5]
     (agreement,) = pd.read_csv(study.folder / "results/tables/verdict_agreement.csv").to_dict("records")
+    assert agreement.pop("examples").endswith("is correct for gsm8k alone")
     assert agreement == {
         "task": "arithmetic",
         "model": "again",
+        "first": "gsm8k",
+        "second": "published",
         "samples": 120,
         "both_correct": 30,
-        "published_only": 0,
-        "ours_only": 10,
+        "first_only": 10,
+        "second_only": 0,
         "neither": 80,
         "agreement": pytest.approx(110 / 120),
     }

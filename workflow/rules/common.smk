@@ -91,6 +91,7 @@ def problem_settings(wildcards):
         "columns",
         "prompt",
         "question",
+        "reference",
         "problems",
     )
     return canonical({key: task_of(wildcards)[key] for key in keys})
@@ -140,11 +141,22 @@ def published_problems(wildcards):
 
 
 def verifier_version(wildcards):
-    return verification.VERIFIERS[task_of(wildcards)["verifier"]]
+    return verification.load(task_of(wildcards)["verifier"]).version
 
 
-def program_limits(wildcards):
-    return canonical(task_of(wildcards)["limits"])
+def verification_settings(wildcards):
+    """What verdicts depend on beside the verifier and its version."""
+    keys = ("limits", "second_opinion")
+    return canonical({key: task_of(wildcards)[key] for key in keys})
+
+
+def verification_threads(wildcards):
+    return verification.load(task_of(wildcards)["verifier"]).threads
+
+
+def verification_memory(wildcards, threads):
+    """MiB for the job itself and for what it runs at once."""
+    return 2000 + threads * task_of(wildcards)["limits"]["memory_mb"]
 
 
 def bootstrap():
@@ -232,10 +244,43 @@ def verified_anew():
 
 def verified_anew_files(stage):
     """The files of all shards of published samples that are judged again."""
+    return files_of_shards(stage, verified_anew())
+
+
+def judged_twice():
+    """All (task, model) whose answers get a second opinion from us."""
+    return [
+        (task, model)
+        for task, model in PAIRS
+        if config["tasks"][task]["second_opinion"]
+        and model not in models_from("outcomes")
+        and verdict_stage(model) == "verdicts"
+    ]
+
+
+def judged_twice_files():
+    """The verdicts of all shards with second opinions."""
+    return files_of_shards("verdicts", judged_twice())
+
+
+def files_of_shards(stage, pairs):
+    """The files of all shards of these tasks and models."""
     return [
         f"<results>/{stage}/{task}/{model}/{shard}.parquet"
-        for task, model in verified_anew()
+        for task, model in pairs
         for shard in study.shards(config, task)
+    ]
+
+
+def verifiers_of(pairs):
+    """Who verifies the tasks among these (task, model), by task."""
+    return {task: config["tasks"][task]["verifier"] for task, _ in pairs}
+
+
+def problems_of(pairs):
+    """The problems of the tasks among these (task, model), in the order of `verifiers_of`; they only serve to explain."""
+    return [
+        ancient(f"<results>/problems/{task}.parquet") for task in verifiers_of(pairs)
     ]
 
 
@@ -244,6 +289,7 @@ def tables():
         "coverage",
         "power_law",
         *(["verdict_agreement"] if verified_anew() else []),
+        *(["grader_disagreement"] if judged_twice() else []),
     ]
     return expand(
         "<results>/tables/{table}.{ending}", table=names, ending=["csv", "md"]

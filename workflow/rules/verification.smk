@@ -1,5 +1,5 @@
 rule verify:
-    """Judge the samples of one shard, each distinct text once."""
+    """Judge the samples of one shard, each distinct answer once."""
     input:
         samples="<results>/samples/{task}/{model}/{shard}.parquet",
         problems=ancient("<results>/problems/{task}.parquet"),
@@ -10,13 +10,14 @@ rule verify:
         "<logs>/verify/{task}/{model}/{shard}.log",
     conda:
         "../../envs/verification.yaml"
+    threads: verification_threads
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=verification_memory,
+        runtime=240,
     params:
         verifier=lookup(within=config, dpath="tasks/{task}/verifier"),
         version=verifier_version,
-        limits=program_limits,
+        settings=verification_settings,
         journal=journal,
     script:
         "../scripts/verify.py"
@@ -27,6 +28,7 @@ rule verdict_agreement:
     input:
         ours=verified_anew_files("verdicts"),
         published=verified_anew_files("published"),
+        problems=problems_of(verified_anew()),
         code=package("analysis/agreement.py"),
     output:
         csv=report(
@@ -41,5 +43,32 @@ rule verdict_agreement:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
+    params:
+        verifiers=verifiers_of(verified_anew()),
     script:
         "../scripts/verdict_agreement.py"
+
+
+rule grader_disagreement:
+    """Compare the verdicts on math answers with the second opinions on them."""
+    input:
+        verdicts=judged_twice_files(),
+        problems=problems_of(judged_twice()),
+        code=package("analysis/agreement.py"),
+    output:
+        csv=report(
+            "<results>/tables/grader_disagreement.csv",
+            caption="../report/grader_disagreement.rst",
+            category="Verification",
+            labels={"kind": "graders"},
+        ),
+        markdown="<results>/tables/grader_disagreement.md",
+    log:
+        "<logs>/grader_disagreement.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        verifiers=verifiers_of(judged_twice()),
+    script:
+        "../scripts/grader_disagreement.py"

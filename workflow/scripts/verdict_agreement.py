@@ -4,10 +4,15 @@ from monkeys.logs import logging_to
 
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]) as console:
-        from monkeys.analysis.agreement import LOW, agreement
+        from monkeys.analysis.agreement import LOW, agreement, read_golds, with_published
         from monkeys.analysis.tables import write_table
 
-        table = agreement(snakemake.input.ours, snakemake.input.published)
+        verifiers = snakemake.params.verifiers
+        golds = {
+            task: read_golds(path, verifiers[task])
+            for task, path in zip(verifiers, snakemake.input.problems, strict=True)
+        }
+        table = agreement(with_published(snakemake.input.ours, snakemake.input.published), golds)
         for row in table[table["agreement"] < LOW].itertuples():
             print(
                 f"WARNING {row.task} {row.model}: our verdicts agree with the published ones on {row.agreement:.1%} "

@@ -7,14 +7,22 @@ if __name__ == "__main__":
         import json
         from pathlib import Path
 
+        from monkeys.verification import Settings
         from monkeys.verification.shard import verify_shard
+
+        settings = json.loads(snakemake.params.settings)
 
         verify_shard(
             problems=snakemake.input.problems,
             samples=snakemake.input.samples,
             verdicts=snakemake.output[0],
             verifier=snakemake.params.verifier,
-            limits=json.loads(snakemake.params.limits) | snakemake.config["verification"],
+            settings=Settings(
+                **settings["limits"],
+                **snakemake.config["verification"],
+                second_opinion=settings["second_opinion"],
+                threads=snakemake.threads,
+            ),
             console=console,
         )
         # The samples file is known to be complete by now; only here is its journal no longer needed.

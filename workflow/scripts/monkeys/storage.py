@@ -32,6 +32,7 @@ VERDICTS = pa.schema(
         ("sample", pa.int32()),
         ("outcome", TEXT_ID),
         ("answer", pa.string()),
+        ("second_opinion", TEXT_ID),
     ]
 )
 

@@ -13,6 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
+from monkeys import verification
 from monkeys.sampling import engine_arguments
 from monkeys.tasks.prompts import compile_template
 
@@ -94,11 +95,33 @@ def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
             f"{-(-samples // shard) * shard}"
         )
     yield from _no_such_dataset(f"{where}.dataset", task["dataset"])
-    for key in ("prompt", "question"):
+    yield from _senseless_verifier(where, task)
+    for key, template in templates(task).items():
         try:
-            compile_template(task[key] or "")
+            compile_template(template)
         except ValueError as error:
             yield f"{where}.{key}: {error}"
+
+
+def templates(task: dict[str, Any]) -> dict[str, str]:
+    """All templates of a task, by key."""
+    reference = task["reference"]
+    parts = reference if isinstance(reference, dict) else {"": reference}
+    found = {"prompt": task["prompt"], "question": task["question"]}
+    found |= {f"reference.{name}".rstrip("."): part for name, part in parts.items()}
+    return {key: template for key, template in found.items() if template is not None}
+
+
+def _senseless_verifier(where: str, task: dict[str, Any]) -> Iterator[str]:
+    name = task["verifier"]
+    if name is None:
+        return
+    if name not in verification.names():
+        yield f"{where}.verifier: {name} is none of the verifiers: {', '.join(verification.names())}"
+    elif task["second_opinion"] and verification.load(name).second_grader is None:
+        yield f"{where}.second_opinion: the verifier {name} has none; set it to false"
+    if (task["reference"] is None) == (task["columns"]["reference"] is None):
+        yield f"{where}: needs {where}.columns.reference or a template {where}.reference for its verifier, not both"
 
 
 def _senseless_model(where: str, model: dict[str, Any], tasks: dict[str, Any]) -> Iterator[str]:
@@ -129,7 +152,7 @@ def _needed_of_task(model: dict[str, Any]) -> tuple[str, ...]:
         return ()
     if model["published"] is not None and not model["published"]["verify"]:
         return ("samples", "shard")
-    return ("dataset", "columns", "prompt", "verifier", "samples", "shard")
+    return ("dataset", "prompt", "verifier", "samples", "shard")
 
 
 def _senseless_weights(where: str, model: dict[str, Any]) -> Iterator[str]:

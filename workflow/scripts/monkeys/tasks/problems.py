@@ -2,10 +2,12 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import jinja2
 
+from monkeys import verification
 from monkeys.storage import digest
 from monkeys.tasks.prompts import compile_template
 
@@ -54,11 +56,12 @@ def build_problems(rows: list[dict[str, Any]], task: dict[str, Any], seed: int) 
 
     Args:
         rows: All rows of the split.
-        task: The task's config: columns, prompt, question, problems.
+        task: The task's config: columns, prompt, question, reference, problems, verifier.
         seed: The study's seed, for a random subset.
 
     Raises:
-        ValueError: a column that is not there, ids that are not unique, no rows.
+        ValueError: a column that is not there, ids that are not unique, no rows, a reference of which the verifier
+            can make nothing.
     """
     if not rows:
         raise ValueError("the dataset has no rows")
@@ -72,22 +75,30 @@ def build_problems(rows: list[dict[str, Any]], task: dict[str, Any], seed: int) 
         raise ValueError(f"columns.id: {columns['id']} is not unique: {', '.join(twice[:10])}")
     prompt = compile_template(task["prompt"])
     question = compile_template(task["question"] or task["prompt"])
+    reference = _reference(task)
     problems = []
     for position in choose(ids, task["problems"], seed):
         row = rows[position]
         try:
-            texts = {"prompt": prompt.render(row), "question": question.render(row)}
+            texts = {"prompt": prompt.render(row), "question": question.render(row), "reference": reference(row)}
         except jinja2.UndefinedError as error:
-            raise ValueError(f"prompt: {error}; the dataset has the columns {', '.join(row)}") from None
-        problems.append(
-            {
-                "problem_id": ids[position],
-                "source_index": position,
-                **texts,
-                "reference": row[columns["reference"]],
-            }
-        )
+            raise ValueError(f"a template: {error}; the dataset has the columns {', '.join(row)}") from None
+        problem = {"problem_id": ids[position], "source_index": position, **texts}
+        if task["verifier"] is not None:
+            verification.check(task["verifier"], problem)
+        problems.append(problem)
     return problems
+
+
+def _reference(task: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
+    """How the reference is made of a row: a column as it is, a template, or several templates."""
+    column, template = task["columns"]["reference"], task["reference"]
+    if column is not None:
+        return lambda row: row[column]
+    if isinstance(template, str):
+        return compile_template(template).render
+    parts = {name: compile_template(part) for name, part in (template or {}).items()}
+    return lambda row: {name: part.render(row) for name, part in parts.items()}
 
 
 def digests(problems: list[dict[str, Any]]) -> tuple[str, str]:

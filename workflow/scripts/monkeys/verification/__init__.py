@@ -1,8 +1,36 @@
-"""Decide for every sample whether it is correct, once per distinct text."""
+"""Decide for every sample whether it is correct, once per distinct answer.
 
-from monkeys.verification.verdict import OUTCOMES, Verdict
+A task names its verifier; every module of `monkeys.verification.verifiers` is one.
+"""
 
-__all__ = ["OUTCOMES", "VERIFIERS", "Verdict"]
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
 
-VERIFIERS = {"gsm8k": 1, "programs": 1}
-"""Name and version of every verifier. A raised version verifies again what older ones decided; nothing is resampled."""
+from monkeys.verification import verifiers
+from monkeys.verification.verifier import OUTCOMES, Settings, Verdict, Verifier
+
+__all__ = ["OUTCOMES", "Settings", "Verdict", "Verifier", "check", "load", "names"]
+
+
+def names() -> list[str]:
+    """All verifiers there are."""
+    return sorted(module.name for module in pkgutil.iter_modules(verifiers.__path__))
+
+
+def load(name: str) -> type[Verifier]:
+    """The verifier of that name."""
+    return importlib.import_module(f"monkeys.verification.verifiers.{name}").Verifier
+
+
+def check(name: str, problem: Mapping[str, Any]) -> None:
+    """See whether a verifier can judge samples of this problem, a row of the problems file.
+
+    Raises:
+        ValueError: it cannot; the message names the problem and what is needed.
+    """
+    try:
+        load(name).check(problem)
+    except (ValueError, TypeError) as error:  # a reference of another type is no better
+        raise ValueError(f"problem {problem['problem_id']} cannot be verified by {name}: {error}") from None

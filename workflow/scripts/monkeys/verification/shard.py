@@ -1,73 +1,177 @@
-"""Verify the samples of one shard, each distinct text once."""
+"""Verify the samples of one shard, each distinct answer once."""
 
 import hashlib
-import importlib
-from collections.abc import Iterator
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TextIO
 
 import pyarrow.parquet as pq
+from tqdm import tqdm
 
-from monkeys import __version__
+from monkeys import __version__, verification
 from monkeys.logs import progress_bar
 from monkeys.storage import VERDICTS, read_provenance, read_rows, write_parquet
-from monkeys.verification import VERIFIERS, Verdict
+from monkeys.verification.verifier import Settings, Verdict, Verifier
+
+TOGETHER = 64
+"""Distinct answers to one problem that are judged in one call, one after the other."""
+
+NO_ANSWER = Verdict("no_answer")
 
 
 def verify_shard(
-    problems: str, samples: str, verdicts: str, verifier: str, limits: dict[str, Any], console: TextIO | None = None
+    problems: str, samples: str, verdicts: str, verifier: str, settings: Settings, console: TextIO | None = None
 ) -> None:
     """Write the verdicts of all samples of a shard.
+
+    Memory holds a number for every sample, and texts only of the distinct answers that are being judged.
 
     Args:
         problems: The task's problems file.
         samples: The shard's samples file.
         verdicts: Where the verdicts go.
-        verifier: A name in VERIFIERS.
-        limits: Settings of the verifier.
+        verifier: The verifier's name.
+        settings: How it verifies, and in how many threads.
         console: Where the progress bar goes; None for none.
 
     Raises:
         ValueError: the samples are of problems that are not in the problems file.
     """
-    references = {row["problem_id"]: row["reference"] for row in read_rows(problems)}
+    by_id = {row["problem_id"]: row for row in read_rows(problems)}
     source = read_provenance(samples)
     title = f"{source.get('task')} {source.get('model')} shard {source.get('index')}"
+    kind = verification.load(verifier)
+    for row in by_id.values():
+        verification.check(verifier, row)
     with (
-        importlib.import_module(f"monkeys.verification.{verifier}").Verifier(limits) as judge,
+        kind(settings) as judge,
         progress_bar(console, pq.read_metadata(samples).num_rows, title, "verdicts") as bar,
     ):
-
-        def rows() -> Iterator[dict[str, Any]]:
-            known: dict[bytes, Verdict] = {}
-            for row in read_rows(samples, ["problem_id", "sample", "text"]):
-                problem, text = row["problem_id"], row["text"]
-                if problem not in references:
-                    raise ValueError(f"{samples}: problem {problem} is not in {problems}")
-                key = hashlib.blake2b(f"{problem}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
-                verdict = known.get(key)
-                if verdict is None:
-                    verdict = known[key] = _verdict(judge, references[problem], text)
-                bar.update()
-                yield {
-                    "problem_id": problem,
-                    "sample": row["sample"],
-                    "outcome": verdict.outcome,
-                    "answer": verdict.answer,
-                }
-            bar.set_postfix_str(f"{len(known)} distinct")
-
+        book = _Book(bar)
+        with ThreadPoolExecutor(settings.threads) as pool:
+            _judge_together(judge, by_id, _distinct(judge, by_id, samples, book), book, pool)
+            # Nothing runs beside these: what a busy machine may have decided is decided again.
+            for problem, answer, number in book.uncertain:
+                (verdict,) = pool.submit(_verdicts, judge, by_id[problem], [answer]).result()
+                book.enter(number, verdict)
+        bar.refresh()
         provenance = {
             "samples": source,
             "verifier": verifier,
-            "verifier_version": VERIFIERS[verifier],
-            "limits": limits,
+            "verifier_version": kind.version,
+            "settings": {key: value for key, value in vars(settings).items() if key != "threads"},
             "guarantees": judge.guarantees(),
+            "distinct": len(book.verdicts) - 1,
+            "judged_again": len(book.uncertain),
             "project_version": __version__,
         }
-        write_parquet(verdicts, VERDICTS, rows(), provenance)
+        write_parquet(verdicts, VERDICTS, _rows(samples, book), provenance)
 
 
-def _verdict(judge: Any, reference: Any, text: str) -> Verdict:
-    """One verdict; what the machine failed at is tried once more."""
-    verdict = judge.verify(reference, text)
-    return judge.verify(reference, text) if verdict.outcome == "verifier_error" else verdict
+class _Book:
+    """Which sample has which answer, and the verdicts on answers; answer 0 is none at all."""
+
+    def __init__(self, bar: tqdm) -> None:
+        self.number_of_sample = array("I")
+        self.verdicts: list[Verdict | None] = [NO_ANSWER]
+        self.uncertain: list[tuple[str, str, int]] = []
+        """Problem, answer and its number."""
+        self._waiting = Counter[int]()  # samples that wait for the verdict on their answer
+        self._outcomes = Counter[str]()
+        self._bar = bar
+
+    def add(self, number: int) -> None:
+        """Take up one more sample, whose answer has this number."""
+        self.number_of_sample.append(number)
+        verdict = self.verdicts[number]
+        if verdict is None:
+            self._waiting[number] += 1
+        else:
+            self._count(verdict.outcome, 1)
+
+    def enter(self, number: int, verdict: Verdict) -> None:
+        """Write down the verdict on an answer."""
+        self.verdicts[number] = verdict
+        self._count(verdict.outcome, self._waiting.pop(number))
+
+    def _count(self, outcome: str, samples: int) -> None:
+        self._outcomes[outcome] += samples
+        self._bar.set_postfix(self._outcomes, refresh=False)
+        self._bar.update(samples)
+
+
+def _distinct(
+    judge: Verifier, by_id: dict[str, Any], samples: str, book: _Book
+) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+    """Read all samples; yield distinct answers to one problem, with their numbers, as soon as there are enough."""
+    numbers: dict[bytes, int] = {}
+    gathered: dict[str, list[tuple[int, str]]] = {}
+    for row in read_rows(samples, ["problem_id", "text"]):
+        problem = row["problem_id"]
+        if problem not in by_id:
+            raise ValueError(f"{samples}: problem {problem} is not in the problems file")
+        answer = judge.extract(row["text"])
+        if answer is None:
+            book.add(0)
+            continue
+        key = hashlib.blake2b(f"{problem}\0{answer}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        number = numbers.setdefault(key, len(book.verdicts))
+        if number == len(book.verdicts):
+            book.verdicts.append(None)
+            gathered.setdefault(problem, []).append((number, answer))
+        book.add(number)
+        if len(gathered.get(problem, ())) == TOGETHER:
+            yield problem, gathered.pop(problem)
+    yield from gathered.items()
+
+
+def _judge_together(
+    judge: Verifier,
+    by_id: dict[str, Any],
+    groups: Iterator[tuple[str, list[tuple[int, str]]]],
+    book: _Book,
+    pool: ThreadPoolExecutor,
+) -> None:
+    """Judge groups of answers in all threads, with few of them in memory at once."""
+    under_way: dict[Future[list[Verdict]], tuple[str, list[tuple[int, str]]]] = {}
+
+    def collect(most: int) -> None:
+        while len(under_way) > most:
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                problem, group = under_way.pop(future)
+                for (number, answer), verdict in zip(group, future.result(), strict=True):
+                    if verdict.certain:
+                        book.enter(number, verdict)
+                    else:
+                        book.uncertain.append((problem, answer, number))
+
+    try:
+        for problem, group in groups:
+            answers = [answer for _, answer in group]
+            under_way[pool.submit(_verdicts, judge, by_id[problem], answers)] = problem, group
+            collect(most=4 * judge.settings.threads)
+        collect(most=0)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+def _verdicts(judge: Verifier, problem: dict[str, Any], answers: Sequence[str]) -> list[Verdict]:
+    """Verdicts on these answers, all of them there: a verifier may work while it is asked for the next."""
+    return list(judge.verify(problem, answers))
+
+
+def _rows(samples: str, book: _Book) -> Iterator[dict[str, Any]]:
+    """The verdict of every sample, in the samples' order."""
+    for row, number in zip(read_rows(samples, ["problem_id", "sample"]), book.number_of_sample, strict=True):
+        verdict = book.verdicts[number]
+        assert verdict is not None
+        yield {
+            **row,
+            "outcome": verdict.outcome,
+            "answer": verdict.answer,
+            "second_opinion": verdict.second_opinion,
+        }

@@ -1,0 +1,181 @@
+"""Our runs of programs beside the paper's way and beside what a process costs at all, on one core.
+
+A program that adds 200 integers from standard input is run many times. The paper's released code starts `bash`, which
+sets a memory limit and starts an interpreter; ours goes through the verifier, so that extraction, the comparison of
+outputs and every layer of the sandbox are in it. The limit is a bare interpreter that forks and exits, with nothing
+in between. Everything is bound to one core, so that runs per second of wall time are runs per second and core,
+whoever does the work. Contestants take turns.
+
+Ends with lines `programs: ours/peer = X (min–max over n pairs)`, the same for two cores against one, ours and bare, and
+the memory of a job for one and for eight times as many programs.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+PROGRAM = "import sys\nnumbers = list(map(int, sys.stdin.read().split()))\nprint(sum(numbers))\n"
+PROBLEM = {"problem_id": "sum", "reference": [{"input": " ".join(map(str, range(200))), "output": "19900\n"}]}
+FORKS = """
+import os, sys
+for _ in range(int(sys.argv[1])):
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+MEMORY = """
+import resource, sys
+sys.path[:0] = sys.argv[1:3]
+from programs import PROBLEM, samples_file
+from monkeys.verification import Settings
+from monkeys.verification.shard import verify_shard
+with samples_file(int(sys.argv[3])) as (problems, samples, verdicts):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    verify_shard(problems, samples, verdicts, "programs", Settings(threads=2))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@contextmanager
+def cores(number: int) -> Iterator[None]:
+    """Bind this process, and all that it starts, to so many cores."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:number])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def ours(runs: int, threads: int = 1) -> float:
+    """Runs per second of distinct programs by our verifier, its start excluded."""
+    from monkeys.verification import Settings
+    from monkeys.verification.verifiers.programs import Verifier
+
+    with cores(threads), Verifier(Settings(threads=threads)) as judge, ThreadPoolExecutor(threads) as pool:
+
+        def some(first: int) -> None:
+            texts = [f"{PROGRAM}# {number}" for number in range(first, first + 50)]
+            answers = [judge.extract(text) or "" for text in texts]
+            assert all(verdict.outcome == "correct" for verdict in judge.verify(PROBLEM, answers))
+
+        list(pool.map(some, range(0, 50 * threads, 50)))
+        start = time.perf_counter()
+        list(pool.map(some, range(0, runs, 50)))
+        return runs / (time.perf_counter() - start)
+
+
+def through_bash(runs: int) -> float:
+    """Runs per second of the paper's way: a file, `bash` with a limit, an interpreter (without its start-up files)."""
+    python = getattr(sys, "_base_executable", sys.executable)
+    given = PROBLEM["reference"][0]["input"]
+    with cores(1), tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        for number in range(runs):
+            path = Path(folder) / f"{number}.py"
+            path.write_text(PROGRAM)
+            command = ["bash", "-c", f"ulimit -v 2000000000 && {python} -I -S {path}"]
+            done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=30, check=False)
+            assert done.stdout.split() == ["19900"]
+        return runs / (time.perf_counter() - start)
+
+
+def bare_forks(runs: int, processes: int = 1) -> float:
+    """Forks and exits per second of bare interpreters, a core each."""
+    command = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-c", FORKS]
+
+    def seconds(forks: int) -> float:
+        start = time.perf_counter()
+        started = [subprocess.Popen([*command, str(forks)]) for _ in range(processes)]
+        assert not any(process.wait() for process in started)
+        return time.perf_counter() - start
+
+    with cores(processes):
+        return runs / (seconds(runs // processes) - seconds(0))
+
+
+@contextmanager
+def samples_file(number: int) -> Iterator[tuple[str, str, str]]:
+    """Problems and samples files with so many distinct programs, and a place for the verdicts."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from monkeys.storage import SAMPLES, write_parquet
+
+    with tempfile.TemporaryDirectory() as folder:
+        problems, samples, verdicts = (f"{folder}/{name}.parquet" for name in ("problems", "samples", "verdicts"))
+        pq.write_table(pa.Table.from_pylist([PROBLEM]), problems)
+        empty = dict.fromkeys(SAMPLES.names)
+        rows = (
+            {**empty, "problem_id": "sum", "sample": n, "text": f"```python\n{PROGRAM}# {n} {'x' * 2000}\n```"}
+            for n in range(number)
+        )
+        write_parquet(samples, SAMPLES, rows, {})
+        yield problems, samples, verdicts
+
+
+def memory(programs: int) -> float:
+    """MiB by which a job's peak of memory grows while it verifies so many programs."""
+    command = [sys.executable, "-c", MEMORY, str(Path(__file__).parent), str(ROOT / "workflow/scripts"), str(programs)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
+
+
+def report(name: str, ratios: list[float]) -> None:
+    """One line: the median ratio and its range."""
+    print(
+        f"programs: {name} = {statistics.median(ratios):.2f} "
+        f"({min(ratios):.2f}–{max(ratios):.2f} over {len(ratios)} pairs)"
+    )
+
+
+def main() -> None:
+    """Measure all pairs and print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=1000)
+    arguments = parser.parse_args()
+
+    from monkeys.verification.sandbox import find
+
+    layers, _ = find()
+    print("sandbox:", "bubblewrap" if layers.bubblewrap else "namespaces" if layers.namespaces else "Landlock, seccomp")
+    contestants = {
+        "ours": ours,
+        "bash and an interpreter": lambda runs: through_bash(runs // 4),
+        "bare fork and exit": bare_forks,
+        "ours in two threads on two cores": lambda runs: ours(2 * runs, threads=2),
+        "two bare forks and exits on two cores": lambda runs: bare_forks(2 * runs, processes=2),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(arguments.pairs):
+        names = list(contestants)
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            rates[name].append(contestants[name](arguments.runs))
+    for name, measured in rates.items():
+        print(f"{name}: {statistics.median(measured):.0f} runs/s")
+    few, many = memory(500), memory(4000)
+    for peer in ("bash and an interpreter", "bare fork and exit"):
+        report(f"ours/{peer}", [mine / theirs for mine, theirs in zip(rates["ours"], rates[peer], strict=True)])
+    if len(os.sched_getaffinity(0)) > 1:
+        for two, one in (
+            ("ours in two threads on two cores", "ours"),
+            ("two bare forks and exits on two cores", "bare fork and exit"),
+        ):
+            report(f"{two}/one", [many / single for many, single in zip(rates[two], rates[one], strict=True)])
+    print(f"programs: peak memory grows by {few:.0f} MiB for 500 programs, by {many:.0f} MiB for 4,000")
+
+
+if __name__ == "__main__":
+    main()

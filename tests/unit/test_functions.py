@@ -1,0 +1,104 @@
+import gzip
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow.parquet as pq
+import pytest
+
+from monkeys import verification
+from monkeys.analysis.coverage import coverage
+from monkeys.verification import Settings, Verdict
+from monkeys.verification.verifiers.functions import Verifier
+
+HALF = {
+    "problem_id": "half",
+    "reference": {
+        "before": 'def half(x):\n    """Half of a number."""\n',
+        "after": "def check(f):\n    assert f(4) == 2\n    assert abs(f(1) - 0.5) < 1e-9\ncheck(half)",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def judge():
+    with Verifier(Settings(cpu_seconds=1, memory_mb=256)) as judge:
+        yield judge
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("    return x / 2", "correct"),
+        ("```python\ndef half(x):\n    return x / 2\n```", "correct"),
+        ("```\n    return x / 2\n```", "correct"),
+        ("    return x // 2", "wrong"),
+        ("    assert False", "wrong"),
+        ("    return y", "runtime_error"),
+        ("    return (", "syntax_error"),
+        ("    exit(0)", "wrong"),  # a good ending is not enough: the assertions must have been passed
+        ("    import os; os._exit(0)", "wrong"),
+        ("    return x / 2\nimport sys\nsys.exit()", "wrong"),
+        ("    while True: pass", "timeout"),
+        ("    return [x] * 10**9", "memory_limit"),
+        ("    while True: print('x' * 10**6)", "output_limit"),
+        ("    print('chatter', end='')\n    return x / 2", "correct"),
+    ],
+)
+def test_a_sample_is_correct_if_all_assertions_after_it_hold(judge, text, outcome):
+    (verdict,) = judge.verify(HALF, [judge.extract(text)])
+    assert verdict == Verdict(outcome)
+
+
+def test_nothing_before_the_sample_is_needed(judge):
+    problem = {"problem_id": "p", "reference": {"before": "", "after": "assert one() == 1\nassert one() < 2"}}
+    (verdict,) = judge.verify(problem, ["def one():\n    return 1"])
+    assert verdict == Verdict("correct")
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("assert True", "must have {before, after}"),
+        ({"before": ""}, "must have {before, after}"),
+        ({"before": "", "after": " \n"}, "without assertions every sample would pass"),
+        ({"before": "", "after": "assert ("}, "not a program"),
+    ],
+)
+def test_a_reference_of_which_nothing_can_be_made_is_an_error(reference, message):
+    with pytest.raises(ValueError, match=f"problem p cannot be verified by functions: .*{message}"):
+        verification.check("functions", {"problem_id": "p", "reference": reference})
+
+
+def test_published_labels_of_humaneval_samples_are_reproduced(shared_data):
+    """8,200 samples of 82 problems; the labels cut a sample where a top-level statement begins."""
+    official = {
+        row["task_id"]: row
+        for row in pq.read_table(
+            shared_data / "hub/openai_humaneval/openai_humaneval/test-00000-of-00001.parquet"
+        ).to_pylist()
+    }
+    with gzip.open(shared_data / "programs/humaneval_codegen16b_first82_x100.jsonl.gz", "rt") as file:
+        rows = [json.loads(line) for line in file]
+    end = re.compile("\nclass|\ndef|\n#|\nif|\nprint")
+
+    def correct(row):
+        task = official[row["task_id"]]
+        after = f"{task['test']}\ncheck({task['entry_point']})"
+        problem = {"problem_id": row["task_id"], "reference": {"before": task["prompt"], "after": after}}
+        cut = [end.split(sample)[0] for sample in row["samples"]]
+        distinct = list(dict.fromkeys(cut))
+        verdicts = dict(zip(distinct, judge.verify(problem, distinct), strict=True))
+        return [verdicts[sample].outcome == "correct" for sample in cut]
+
+    with Verifier(Settings(cpu_seconds=1, threads=2)) as judge, ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(correct, rows))
+    differing = [
+        (row["task_id"], number)
+        for row, ours in zip(rows, found, strict=True)
+        for number, (label, mine) in enumerate(zip(row["passed"], ours, strict=True))
+        if bool(label) != mine
+    ]
+    assert differing == []
+    curve = coverage([100] * 82, [sum(mine) for mine in found], [1, 10, 100])
+    assert curve == pytest.approx([3131 / 8200, 0.6972, 73 / 82], abs=5e-5)

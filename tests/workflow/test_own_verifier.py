@@ -1,0 +1,58 @@
+"""The worked example of docs/verifiers.md, run as it stands there."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import yaml
+
+README = "---\nconfigs:\n- config_name: EXAM\n  data_files:\n  - split: test\n    path: samples.json\n---\n"
+
+
+@pytest.fixture
+def exam(checkout, root):
+    """A study of published samples on a task of its own, with the verifier and the task of the documentation."""
+    page = (root / "docs/verifiers.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (task,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    folder = checkout.folder
+    (folder / "workflow/scripts/monkeys/verification/verifiers/choice.py").write_text(code)
+    (folder / "exam").mkdir()
+    rows = [{"id": f"q{n}", "question": f"Question {n}?", "letter": letter} for n, letter in enumerate("AB")]
+    (folder / "exam/test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    texts = ["The answer is (A)", "The answer is (A), no, the answer is (B)", "the answer is C.", "no idea"]
+    records = [
+        {"question": "", "samples": texts, "is_corrects": [False] * 4, "orig_dset_idx": row["id"]} for row in rows
+    ]
+    (folder / "published").mkdir()
+    (folder / "published/samples.json").write_text(json.dumps(records))
+    (folder / "published/README.md").write_text(README)
+    published = {"dataset": "published", "subsets": {"exam": "EXAM"}, "verify": True}
+    models = {"people": {"published": published, "tasks": ["exam"]}}
+    (folder / "mini.yaml").write_text(yaml.safe_dump({"study": "exam", **yaml.safe_load(task), "models": models}))
+    return checkout
+
+
+def test_a_verifier_of_ones_own_is_one_file(exam):
+    exam.snakemake("tallies")
+    tally = pd.read_parquet(exam.folder / "results/tallies/exam/people.parquet").set_index("problem_id")
+    assert tally[["correct", "wrong", "no_answer"]].loc["q0"].tolist() == [1, 2, 1]
+    assert tally[["correct", "wrong", "no_answer"]].loc["q1"].tolist() == [1, 2, 1]
+
+
+def test_only_a_raised_version_verifies_again(exam):
+    exam.snakemake()
+    file = exam.folder / "workflow/scripts/monkeys/verification/verifiers/choice.py"
+    file.write_text(file.read_text() + "\n# edited\n")
+    assert exam.plan() == {}
+    file.write_text(file.read_text().replace("version = 1", "version = 2"))
+    jobs = exam.plan()
+    assert jobs["verify"] == 1
+    assert jobs["import_samples"] == jobs["problems"] == 0
+
+
+def test_a_reference_that_cannot_be_verified_stops_before_the_samples(exam):
+    (exam.folder / "exam/test.jsonl").write_text('{"id": "q0", "question": "?", "letter": "yes"}\n')
+    said = exam.snakemake(succeeds=False)
+    assert "problem q0 cannot be verified by choice: its reference must be a letter from A to Z, not 'yes'" in said

@@ -1,0 +1,148 @@
+r"""Final answers in the form of the Minerva prompt (Lewkowycz et al. 2022, arXiv 2206.14858, app. D).
+
+`answer_in` and `gold_in` find an answer, `normalised` brings it into one form. All take time linear in the length of a
+text, whatever is in it, and give what EleutherAI's lm-evaluation-harness 0.4.13 gives (task `minerva_math`).
+"""
+
+import re
+
+_BEFORE = "Final Answer: The final answer is"
+_AFTER = " I hope it is correct"
+_END = "I hope it is correct."
+
+_SUBSTITUTIONS = (
+    ("an ", ""),
+    ("a ", ""),
+    (".$", "$"),
+    ("\\$", ""),
+    (r"\ ", ""),
+    (" ", ""),
+    ("mbox", "text"),
+    (",\\text{and}", ","),
+    ("\\text{and}", ","),
+    ("\\text{m}", "\\text{}"),
+)
+# fmt: off
+_REMOVED = (
+    "square", "ways", "integers", "dollars", "mph", "inches", "ft", "hours", "km", "units", "\\ldots", "sue", "points",
+    "feet", "minutes", "digits", "cents", "degrees", "cm", "gm", "pounds", "meters", "meals", "edges", "students",
+    "childrentickets", "multiples", "\\text{s}", "\\text{.}", "\\text{\ns}", "\\text{}^2", "\\text{}^3", "\\text{\n}",
+    "\\text{}", r"\mathrm{th}", r"^\circ", r"^{\circ}", r"\;", r",\!", "{,}", '"', "\\dots",
+)
+# fmt: on
+_WORDS = {word: re.compile(rf"(?<!\\)\b{word}\b") for word in _REMOVED if word.isalpha()}
+_COMMAND = re.compile(r"(\\[a-zA-Z]+)")
+_SHORT_FRACTION = re.compile(r"(frac)([^{])(.)")
+_SHORT_ROOT = re.compile(r"(sqrt)(?!\[)([^{])")
+_THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+")
+
+
+def answer_in(text: str) -> str | None:
+    """The final answer in a sample, None if there is none.
+
+    It is what stands between "Final Answer: The final answer is" and ". I hope it is correct." on one line, the first
+    time that both are there; the sample may have been cut before the last sentence, but not before its space.
+    """
+    text += _END
+    start = text.find(_BEFORE)
+    while start >= 0:
+        start += len(_BEFORE)
+        end = text.find("\n", start)
+        if end < 0:
+            end = len(text)
+        # a character (the full stop) before, and one after: in the original both are dots of a regular expression
+        after = text.find(_AFTER, start + 1, end - 1)
+        if after >= 0:
+            return text[start : after - 1].strip()
+        start = text.find(_BEFORE, end)
+    return None
+
+
+def gold_in(solution: str) -> str | None:
+    r"""What is in the last `\boxed{…}` (or `\boxed …` up to a dollar sign) of a solution; None if there is none."""
+    start = solution.rfind("\\boxed")
+    if start < 0:
+        return None
+    start += len("\\boxed")
+    if solution.startswith(" ", start):
+        return solution[start + 1 :].partition("$")[0]
+    if not solution.startswith("{", start):
+        return None
+    depth = 0
+    for position in range(start, len(solution)):
+        if solution[position] == "{":
+            depth += 1
+        elif solution[position] == "}":
+            depth -= 1
+            if depth == 0:
+                return solution[start + 1 : position]
+    return None
+
+
+def normalised(answer: str) -> str:
+    """An answer without units and decoration, in the form in which answers are compared."""
+    answer = answer.rpartition("=")[2]
+    for word, pattern in _WORDS.items():
+        if word in answer:
+            answer = pattern.sub("", answer)
+    for before, after in _SUBSTITUTIONS:
+        answer = answer.replace(before, after)
+    for removed in _REMOVED:
+        if removed in answer:
+            answer = _without_word(answer, removed) if removed in _WORDS else answer.replace(removed, "")
+    answer = "\n".join(_unwrapped(line) for line in answer.split("\n"))
+    answer = _SHORT_FRACTION.sub(r"frac{\2}{\3}", answer)
+    answer = _SHORT_ROOT.sub(r"sqrt{\2}", _with_braced_radicands(answer))
+    answer = answer.replace("$", "")
+    if _THOUSANDS.fullmatch(answer):
+        answer = answer.replace(",", "")
+    return answer
+
+
+def _without_word(answer: str, word: str) -> str:
+    r"""Remove a unit that is glued to its surroundings, but not from the names of commands (`\left` has an "ft")."""
+    parts = _COMMAND.split(answer)
+    parts[::2] = [part.replace(word, "") for part in parts[::2]]
+    return "".join(parts)
+
+
+def _unwrapped(line: str) -> str:
+    """What the first pair of dollar signs holds, if there is one, and what these commands hold."""
+    parts = line.split("$", 2)
+    if len(parts) == 3:
+        line = f"${parts[1]}$"
+    for command in ("\\text{", "\\textbf{", "\\overline{"):
+        line = _without_command(line, command)
+    start, end = line.find("\\boxed{"), line.rfind("}")
+    if 0 <= start < end:
+        line = line[:start] + line[start + len("\\boxed{") : end] + line[end + 1 :]
+    return line
+
+
+def _without_command(line: str, command: str) -> str:
+    """Remove every `command`, which ends in a brace, and the first closing brace after it."""
+    if command not in line:
+        return line
+    parts: list[str] = []
+    position = 0
+    while (start := line.find(command, position)) >= 0 and (end := line.find("}", start)) >= 0:
+        parts += line[position:start], line[start + len(command) : end]
+        position = end + 1
+    return "".join(parts) + line[position:]
+
+
+def _with_braced_radicands(answer: str) -> str:
+    r"""Write `\sqrt[3]a` as `\sqrt[3]{a}`."""
+    if "sqrt[" not in answer:
+        return answer
+    parts: list[str] = []
+    position = 0
+    while (end := answer.find("]", position)) >= 0:
+        radicand = answer[end + 1 : end + 2]
+        if (radicand.isalnum() or radicand == "_") and answer.find("sqrt[", position, end) >= 0:
+            parts.append(f"{answer[position : end + 1]}{{{radicand}}}")
+            position = end + 2
+        else:
+            parts.append(answer[position : end + 1])
+            position = end + 1
+    return "".join(parts) + answer[position:]

@@ -1,0 +1,110 @@
+"""A worker process that compares formulas: it loads the computer algebra once and forks a child that does the work.
+
+The child answers one request after the other on the worker's own standard streams, until one takes more CPU time or
+memory than allowed, or crashes. Then the worker says so in its place and forks the next, which is as warm as the first.
+No thread and no handler of a signal has a part in it, so a comparison that hangs deep in a C library ends as well.
+"""
+
+import ctypes
+import gc
+import json
+import logging
+import mmap
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from monkeys.verification import frames
+
+_OUT_OF_MEMORY = 99
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Answer requests until the standard input closes."""
+    limits = json.loads(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the job, which closes its workers
+    logging.disable(logging.WARNING)  # Math-Verify warns that its own time limits are off
+    requests, answers = os.dup(0), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)  # what libraries print
+    try:
+        from monkeys.verification.answers import algebra
+
+        algebra.self_test(limits["second_opinion"])
+    except Exception as error:
+        frames.send(answers, {"failure": f"{type(error).__name__}: {error}"})
+        return
+    frames.send(answers, {"ready": True})
+    graders: dict[str, Callable[[str, str], bool]] = {
+        "algebra": algebra.equivalent,
+        "math_verify": algebra.math_verify_says,
+    }
+    busy = mmap.mmap(-1, 1)  # shared with the child: whether it owes an answer
+    gc.freeze()
+    while True:
+        child = os.fork()
+        if not child:
+            os.dup2(nowhere, 2)
+            _serve(requests, answers, graders, limits, busy)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code == 0:
+            return
+        if busy[0]:
+            busy[0] = 0
+            died = {-signal.SIGPROF: "timeout", _OUT_OF_MEMORY: "memory_limit", -signal.SIGKILL: "verifier_error"}
+            frames.send(answers, {"outcome": died.get(code, "runtime_error")})
+        elif code > 0:
+            raise SystemExit(f"a comparing process ended with status {code}")
+
+
+def _serve(
+    requests: int,
+    answers: int,
+    graders: dict[str, Callable[[str, str], bool]],
+    limits: dict[str, float],
+    busy: mmap.mmap,
+) -> NoReturn:
+    """The child: answer requests, never return."""
+    code = 1
+    try:
+        _confine(int(limits["memory_mb"]))
+        while True:
+            try:
+                request, _ = frames.receive(requests)
+            except EOFError:
+                code = 0
+                break
+            busy[0] = 1
+            signal.setitimer(signal.ITIMER_PROF, limits["cpu_seconds"])
+            equal = graders[request["grader"]](request["answer"], request["gold"])
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            busy[0] = 0
+            frames.send(answers, {"outcome": "correct" if equal else "wrong"})
+    except MemoryError:
+        code = _OUT_OF_MEMORY
+    finally:
+        os._exit(code)
+
+
+def _confine(memory_mb: int) -> None:
+    """Die with the worker and of too much CPU time, and get no more memory than that on top of what is loaded."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    loaded = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    memory = loaded + (memory_mb << 20)
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY:
+        memory = min(memory, most)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Find the program in a sample, and run it in a pool of sandboxes."""
+
+import re
+from typing import Any
+
+from monkeys.verification.sandbox import Limits, Sandbox, find
+from monkeys.verification.verifier import Settings, Verifier
+from monkeys.verification.workers import Pool
+
+FENCE = "```"
+_LANGUAGE = re.compile(r"[ \t]*(?:python[\w.]*[ \t]*|[\w+#.-]*(?=\s*\n))", re.IGNORECASE)
+
+
+def extract(text: str) -> str | None:
+    """The program in a sample: what stands in its first ``` block, after a FENCE; without a block the whole text.
+
+    A block that never ends reaches to the end. None where the block, or the text, is empty.
+    """
+    _, fence, rest = text.partition(FENCE)
+    if not fence:
+        return text if text.strip() else None
+    block = rest.partition(FENCE)[0]
+    language = _LANGUAGE.match(block)
+    program = block[language.end() :] if language else block
+    return FENCE + program if program.strip() else None
+
+
+class ProgramVerifier(Verifier):
+    """A verifier that runs the programs in samples."""
+
+    threads = 16
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        layers, self._guarantees = find(settings.allow_unsandboxed)
+        self.limits = Limits(settings.cpu_seconds, settings.memory_mb)
+        self.sandboxes = Pool(lambda: Sandbox(layers, self.limits))
+
+    def __exit__(self, *_: object) -> None:
+        self.sandboxes.close()
+
+    def guarantees(self) -> dict[str, Any]:
+        """What the sandbox is made of, and what it was seen to prevent on this machine."""
+        return self._guarantees
+
+    def extract(self, text: str) -> str | None:
+        """The program in a sample."""
+        return extract(text)

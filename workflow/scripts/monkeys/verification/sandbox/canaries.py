@@ -1,0 +1,366 @@
+"""Attacks on a sandbox, really tried: what they do not manage is what it guarantees."""
+
+import contextlib
+import os
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from monkeys.verification.sandbox.sandbox import Limits, Run, Sandbox
+
+LIMITS = Limits(cpu_seconds=2, memory_mb=256)
+
+MEMORY = """
+import os
+def fill(size):
+    block = bytearray(size)
+    block[::4096] = bytes(len(block[::4096]))
+    return block
+def attempt(attack):
+    try:
+        attack()
+        print("open")
+    except (MemoryError, OSError):
+        pass
+def by_forks():
+    blocks = [fill({memory} // 2)]
+    for _ in range(3):
+        if os.fork() == 0:
+            fill({memory} // 2)
+            os._exit(0)
+def in_a_file():
+    os.ftruncate(os.memfd_create("memory"), 2 * {memory})
+attempt(by_forks)
+attempt(in_a_file)
+attempt(lambda: fill(2 * {memory}))
+"""
+
+SURVIVOR = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(30)
+    os._exit(0)
+"""
+
+SEARCH = """
+import gc, os, sys
+wanted = "expected-" + "output-"
+places = [str(os.environ)]
+frame = sys._getframe()
+while frame:
+    places += [str(frame.f_locals), str(frame.f_globals)]
+    frame = frame.f_back
+for thing in gc.get_objects():
+    places += [item for item in gc.get_referents(thing) if isinstance(item, str)]
+for number in range(64):
+    try:
+        places.append(os.pread(number, 1 << 20, 0).decode("utf-8", "replace"))
+    except OSError:
+        pass
+for pid in (os.getpid(), os.getppid(), {job}):
+    for name in ("cmdline", "environ"):
+        try:
+            places.append(open(f"/proc/{{pid}}/{{name}}", errors="replace").read())
+        except OSError:
+            pass
+    try:
+        with open(f"/proc/{{pid}}/maps") as maps, open(f"/proc/{{pid}}/mem", "rb") as memory:
+            for line in maps:
+                start, end = (int(part, 16) for part in line.split()[0].split("-"))
+                if "r" in line.split()[1] and "[v" not in line:
+                    memory.seek(start)
+                    places.append(memory.read(end - start).decode("ascii", "replace"))
+    except (OSError, MemoryError):
+        pass
+for place in places:
+    at = place.find(wanted)
+    while at >= 0:
+        print(place[at : at + 64])
+        at = place.find(wanted, at + 1)
+"""
+
+FORGERY = """
+import json, os, struct
+header = json.dumps({"status": "finished", "cpu_seconds": 0, "certain": True}).encode()
+forged = struct.pack("<II", len(header), 6) + header + b"forged"
+for number in range(3, 64):
+    try:
+        os.write(number, forged)
+    except OSError:
+        pass
+print("honest")
+"""
+
+
+def try_all(box: Sandbox) -> dict[str, bool]:
+    """Run every attack in a sandbox; for each whether it was prevented.
+
+    A sandbox that is a wreck afterwards is one that does not isolate; use another one for real programs.
+    """
+    with ExitStack() as stack:
+        results = {}
+        for attack in ATTACKS:
+            prevented = stack.enter_context(attack(box))
+            results[attack.__name__.replace("_", " ")] = prevented()
+    return results
+
+
+def _says(box: Sandbox, program: str, given: str = "") -> Run:
+    box.load([given.encode()])
+    return box.run(program, 0)
+
+
+def _prints_open(box: Sandbox, program: str) -> bool:
+    return b"open" in _says(box, program).output
+
+
+@contextmanager
+def reading_the_users_files(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """A secret in the home folder."""
+    secret = secrets.token_hex()
+    with _file_at_home(secret) as path:
+        yield lambda: secret.encode() not in _says(box, f"print(open({str(path)!r}).read())").output
+
+
+@contextmanager
+def writing_files(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Change a file of the user's."""
+    with _file_at_home("as it was") as path:
+
+        def prevented() -> bool:
+            for how in ("open(path, 'a').write('x')", "os.truncate(path, 0)", "os.remove(path)", "os.chmod(path, 0)"):
+                _says(box, f"import os\npath = {str(path)!r}\n{how}")
+            return path.is_file() and os.access(path, os.R_OK) and path.read_text() == "as it was"
+
+        yield prevented
+
+
+@contextmanager
+def filling_the_disk(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Create files wherever users often may."""
+    name = f"canary-{secrets.token_hex(8)}"
+    folders = ["", "/", "/tmp/", "/var/tmp/", "/dev/shm/", "/run/", f"{Path.home()}/", f"{Path.cwd()}/"]
+    program = f"""
+import os
+for folder in {folders!r}:
+    for attack in (lambda path: open(path, "w").write("x" * 10**6), os.mkdir, lambda path: os.symlink("/", path)):
+        try:
+            attack(folder + {name!r})
+            print("open")
+        except OSError:
+            pass
+"""
+    try:
+        yield lambda: not _prints_open(box, program)
+    finally:
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                (Path(folder) / name).unlink()
+            with contextlib.suppress(OSError):
+                (Path(folder) / name).rmdir()
+
+
+@contextmanager
+def network_of_this_machine(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Connect to a port and to a socket that listen here."""
+    name = f"\0canary-{secrets.token_hex(8)}"
+    with socket.create_server(("127.0.0.1", 0)) as port, socket.socket(socket.AF_UNIX) as local:
+        local.bind(name)
+        local.listen()
+        for listener in (port, local):
+            listener.setblocking(False)
+        program = f"""
+import socket
+for family, address in ((socket.AF_INET, ("127.0.0.1", {port.getsockname()[1]})), (socket.AF_UNIX, {name!r})):
+    try:
+        client = socket.socket(family)
+        client.settimeout(1)
+        client.connect(address)
+    except OSError:
+        pass
+"""
+
+        def prevented() -> bool:
+            _says(box, program)
+            for listener in (port, local):
+                with contextlib.suppress(BlockingIOError):
+                    listener.accept()[0].close()
+                    return False
+            return True
+
+        yield prevented
+
+
+@contextmanager
+def network_outside(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Find a way to an address that is reserved for documentation; nothing is sent."""
+    program = "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.1', 9))\nprint('open')"
+    yield lambda: not _prints_open(box, program)
+
+
+@contextmanager
+def new_processes(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """A fork bomb, with few forks, and a command."""
+    program = """
+import os, subprocess
+def bomb():
+    for _ in range(5):
+        os.fork()
+for attack in (bomb, lambda: subprocess.run(["/bin/true"]), lambda: os.execv("/bin/echo", ["echo", "open"])):
+    try:
+        attack()
+        print("open", flush=True)
+    except OSError:
+        pass
+"""
+    yield lambda: not _prints_open(box, program)
+
+
+@contextmanager
+def survivors(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Leave a process behind that has a session of its own."""
+
+    def prevented() -> bool:
+        before = _processes_of(box)
+        _says(box, SURVIVOR)
+        time.sleep(0.05)
+        return _processes_of(box) <= before
+
+    yield prevented
+
+
+@contextmanager
+def killing_the_server(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """End the process that runs us."""
+
+    def prevented() -> bool:
+        before = box.starts
+        _says(box, "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
+        return _says(box, "print('alive')").output == b"alive\n" and box.starts == before
+
+    yield prevented
+
+
+@contextmanager
+def seeing_other_processes(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Read in /proc what runs on this machine, and how it was started."""
+    program = f"""
+import os
+for attack in (lambda: os.listdir("/proc"), lambda: open("/proc/{os.getpid()}/cmdline").read()):
+    try:
+        attack()
+        print("open")
+    except OSError:
+        pass
+"""
+    yield lambda: not _prints_open(box, program)
+
+
+@contextmanager
+def memory_beyond_the_limit(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Take twice the memory: at once, in a file in memory, and half of it in each of four processes."""
+    yield lambda: not _prints_open(box, MEMORY.format(memory=LIMITS.memory_mb << 20))
+
+
+@contextmanager
+def raising_its_limits(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Ask for more time and memory."""
+    program = """
+import resource
+for what in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
+    try:
+        resource.setrlimit(what, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print("open")
+    except (OSError, ValueError):
+        pass
+"""
+    yield lambda: not _prints_open(box, program)
+
+
+@contextmanager
+def endless_output(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Print for ever."""
+    yield lambda: _says(box, "while True: print('x' * 10**6)").status == "output_limit"
+
+
+@contextmanager
+def reading_the_expected_output(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Look for it in our memory, files, environment and in the job's processes."""
+    expected = f"expected-output-{secrets.token_hex(16)}"
+    yield lambda: expected.encode() not in _says(box, SEARCH.format(job=os.getpid())).output
+
+
+@contextmanager
+def forging_a_verdict(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Write an answer of the server's into every open file."""
+
+    def prevented() -> bool:
+        return _says(box, FORGERY).output == b"honest\n" and _says(box, "print('next')").output == b"next\n"
+
+    yield prevented
+
+
+@contextmanager
+def changing_an_input(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Write over the input that other programs will read."""
+
+    def prevented() -> bool:
+        box.load([b"as it was"])
+        box.run("import os\nos.ftruncate(0, 0)", 0)
+        box.run("import os\nos.pwrite(0, b'forged', 0)", 0)
+        return box.run("print(input())", 0).output == b"as it was\n"
+
+    yield prevented
+
+
+ATTACKS = (
+    reading_the_users_files,
+    reading_the_expected_output,
+    forging_a_verdict,
+    changing_an_input,
+    writing_files,
+    filling_the_disk,
+    network_of_this_machine,
+    network_outside,
+    new_processes,
+    survivors,
+    killing_the_server,
+    seeing_other_processes,
+    memory_beyond_the_limit,
+    raising_its_limits,
+    endless_output,
+)
+
+
+@contextmanager
+def _file_at_home(text: str) -> Iterator[Path]:
+    """A file of the user's, at home or where else they may write."""
+    for folder in (Path.home(), Path.cwd(), Path(tempfile.gettempdir())):
+        with contextlib.suppress(OSError):
+            descriptor, name = tempfile.mkstemp(prefix=".canary-", dir=folder)
+            break
+    else:
+        raise OSError("no folder in which this user may write: neither home nor the working directory nor TMPDIR")
+    os.close(descriptor)
+    path = Path(name)
+    try:
+        path.write_text(text)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _processes_of(box: Sandbox) -> set[str]:
+    """The processes of a sandbox, wherever they have gone."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if box.label.encode() in entry.read_bytes().split(b"\0"):
+                found.add(entry.parent.name)
+    return found

@@ -1,0 +1,109 @@
+"""What every verifier is: one class, one small interface."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+OUTCOMES = (
+    "correct",
+    "wrong",
+    "no_answer",
+    "syntax_error",
+    "runtime_error",
+    "timeout",
+    "memory_limit",
+    "output_limit",
+    "verifier_error",
+)
+"""All outcomes. `verifier_error` says that the machine failed, not the sample: it is never counted as wrong."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verifier says of one sample."""
+
+    outcome: str
+    answer: str | None = None
+    """The final answer as the verifier read it; None where there is none to speak of (programs, no answer)."""
+    second_opinion: str | None = None
+    """The outcome by another grader, where one was asked."""
+    certain: bool = True
+    """False where a busy machine may have decided: the answer is then judged again with nothing beside it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the samples of one task are verified."""
+
+    cpu_seconds: float = 5
+    """CPU time that one run, or one comparison of answers, may take."""
+    memory_mb: int = 1024
+    """Address space of one run or of the comparing process, MiB."""
+    allow_unsandboxed: bool = False
+    """Run programs also on a machine that cannot isolate them."""
+    second_opinion: bool = False
+    """Have math answers judged by Math-Verify, too."""
+    threads: int = 1
+    """How many calls of `verify` there may be at once."""
+
+
+class Verifier(ABC):
+    """Judges the samples of one task.
+
+    A subclass named `Verifier`, in a module of its own in `monkeys.verification.verifiers`, is all that a new verifier
+    needs. What it starts (processes, a sandbox) it ends in `__exit__`.
+    """
+
+    version: int
+    """Raised whenever verdicts may come out differently: samples are then verified again."""
+    threads: int = 1
+    """The most threads of which it makes good use."""
+    second_grader: str | None = None
+    """Who is asked for a second opinion; None if nobody can be."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def guarantees(self) -> dict[str, Any]:
+        """What the isolation of models' programs was seen to prevent; empty where nothing is executed."""
+        return {}
+
+    @staticmethod
+    def check(problem: Mapping[str, Any]) -> None:
+        """See whether a problem can be verified at all; called for every problem before any sampling.
+
+        Raises:
+            ValueError: its `reference` is not what this verifier needs.
+        """
+        return None
+
+    @staticmethod
+    def gold(problem: Mapping[str, Any]) -> str | None:
+        """The right answer as people read it; None where there is not the one right answer."""
+        return None
+
+    def extract(self, text: str) -> str | None:
+        """The part of a sample that its verdict depends on; None if there is no answer in it.
+
+        It is called for every sample, so it must be fast. Samples of a problem from which the same was extracted
+        are judged once.
+        """
+        return text
+
+    @abstractmethod
+    def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterable[Verdict]:
+        """Judge extracted answers to one problem, each with a verdict of its own, in their order.
+
+        It is called from several threads at once. How answers are cut into calls does not depend on their number.
+
+        Args:
+            problem: A row of the problems file.
+            answers: At most `shard.TOGETHER` distinct answers, as `extract` gave them.
+        """

@@ -1,0 +1,59 @@
+r"""Final answers to MATH problems, judged as in the paper (section 2 and its released code); see docs/math-answers.md.
+
+The reference is a solution whose last `\boxed{…}` holds the gold answer, or that answer alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from monkeys.verification import verifier
+from monkeys.verification.answers import minerva
+from monkeys.verification.answers.equivalence import Equivalence
+from monkeys.verification.verifier import Settings, Verdict
+
+
+class Verifier(verifier.Verifier):
+    """Judges samples that end in "Final Answer: The final answer is $…$. I hope it is correct."."""
+
+    version = 1
+    threads = 8
+    second_grader = "Math-Verify"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._equivalence = Equivalence(settings)
+
+    def __exit__(self, *_: object) -> None:
+        self._equivalence.close()
+
+    @staticmethod
+    def check(problem: Mapping[str, Any]) -> None:
+        """A gold answer is needed that is not empty."""
+        if not minerva.normalised(Verifier.gold(problem)):
+            raise ValueError(f"there is no answer in its reference {problem['reference']!r}")
+
+    @staticmethod
+    def gold(problem: Mapping[str, Any]) -> str:
+        """The gold answer as it is written.
+
+        Raises:
+            ValueError: there is none.
+        """
+        reference = problem["reference"]
+        if not isinstance(reference, str):
+            raise ValueError("its reference must be a text, a solution with \\boxed{…} or the answer alone")
+        answer = minerva.gold_in(reference) if "\\boxed" in reference else reference.strip()
+        if answer is None:
+            raise ValueError(f"there is no whole \\boxed{{…}} at the end of its reference {reference!r}")
+        return answer
+
+    def extract(self, text: str) -> str | None:
+        """The answer as it is written."""
+        return minerva.answer_in(text)
+
+    def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
+        """Compare answers with the gold answer. A verdict's answer is normalised, so that equal answers look equal."""
+        written = self.gold(problem)
+        wanted = minerva.normalised(written)
+        for answer in answers:
+            yield self._equivalence.verdict(minerva.normalised(answer), wanted, (answer, written))

@@ -1,0 +1,58 @@
+"""Programs that read standard input and write standard output, judged on test cases as in CodeContests."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from monkeys.verification.code import FENCE, ProgramVerifier
+from monkeys.verification.outputs import same_output
+from monkeys.verification.sandbox import Limits, Sandbox
+from monkeys.verification.verifier import Settings, Verdict
+
+
+class Verifier(ProgramVerifier):
+    """A program is correct if it ends well and prints what is expected on every test case.
+
+    The reference is a list of {input, output}.
+    """
+
+    version = 2
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._inputs: dict[str, list[bytes]] = {}
+
+    @staticmethod
+    def check(problem: Mapping[str, Any]) -> None:
+        """Test cases are needed, and outputs that a run is allowed to print."""
+        cases = problem["reference"]
+        if not cases or not all(isinstance(case, Mapping) and {"input", "output"} <= case.keys() for case in cases):
+            raise ValueError("its reference must be a list of at least one test case {input, output}")
+        longest = max(len(case["output"].encode()) for case in cases)
+        if longest >= Limits.output_bytes:
+            raise ValueError(f"an expected output has {longest:,} bytes; a run may print {Limits.output_bytes:,}")
+
+    def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
+        """Run each program until a test case fails, those first that most programs before it have failed."""
+        cases = problem["reference"]
+        inputs = self._inputs.setdefault(problem["problem_id"], [case["input"].encode() for case in cases])
+        expected = [case["output"].encode() for case in cases]
+        failed = [0] * len(cases)
+        with self.sandboxes.member() as box:
+            box.load(inputs)
+            for answer in answers:
+                yield _judge(box, answer, expected, failed)
+
+
+def _judge(box: Sandbox, answer: str, expected: list[bytes], failed: list[int]) -> Verdict:
+    """The verdict on one program; what it fails is counted."""
+    for case in sorted(range(len(expected)), key=lambda case: -failed[case]):
+        run = box.run(answer.removeprefix(FENCE), case)
+        if run.status == "finished" and same_output(run.output, expected[case]):
+            continue
+        if not run.certain:
+            return Verdict(run.status, certain=False)
+        failed[case] += 1
+        if run.status == "syntax_error" and not answer.startswith(FENCE):
+            return Verdict("no_answer")  # words, not a program
+        return Verdict({"finished": "wrong", "failed_assertion": "runtime_error"}.get(run.status, run.status))
+    return Verdict("correct")
