@@ -1,5 +1,6 @@
 """Runs Snakemake for real: a copy of the project, a small study on the demo's models, real sampling with vLLM."""
 
+import json
 import os
 import re
 import shutil
@@ -71,6 +72,16 @@ class Checkout:
                 jobs[f"{rule} {match[1]}"] += 1
         del jobs["all"]
         return jobs
+
+    def publish(self, name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+        """Make a dataset of published samples in hub layout; returns the config that names it, without its subsets."""
+        folder = self.folder / "published"
+        folder.mkdir(exist_ok=True)
+        (folder / "samples.json").write_text(json.dumps(records))
+        files = {"split": "test", "path": "samples.json"}
+        header = yaml.safe_dump({"configs": [{"config_name": name, "data_files": [files]}]})
+        (folder / "README.md").write_text(f"---\n{header}---\n")
+        return {"dataset": "published"}
 
     def study(self) -> dict[str, Any]:
         return yaml.safe_load((self.folder / "mini.yaml").read_text())

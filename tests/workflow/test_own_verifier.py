@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 import yaml
 
-README = "---\nconfigs:\n- config_name: EXAM\n  data_files:\n  - split: test\n    path: samples.json\n---\n"
-
 
 @pytest.fixture
 def exam(checkout, root):
@@ -25,10 +23,7 @@ def exam(checkout, root):
     records = [
         {"question": "", "samples": texts, "is_corrects": [False] * 4, "orig_dset_idx": row["id"]} for row in rows
     ]
-    (folder / "published").mkdir()
-    (folder / "published/samples.json").write_text(json.dumps(records))
-    (folder / "published/README.md").write_text(README)
-    published = {"dataset": "published", "subsets": {"exam": "EXAM"}, "verify": True}
+    published = {**checkout.publish("EXAM", records), "subsets": {"exam": "EXAM"}, "verify": True}
     models = {"people": {"published": published, "tasks": ["exam"]}}
     (folder / "mini.yaml").write_text(yaml.safe_dump({"study": "exam", **yaml.safe_load(task), "models": models}))
     return checkout

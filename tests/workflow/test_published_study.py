@@ -6,8 +6,6 @@ import pandas as pd
 import pytest
 import yaml
 
-README = "---\nconfigs:\n- config_name: ARITHMETIC_A\n  data_files:\n  - split: test\n    path: a.json\n---\n"
-
 
 @pytest.fixture
 def study(checkout):
@@ -30,12 +28,10 @@ def study(checkout):
                 "orig_dset_idx": row["id"],
             }
         )
-    (checkout.folder / "monkeys").mkdir()
-    (checkout.folder / "monkeys/a.json").write_text(json.dumps(records))
-    (checkout.folder / "monkeys/README.md").write_text(README)
     attempts = pd.DataFrame([(p, a, int(a <= p)) for p in range(5) for a in range(8)], columns=["p", "attempt", "c"])
     attempts.to_csv(checkout.folder / "attempts.csv", index=False)
-    published = {"dataset": "monkeys", "subsets": {"arithmetic": "ARITHMETIC_A", "imported": "ARITHMETIC_A"}}
+    subsets = {"arithmetic": "ARITHMETIC_A", "imported": "ARITHMETIC_A"}
+    published = {**checkout.publish("ARITHMETIC_A", records), "subsets": subsets}
     columns = {"problem_id": "p", "correct": "c"}
     config = {
         "study": "published",
