@@ -34,7 +34,8 @@ def study(checkout):
         "shard": 3,
     }
     models = {"people": {"published": published, "tasks": ["math"]}}
-    (checkout.folder / "mini.yaml").write_text(yaml.safe_dump({"study": "two", "tasks": {"math": task}, "models": models}))
+    config = {"study": "two", "tasks": {"math": task}, "models": models}
+    (checkout.folder / "mini.yaml").write_text(yaml.safe_dump(config))
     return checkout
 
 
