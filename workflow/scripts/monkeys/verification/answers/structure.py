@@ -17,6 +17,7 @@ _SPELLINGS = (
     (re.compile(r"\\lt(?!imes)"), "<"),
     (re.compile(r"\\gt(?!r)"), ">"),
     (re.compile(r"(?:\\?%|percent(?:age)?|pct)\Z"), ""),
+    (re.compile(r"\A[a-zA-Z]\\in(?![a-zA-Z])"), ""),
 )
 _TOKEN = re.compile(r"\\(?:begin|end)\{[a-zA-Z]*\}|\\[a-zA-Z]+|\\.|.", re.DOTALL)
 _OPENING = frozenset({"(", "[", "{", r"\{"})
@@ -41,7 +42,9 @@ class Compound(NamedTuple):
 
 
 def spelled_out(text: str) -> str:
-    """A text in one of the spellings that mean the same."""
+    r"""A text in one of the spellings that mean the same, without `\(…\)` around it and `x \in` before it."""
+    if text.startswith((r"\(", r"\[")) and text.rstrip(".").endswith((r"\)", r"\]")):
+        text = text.rstrip(".")[2:-2]
     for pattern, replacement in _SPELLINGS:
         text = pattern.sub(replacement, text)
     return text
