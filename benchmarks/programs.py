@@ -37,14 +37,11 @@ for _ in range(int(sys.argv[1])):
 """
 MEMORY = """
 import resource, sys
-sys.path[:0] = sys.argv[1:3]
-from programs import PROBLEM, samples_file
+sys.path[:0] = [sys.argv[1]]
 from monkeys.verification import Settings
 from monkeys.verification.shard import verify_shard
-with samples_file(int(sys.argv[3])) as (problems, samples, verdicts):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    verify_shard(problems, samples, verdicts, "programs", Settings(threads=2))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+verify_shard(*sys.argv[2:], "programs", Settings(threads=2))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -112,7 +109,7 @@ def samples_file(number: int) -> Iterator[tuple[str, str, str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from monkeys.storage import SAMPLES, write_parquet
+    from monkeys.storage import SAMPLES, parquet_writer
 
     with tempfile.TemporaryDirectory() as folder:
         problems, samples, verdicts = (f"{folder}/{name}.parquet" for name in ("problems", "samples", "verdicts"))
@@ -122,14 +119,17 @@ def samples_file(number: int) -> Iterator[tuple[str, str, str]]:
             {**empty, "problem_id": "sum", "sample": n, "text": f"```python\n{PROGRAM}# {n} {'x' * 2000}\n```"}
             for n in range(number)
         )
-        write_parquet(samples, SAMPLES, rows, {})
+        with parquet_writer(samples, SAMPLES, {}, group_rows=1000) as add:  # a job holds one row group in memory
+            for row in rows:
+                add(row)
         yield problems, samples, verdicts
 
 
 def memory(programs: int) -> float:
-    """MiB by which a job's peak of memory grows while it verifies so many programs."""
-    command = [sys.executable, "-c", MEMORY, str(Path(__file__).parent), str(ROOT / "workflow/scripts"), str(programs)]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
+    """Peak memory of a job that verifies so many programs, MiB."""
+    with samples_file(programs) as paths:
+        command = [sys.executable, "-c", MEMORY, str(ROOT / "workflow/scripts"), *paths]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
 
 
 def report(name: str, ratios: list[float]) -> None:
@@ -165,7 +165,7 @@ def main() -> None:
             rates[name].append(contestants[name](arguments.runs))
     for name, measured in rates.items():
         print(f"{name}: {statistics.median(measured):.0f} runs/s")
-    few, many = memory(500), memory(4000)
+    few, many = memory(2000), memory(16_000)
     for peer in ("bash and an interpreter", "bare fork and exit"):
         report(f"ours/{peer}", [mine / theirs for mine, theirs in zip(rates["ours"], rates[peer], strict=True)])
     if len(os.sched_getaffinity(0)) > 1:
@@ -174,7 +174,7 @@ def main() -> None:
             ("two bare forks and exits on two cores", "bare fork and exit"),
         ):
             report(f"{two}/one", [many / single for many, single in zip(rates[two], rates[one], strict=True)])
-    print(f"programs: peak memory grows by {few:.0f} MiB for 500 programs, by {many:.0f} MiB for 4,000")
+    print(f"programs: peak memory {few:.0f} MiB for 2,000 programs, {many:.0f} MiB for 16,000")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def box(request):
     """A sandbox as on machines that allow more or less."""
     if "bubblewrap" in request.param and not shutil.which("bwrap"):
         pytest.skip("bubblewrap is not installed")
-    box = Sandbox(RUNGS[request.param], Limits(cpu_seconds=1, memory_mb=256))
+    box = Sandbox(RUNGS[request.param], Limits(cpu_seconds=0.4, memory_mb=256))
     yield box
     box.close()
 
@@ -251,6 +252,42 @@ def test_a_program_that_handles_the_kernels_signal_gains_nothing(box):
 def test_a_server_that_died_is_started_again(box):
     subprocess.run(["pkill", "-KILL", "-f", f" {box.label} "], check=True)
     assert run(box, "print(input())", "1").output == b"1\n"
+
+
+JOB = """
+import sys, threading
+from monkeys.verification.sandbox import Limits
+from monkeys.verification.sandbox.sandbox import Layers, Sandbox
+box = Sandbox(Layers(**{layers}), Limits(cpu_seconds=100))
+box.load([b""])
+print(box.label, flush=True)
+box.run("while True: pass", 0)
+"""
+
+
+def processes(label):
+    return subprocess.run(["pgrep", "-f", label], capture_output=True, text=True).stdout.split()
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_nothing_is_left_of_a_sandbox_whose_job_was_killed_in_the_middle_of_a_run(root, rung):
+    if "bubblewrap" in rung and not shutil.which("bwrap"):
+        pytest.skip("bubblewrap is not installed")
+    job = subprocess.Popen(
+        [sys.executable, "-c", JOB.replace("{layers}", repr(vars(RUNGS[rung])))],
+        env={**os.environ, "PYTHONPATH": str(root / "workflow/scripts")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    label = job.stdout.readline().strip() + " "
+    time.sleep(0.5)
+    assert len(processes(label)) >= 2
+    job.kill()
+    job.wait()
+    deadline = time.monotonic() + 10
+    while processes(label) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes(label) == []
 
 
 @pytest.fixture

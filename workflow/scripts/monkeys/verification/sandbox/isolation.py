@@ -251,6 +251,11 @@ def restrict_files(readable: list[str]) -> int:
     return version
 
 
+def die_with_parent() -> None:
+    """End this process when the thread that started it ends, however that happens."""
+    _prctl(_PDEATHSIG, signal.SIGKILL)
+
+
 def no_new_privileges() -> None:
     """Give up ever gaining rights by executing something, as Landlock and seccomp demand; hide our memory."""
     _prctl(_SET_NO_NEW_PRIVS, 1)
@@ -275,6 +280,6 @@ def enter_namespaces(network: bool) -> None:
         os.close(0)
         os.close(1)
         os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
-    _prctl(_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     # the capabilities that come with a new user namespace
     _checked(_libc.capset(struct.pack("Ii", 0x20080522, 0), b"\0" * 24), "capset")

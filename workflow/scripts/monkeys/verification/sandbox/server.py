@@ -57,6 +57,7 @@ _ADD_SEALS, _SEALS = 1033, 0xF  # of fcntl: no sealing, shrinking, growing or wr
 
 def confine(limits: dict[str, Any], seccomp: bytes | None) -> None:
     """The forked process: take on the limits of a run."""
+    isolation.die_with_parent()
     memory = limits["memory_mb"] << 20
     # The kernel's limits are behind the decision, which is taken on the time that was used.
     most = int(2 * limits["cpu_seconds"]) + 1
@@ -197,6 +198,7 @@ def main(namespaces: str, readable: list[str]) -> None:
             already) or `none`.
         readable: Paths that runs may read.
     """
+    isolation.die_with_parent()
     os.setsid()  # no terminal
     if namespaces in ("ours", "shared-network"):
         isolation.enter_namespaces(network=namespaces == "ours")
