@@ -151,7 +151,9 @@ def verification_settings(wildcards):
 
 
 def verification_threads(wildcards):
-    return verification.load(task_of(wildcards)["verifier"]).threads
+    """As many as the verifier makes use of; every distinct answer on which two graders are asked keeps one busy."""
+    task = task_of(wildcards)
+    return 8 if task["second_opinion"] else verification.load(task["verifier"]).threads
 
 
 def verification_memory(wildcards, threads):

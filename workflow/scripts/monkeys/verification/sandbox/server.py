@@ -104,7 +104,8 @@ def execute(source: bytes) -> None:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         flush(sys.stdout, ours)
-        del sys.modules["__main__"], main
+        sys.modules.pop("__main__", None)
+        del main
         gc.collect()
         flush(sys.stdout, ours)
     except MemoryError:
