@@ -91,10 +91,12 @@ def problem_settings(wildcards):
         "columns",
         "prompt",
         "question",
-        "reference",
         "problems",
     )
-    return canonical({key: task_of(wildcards)[key] for key in keys})
+    task = task_of(wildcards)
+    # Only if set: in the settings of studies from before this key there is none, and what they sampled stays valid.
+    added = {key: task[key] for key in ("reference",) if task[key] is not None}
+    return canonical({key: task[key] for key in keys} | added)
 
 
 def random_subset_seed(wildcards):
