@@ -4,7 +4,7 @@ import random
 import pytest
 import yaml
 
-from monkeys.tasks.problems import build_problems, choose, digests, load_rows
+from monkeys.tasks.problems import build_problems, choose, digest_of, load_rows
 
 ROWS = [{"key": f"k{i}", "q": f"What is {i} + {i}?", "a": f"{2 * i}"} for i in range(20)]
 TASK = {
@@ -86,11 +86,9 @@ def test_ids_must_be_unique():
 
 def test_samplers_and_verifiers_have_digests_of_their_own():
     problems = build_problems(ROWS, TASK, 0)
-    prompts, references = digests(problems)
     other_reference = [{**problem, "reference": "?"} for problem in problems]
-    other_prompt = [{**problem, "prompt": "?"} for problem in problems]
-    assert digests(other_reference) == (prompts, digests(other_reference)[1]) != (prompts, references)
-    assert digests(other_prompt) == (digests(other_prompt)[0], references) != (prompts, references)
+    assert digest_of(other_reference, "prompt") == digest_of(problems, "prompt")
+    assert digest_of(other_reference, "reference") != digest_of(problems, "reference")
 
 
 def test_a_folder_in_hub_layout_is_loaded_row_by_row(tmp_path):

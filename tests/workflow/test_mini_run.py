@@ -116,11 +116,37 @@ def test_rebuilt_problems_that_say_the_same_invalidate_nothing(finished):
 
 
 def test_an_edited_prompt_draws_that_tasks_samples_anew(finished):
-    finished.change(tasks__arithmetic__prompt="Problem: {{ question }}\nAnswer:\n")
-    finished.snakemake("results/problems/arithmetic.parquet")
-    jobs = finished.plan()
+    jobs = finished.plan(tasks__arithmetic__prompt="Problem: {{ question }}\nAnswer:\n")
     assert jobs["sample"] == 4
     assert not [job for job in jobs if "programs" in job]
+
+
+def test_an_edited_question_draws_nothing_anew(finished):
+    jobs = finished.plan(tasks__arithmetic__question="{{ question }}?")
+    assert jobs["problems"] == 1
+    assert not jobs["prompts"] and not jobs["sample"]
+
+
+def test_an_edited_reference_verifies_anew_and_draws_nothing(finished):
+    columns = {"id": "id", "reference": None}
+    jobs = jobs_of(finished.plan(tasks__arithmetic__columns=columns, tasks__arithmetic__reference="so {{ answer }}"))
+    assert jobs == {"problems": 1, "verify": 4, "tally": 2, "coverage": 2, "power_law": 2} | CROSS_MODEL
+
+
+def test_other_weights_of_a_model_draw_its_samples_anew(finished):
+    jobs = finished.plan(models__medium__weights="resources/demo/marmoset-3m")
+    assert jobs_of(jobs)["sample"] == 2
+    assert not [job for job in jobs if "model=small" in job]
+
+
+def test_weights_that_are_fetched_again_draw_nothing_anew(finished):
+    finished.snakemake("--forcerun", "fetch_model")
+    assert finished.plan() == {}
+
+
+def test_facts_of_a_model_draw_nothing_anew(finished):
+    finished.snakemake("results/models/medium.json")
+    assert finished.plan(models__medium__facts={"parameters": 7}) == {}
 
 
 def test_edited_analysis_code_runs_only_what_uses_it(finished):

@@ -1,5 +1,6 @@
 # The study's config, checked, and the functions that rules get their inputs, params and resources from.
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ HOUSE = Path(workflow.basedir)
 sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
 from monkeys import sampling, study, verification
-from monkeys.storage import canonical
+from monkeys.storage import canonical, digest
 
 try:
     study.checked(config)
@@ -81,22 +82,12 @@ def published_files(wildcards):
     return files_of(model_of(wildcards)["published"]["dataset"])
 
 
+def prompt_settings(wildcards):
+    return canonical(study.prompt_settings(task_of(wildcards)))
+
+
 def problem_settings(wildcards):
-    """What decides which problems there are and how they are put."""
-    keys = (
-        "dataset",
-        "revision",
-        "subset",
-        "split",
-        "columns",
-        "prompt",
-        "question",
-        "problems",
-    )
-    task = task_of(wildcards)
-    # Only if set: in the settings of studies from before this key there is none, and what they sampled stays valid.
-    added = {key: task[key] for key in ("reference",) if task[key] is not None}
-    return canonical({key: task[key] for key in keys} | added)
+    return canonical(study.problem_settings(task_of(wildcards)))
 
 
 def random_subset_seed(wildcards):
@@ -126,10 +117,23 @@ def sampling_threads(wildcards):
     return 4 if model_of(wildcards)["engine"]["separate_process"] else 1
 
 
-def model_source(wildcards):
-    """What is fetched of a model, and what is known of it without."""
-    keys = ("weights", "revision", "facts")
-    return canonical({key: model_of(wildcards)[key] for key in keys})
+def model_weights(wildcards):
+    """What is fetched of a model."""
+    return canonical({key: model_of(wildcards)[key] for key in ("weights", "revision")})
+
+
+def fetched_weights(wildcards):
+    """The file that says that a model's weights are there, if it has any.
+
+    Its name tells which weights, so that other weights draw samples anew, and the same ones fetched again do not.
+    """
+    which = digest(json.loads(model_weights(wildcards)))[:12]
+    fetched = f"<results>/models/{wildcards.model}.{which}.fetched"
+    return [ancient(fetched)] if wildcards.model in models_from("weights") else []
+
+
+def known_facts(wildcards):
+    return canonical(model_of(wildcards)["facts"])
 
 
 def requests_at_once(wildcards):

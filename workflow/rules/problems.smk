@@ -1,13 +1,38 @@
+# The rules that may use the network for datasets. Prompts have a rule of their own: what else is said of a problem may be
+# edited without a sample being drawn anew.
+#
+# A file that others take as `ancient` always comes with one from the same rule that they do not: Snakemake looks for no
+# reason of its own to run a job again that is only behind an `ancient` file that is made again.
+
+
+rule prompts:
+    """Load a task's dataset and build its prompts."""
+    input:
+        dataset_files,
+    output:
+        prompts="<results>/problems/{task}.prompts.parquet",
+        # A prompts file that is built again and says the same invalidates no sample, however large it is.
+        digest="<results>/problems/{task}.prompts",
+    log:
+        "<logs>/prompts/{task}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=prompt_settings,
+        seed=random_subset_seed,
+    script:
+        "../scripts/prompts.py"
+
+
 rule problems:
-    """Load a task's dataset and build its prompts; the only rule that may use the network."""
+    """Load a task's dataset and build all that is said of its problems; see whether they can be verified."""
     input:
         dataset_files,
     output:
         problems="<results>/problems/{task}.parquet",
-        # What samplers and verifiers see, as digests: a problems file that is built again and says the same
-        # invalidates no sample and no verdict, however large it is.
-        prompts="<results>/problems/{task}.prompts",
-        references="<results>/problems/{task}.references",
+        # The same for references and verdicts.
+        digest="<results>/problems/{task}.references",
     log:
         "<logs>/problems/{task}.log",
     localrule: True

@@ -2,26 +2,47 @@
 
 
 rule fetch_model:
-    """Bring a model's weights into the Hugging Face cache, and note what its files say of it."""
+    """Bring a model's weights into the Hugging Face cache."""
     output:
-        "<results>/models/{model}.json",
+        "<results>/models/{model}.{which}.fetched",
     log:
-        "<logs>/fetch_model/{model}.log",
+        "<logs>/fetch_model/{model}.{which}.log",
+    wildcard_constraints:
+        model=any_of(models_from("weights")),
+        which="[0-9a-f]{12}",
     localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
-        source=model_source,
+        weights=model_weights,
     script:
         "../scripts/fetch_model.py"
+
+
+rule model_facts:
+    """Note what a model's files, or its config, say of its size."""
+    input:
+        fetched_weights,
+    output:
+        "<results>/models/{model}.json",
+    log:
+        "<logs>/model_facts/{model}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        weights=model_weights,
+        facts=known_facts,
+    script:
+        "../scripts/model_facts.py"
 
 
 rule sample:
     """Draw one shard of samples from a model with vLLM; a killed job goes on from its journal."""
     input:
-        problems=ancient("<results>/problems/{task}.parquet"),
-        prompts="<results>/problems/{task}.prompts",
-        model=ancient("<results>/models/{model}.json"),
+        prompts=ancient("<results>/problems/{task}.prompts.parquet"),
+        digest="<results>/problems/{task}.prompts",
+        weights=fetched_weights,
     output:
         "<results>/samples/{task}/{model}/{shard}.parquet",
     log:
@@ -52,8 +73,8 @@ rule request_samples:
     It runs where Snakemake runs: there is sure to be network, and it only waits.
     """
     input:
-        problems=ancient("<results>/problems/{task}.parquet"),
-        prompts="<results>/problems/{task}.prompts",
+        prompts=ancient("<results>/problems/{task}.prompts.parquet"),
+        digest="<results>/problems/{task}.prompts",
     output:
         "<results>/samples/{task}/{model}/{shard}.parquet",
     log:

@@ -1,4 +1,4 @@
-"""Fetch a model's weights and write down what its files say of it."""
+"""Fetch a model's weights and write down which."""
 
 from monkeys.logs import logging_to
 
@@ -6,17 +6,10 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         import json
 
-        from monkeys.sampling.weights import facts, fetch
+        from monkeys.sampling.weights import fetch
         from monkeys.storage import write_text
 
         model = snakemake.config["models"][snakemake.wildcards.model]
-        source = json.loads(snakemake.params.source)
-        folder = source["weights"] and fetch(
-            source["weights"], source["revision"], model["engine"]["trust_remote_code"]
-        )
-        about = {
-            "weights": source["weights"],
-            "revision": source["revision"],
-            **facts(folder, source["facts"]),
-        }
-        write_text(snakemake.output[0], json.dumps(about, indent=2) + "\n")
+        wanted = json.loads(snakemake.params.weights)
+        fetch(wanted["weights"], wanted["revision"], model["engine"]["trust_remote_code"])
+        write_text(snakemake.output[0], snakemake.params.weights + "\n")

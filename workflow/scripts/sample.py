@@ -20,8 +20,7 @@ if __name__ == "__main__":
             size=snakemake.params.size,
             model_settings=json.loads(snakemake.params.distribution),
         )
-        columns = ["problem_id", "prompt"]
-        prompts = {row["problem_id"]: row["prompt"] for row in read_rows(snakemake.input.problems, columns)}
+        prompts = {row["problem_id"]: row["prompt"] for row in read_rows(snakemake.input.prompts)}
         if model["weights"] is not None:
             from monkeys.sampling.vllm import sample
         else:

@@ -208,6 +208,19 @@ def _is_path(text: str) -> bool:
     return Path(text).is_dir() or re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", text) is None
 
 
+_WHICH_PROBLEMS = ("dataset", "revision", "subset", "split", "problems")
+
+
+def prompt_settings(task: dict[str, Any]) -> dict[str, Any]:
+    """Everything in a task's config that its prompts depend on."""
+    return {key: task[key] for key in (*_WHICH_PROBLEMS, "prompt")} | {"id": task["columns"]["id"]}
+
+
+def problem_settings(task: dict[str, Any]) -> dict[str, Any]:
+    """Everything in a task's config that its problems file depends on, or that they are checked by."""
+    return {key: task[key] for key in (*_WHICH_PROBLEMS, "columns", "prompt", "question", "reference", "verifier")}
+
+
 def sampling_settings(config: dict[str, Any], task: str, model: str) -> dict[str, Any]:
     """How a model is sampled on a task: the task's settings, overridden by the model's."""
     return {**config["tasks"][task]["sampling"], **config["models"][model]["sampling"]}

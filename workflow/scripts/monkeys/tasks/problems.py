@@ -2,13 +2,15 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jinja2
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from monkeys import verification
-from monkeys.storage import digest
+from monkeys.storage import digest, replacing
 from monkeys.tasks.prompts import compile_template
 
 
@@ -51,6 +53,32 @@ def choose(ids: list[str], problems: str | int | list[str], seed: int) -> list[i
     return [position for position, name in enumerate(ids) if name in wanted]
 
 
+def build_prompts(rows: list[dict[str, Any]], task: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+    """The chosen problems: problem_id, source_index, prompt.
+
+    Args:
+        rows: All rows of the split.
+        task: The task's config: columns, prompt, problems.
+        seed: The study's seed, for a random subset.
+
+    Raises:
+        ValueError: a column that is not there, ids that are not unique, no rows.
+    """
+    if not rows:
+        raise ValueError("the dataset has no rows")
+    name = task["columns"]["id"]
+    _need_columns(rows[0], [name])
+    ids = [str(position) if name is None else str(row[name]) for position, row in enumerate(rows)]
+    twice = [name for name, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise ValueError(f"columns.id: {name} is not unique: {', '.join(twice[:10])}")
+    prompt = _template(task["prompt"])
+    return [
+        {"problem_id": ids[position], "source_index": position, "prompt": prompt(rows[position])}
+        for position in choose(ids, task["problems"], seed)
+    ]
+
+
 def build_problems(rows: list[dict[str, Any]], task: dict[str, Any], seed: int) -> list[dict[str, Any]]:
     """The rows of a problems file: problem_id, source_index, prompt, question, reference.
 
@@ -63,31 +91,36 @@ def build_problems(rows: list[dict[str, Any]], task: dict[str, Any], seed: int) 
         ValueError: a column that is not there, ids that are not unique, no rows, a reference of which the verifier
             can make nothing.
     """
-    if not rows:
-        raise ValueError("the dataset has no rows")
-    columns = task["columns"]
-    missing = [name for name in columns.values() if name is not None and name not in rows[0]]
-    if missing:
-        raise ValueError(f"columns: no column {', '.join(missing)}; the dataset has {', '.join(rows[0])}")
-    ids = [str(position) if columns["id"] is None else str(row[columns["id"]]) for position, row in enumerate(rows)]
-    twice = [name for name, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise ValueError(f"columns.id: {columns['id']} is not unique: {', '.join(twice[:10])}")
-    prompt = compile_template(task["prompt"])
-    question = compile_template(task["question"] or task["prompt"])
-    reference = _reference(task)
+    prompts = build_prompts(rows, task, seed)
+    _need_columns(rows[0], [task["columns"]["reference"]])
+    question, reference = _template(task["question"] or task["prompt"]), _reference(task)
     problems = []
-    for position in choose(ids, task["problems"], seed):
-        row = rows[position]
-        try:
-            texts = {"prompt": prompt.render(row), "question": question.render(row), "reference": reference(row)}
-        except jinja2.UndefinedError as error:
-            raise ValueError(f"a template: {error}; the dataset has the columns {', '.join(row)}") from None
-        problem = {"problem_id": ids[position], "source_index": position, **texts}
+    for prompt in prompts:
+        row = rows[prompt["source_index"]]
+        problem = {**prompt, "question": question(row), "reference": reference(row)}
         if task["verifier"] is not None:
             verification.check(task["verifier"], problem)
         problems.append(problem)
     return problems
+
+
+def _need_columns(row: dict[str, Any], names: Iterable[str | None]) -> None:
+    missing = [name for name in names if name is not None and name not in row]
+    if missing:
+        raise ValueError(f"columns: no column {', '.join(missing)}; the dataset has {', '.join(row)}")
+
+
+def _template(text: str) -> Callable[[dict[str, Any]], str]:
+    """How a text is made of a row."""
+    template = compile_template(text)
+
+    def render(row: dict[str, Any]) -> str:
+        try:
+            return template.render(row)
+        except jinja2.UndefinedError as error:
+            raise ValueError(f"a template: {error}; the dataset has the columns {', '.join(row)}") from None
+
+    return render
 
 
 def _reference(task: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
@@ -96,13 +129,17 @@ def _reference(task: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
     if column is not None:
         return lambda row: row[column]
     if isinstance(template, str):
-        return compile_template(template).render
-    parts = {name: compile_template(part) for name, part in (template or {}).items()}
-    return lambda row: {name: part.render(row) for name, part in parts.items()}
+        return _template(template)
+    parts = {name: _template(part) for name, part in (template or {}).items()}
+    return lambda row: {name: part(row) for name, part in parts.items()}
 
 
-def digests(problems: list[dict[str, Any]]) -> tuple[str, str]:
-    """SHA-256 of what samplers see (ids, prompts) and of what verifiers see (ids, references)."""
-    prompts = [[problem["problem_id"], problem["prompt"]] for problem in problems]
-    references = [[problem["problem_id"], problem["reference"]] for problem in problems]
-    return digest(prompts), digest(references)
+def write_problems(path: str, problems: list[dict[str, Any]]) -> None:
+    """Write a problems file, or one of prompts."""
+    with replacing(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(problems), temporary, compression="zstd")
+
+
+def digest_of(problems: list[dict[str, Any]], column: str) -> str:
+    """SHA-256 of a column, such as `prompt` or `reference`, with the problems' ids."""
+    return digest([[problem["problem_id"], problem[column]] for problem in problems])

@@ -1,0 +1,18 @@
+"""Write down what a model's files, or its config, say of its size."""
+
+from monkeys.logs import logging_to
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]):
+        import json
+
+        from monkeys.sampling.weights import facts, local_folder
+        from monkeys.storage import write_text
+
+        model = snakemake.config["models"][snakemake.wildcards.model]
+        source = json.loads(snakemake.params.weights)
+        folder = source["weights"] and local_folder(
+            source["weights"], source["revision"], model["engine"]["trust_remote_code"]
+        )
+        about = source | facts(folder, json.loads(snakemake.params.facts))
+        write_text(snakemake.output[0], json.dumps(about, indent=2) + "\n")
