@@ -155,9 +155,10 @@ def test_a_job_that_stood_still_until_another_took_over_does_not_write_again(eng
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(engine, tmp_path):
+    """Ten times as many; the margin is what a kernel that takes idle pages away makes of one and the same run."""
     growth = {}
-    for size in (64, 256):
+    for size in (64, 640):
         (tmp_path / str(size)).mkdir()
         growth[size] = engine.start(tmp_path / str(size), size).ended()["growth_mb"]
     print(growth)
-    assert growth[256] < growth[64] + 40
+    assert growth[640] < growth[64] + 100
