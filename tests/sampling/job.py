@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -62,8 +63,9 @@ def carry_out(llm, order: dict) -> dict:
     journal.LEASE_SECONDS = order.get("lease_seconds", journal.LEASE_SECONDS)
     folder, shard = Path(order["folder"]), Shard(**order["shard"])
     settings = shard.model_settings["sampling"]
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-    before = memory("VmRSS")
+    # Memory of our own: a kernel may take pages of files away and bring them back, whatever is sampled.
+    seen = [memory("RssAnon")]
+    threading.Thread(target=watch, args=(seen,), daemon=True).start()
     try:
         with (
             logging_to(folder / "log"),
@@ -76,7 +78,14 @@ def carry_out(llm, order: dict) -> dict:
             vllm.run(llm, progress, prompts, settings)
     except SystemExit as end:
         return {"status": end.code}
-    return {"status": 0, "growth_mb": memory("VmHWM") - before}
+    return {"status": 0, "growth_mb": max(seen) - seen[0]}
+
+
+def watch(seen: list[float]) -> None:
+    """Note the memory over and over."""
+    while True:
+        seen.append(memory("RssAnon"))
+        time.sleep(0.05)
 
 
 def memory(key: str) -> float:

@@ -135,7 +135,7 @@ def test_a_second_job_on_a_shard_does_not_write_and_names_the_first(engine, tmp_
     assert first.alive()
     first.kill(signal.SIGKILL)  # a dead holder on the same machine is not waited for
     third = engine.start(tmp_path, 4000, lease_seconds=600)
-    wait_until(lambda: f"pid={third.pid}\n" in holder(tmp_path), "the takeover of the lock", 60)
+    wait_until(lambda: f"pid={third.pid}\n" in holder(tmp_path), "the takeover of the lock", 20)
     third.kill(signal.SIGKILL)
 
 
@@ -155,10 +155,10 @@ def test_a_job_that_stood_still_until_another_took_over_does_not_write_again(eng
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(engine, tmp_path):
-    """Ten times as many; the margin is what a kernel that takes idle pages away makes of one and the same run."""
     growth = {}
-    for size in (64, 640):
+    for size in (64, 256):
         (tmp_path / str(size)).mkdir()
         growth[size] = engine.start(tmp_path / str(size), size).ended()["growth_mb"]
     print(growth)
-    assert growth[640] < growth[64] + 100
+    assert growth[64] > 1
+    assert growth[256] < growth[64] + 40

@@ -1,8 +1,9 @@
 # The rules that may use the network for datasets. Prompts have a rule of their own: what else is said of a problem may be
 # edited without a sample being drawn anew.
 #
-# A file that others take as `ancient` always comes with one from the same rule that they do not: Snakemake looks for no
-# reason of its own to run a job again that is only behind an `ancient` file that is made again.
+# A file on which samples or verdicts depend as `ancient` either comes with one from the same rule that is not, or has a name
+# that says what is in it: Snakemake looks for no reason of its own to run a job again that is only behind an `ancient`
+# file that is made again.
 
 
 rule prompts:

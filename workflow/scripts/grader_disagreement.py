@@ -7,10 +7,6 @@ if __name__ == "__main__":
         from monkeys.analysis.agreement import agreement, read_golds, with_second_opinion
         from monkeys.analysis.tables import write_table
 
-        verifiers = snakemake.params.verifiers
-        golds = {
-            task: read_golds(path, verifiers[task])
-            for task, path in zip(verifiers, snakemake.input.problems, strict=True)
-        }
+        golds = read_golds(snakemake.params.verifiers, snakemake.input.problems)
         table = agreement(with_second_opinion(snakemake.input.verdicts), golds)
         write_table(table, snakemake.output.csv, snakemake.output.markdown)

@@ -7,11 +7,7 @@ if __name__ == "__main__":
         from monkeys.analysis.agreement import LOW, agreement, read_golds, with_published
         from monkeys.analysis.tables import write_table
 
-        verifiers = snakemake.params.verifiers
-        golds = {
-            task: read_golds(path, verifiers[task])
-            for task, path in zip(verifiers, snakemake.input.problems, strict=True)
-        }
+        golds = read_golds(snakemake.params.verifiers, snakemake.input.problems)
         table = agreement(with_published(snakemake.input.ours, snakemake.input.published), golds)
         for row in table[table["agreement"] < LOW].itertuples():
             print(

@@ -64,10 +64,18 @@ def with_second_opinion(verdicts: Iterable[str]) -> Iterator[Judged]:
         yield Judged(source["task"], source["model"], made["verifier"], str(second), frame.rename(columns=names))
 
 
-def read_golds(problems: str, verifier: str) -> dict[str, str]:
-    """The right answers to the problems of a file, as far as the verifier knows any."""
-    gold = verification.load(verifier).gold
-    return {row["problem_id"]: answer for row in read_rows(problems) if (answer := gold(row)) is not None}
+def read_golds(verifiers: Mapping[str, str], problems: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The right answers by task and problem, as far as the verifiers know any.
+
+    Args:
+        verifiers: The verifier of each task.
+        problems: The tasks' problems files, in the same order.
+    """
+    golds = {}
+    for (task, verifier), path in zip(verifiers.items(), problems, strict=True):
+        gold = verification.load(verifier).gold
+        golds[task] = {row["problem_id"]: answer for row in read_rows(path) if (answer := gold(row)) is not None}
+    return golds
 
 
 def agreement(shards: Iterable[Judged], golds: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:

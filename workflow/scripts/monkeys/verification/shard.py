@@ -56,7 +56,7 @@ def verify_shard(
             for problem, answer, number in book.uncertain:
                 (verdict,) = pool.submit(_verdicts, judge, by_id[problem], [answer]).result()
                 book.enter(number, verdict)
-        bar.refresh()
+        book.show()
         provenance = {
             "samples": source,
             "verifier": verifier,
@@ -98,8 +98,12 @@ class _Book:
 
     def _count(self, outcome: str, samples: int) -> None:
         self._outcomes[outcome] += samples
-        self._bar.set_postfix(self._outcomes, refresh=False)
-        self._bar.update(samples)
+        if self._bar.update(samples):
+            self.show()
+
+    def show(self) -> None:
+        """Show the outcomes so far beside the bar."""
+        self._bar.set_postfix(self._outcomes)
 
 
 def _distinct(

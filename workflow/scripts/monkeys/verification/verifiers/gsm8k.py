@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from monkeys.verification import verifier
-from monkeys.verification.answers.equivalence import Equivalence
-from monkeys.verification.verifier import Settings, Verdict
+from monkeys.verification.answers.verifier import AnswerVerifier
+from monkeys.verification.verifier import Verdict
 
 _ANSWER = re.compile(r"#### (\-?[$0-9.,]+)")
 
@@ -19,19 +18,11 @@ def answer_in(text: str) -> str | None:
     return match[1].replace(",", "").replace("$", "").removesuffix(".")
 
 
-class Verifier(verifier.Verifier):
+class Verifier(AnswerVerifier):
     """Judges samples that give their answer as `#### 42`."""
 
     version = 2
     threads = 1
-    second_grader = "Math-Verify"
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._equivalence = Equivalence(settings)
-
-    def __exit__(self, *_: object) -> None:
-        self._equivalence.close()
 
     @staticmethod
     def check(problem: Mapping[str, Any]) -> None:
@@ -58,4 +49,4 @@ class Verifier(verifier.Verifier):
         """Compare answers with the gold answer."""
         wanted = self.gold(problem)
         for answer in answers:
-            yield self._equivalence.verdict(answer, wanted)
+            yield self.equivalence.verdict(answer, wanted)

@@ -6,25 +6,16 @@ The reference is a solution whose last `\boxed{…}` holds the gold answer, or t
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from monkeys.verification import verifier
 from monkeys.verification.answers import minerva
-from monkeys.verification.answers.equivalence import Equivalence
-from monkeys.verification.verifier import Settings, Verdict
+from monkeys.verification.answers.verifier import AnswerVerifier
+from monkeys.verification.verifier import Verdict
 
 
-class Verifier(verifier.Verifier):
+class Verifier(AnswerVerifier):
     """Judges samples that end in "Final Answer: The final answer is $…$. I hope it is correct."."""
 
     version = 1
     threads = 8
-    second_grader = "Math-Verify"
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._equivalence = Equivalence(settings)
-
-    def __exit__(self, *_: object) -> None:
-        self._equivalence.close()
 
     @staticmethod
     def check(problem: Mapping[str, Any]) -> None:
@@ -56,4 +47,4 @@ class Verifier(verifier.Verifier):
         written = self.gold(problem)
         wanted = minerva.normalised(written)
         for answer in answers:
-            yield self._equivalence.verdict(minerva.normalised(answer), wanted, (answer, written))
+            yield self.equivalence.verdict(minerva.normalised(answer), wanted, (answer, written))
