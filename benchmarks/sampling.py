@@ -83,8 +83,7 @@ def ours(llm: Any, prompts: dict[str, str], sampling: dict[str, Any], samples: i
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "0.jsonl", "bench") as journal:
         progress = Progress(shard, prompts, journal)
         progress.begin({"engine": "vllm"})
-        context = llm.llm_engine.model_config.max_model_len
-        encoded = vllm.encoded(llm.get_tokenizer(), context, progress, sampling["max_tokens"], chat=False)
+        encoded = vllm.encoded(llm.get_tokenizer(), progress, chat=False)
         vllm.run(llm, progress, encoded, sampling)
         progress.write(str(Path(folder) / "0.parquet"))
 

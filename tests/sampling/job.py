@@ -73,7 +73,7 @@ def carry_out(llm, order: dict) -> dict:
         ):
             seed = shard.engine_seed(progress.samples)
             set_random_seed(seed)
-            prompts = vllm.encoded(llm.get_tokenizer(), 320, progress, settings["max_tokens"], chat=False)
+            prompts = vllm.encoded(llm.get_tokenizer(), progress, chat=False)
             progress.begin({"engine": "vllm", "seed": seed})
             vllm.run(llm, progress, prompts, settings)
     except SystemExit as end:

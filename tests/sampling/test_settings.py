@@ -39,3 +39,19 @@ def test_a_stop_string_ends_a_sample_and_is_kept_if_asked_for(draw, kept):
 def test_the_likeliest_token_alone_leaves_one_sample_a_problem(draw, narrow):
     rows = draw(**narrow)
     assert len({(row["problem_id"], row["text"]) for row in rows}) == len({row["problem_id"] for row in rows}) == 10
+
+
+def test_where_the_context_ends_a_sample_ends_and_a_prompt_that_fills_it_has_empty_ones(engine, tmp_path):
+    line = "Tom has 12 pens and buys 7 more. "
+    prompts = {"short": line, "long": line * 20, "too-long": line * 40}
+    assert engine.start(tmp_path, 32, {"max_tokens": 300}, prompts=prompts).ended()["status"] == 0
+    rows = {problem: [] for problem in prompts}
+    for row in read_rows(tmp_path / "samples.parquet"):
+        rows[row["problem_id"]].append(row)
+    room = 320 - rows["long"][0]["prompt_tokens"]
+    assert 0 < room < 100
+    assert all(row["tokens"] <= room for row in rows["long"])
+    assert {row["tokens"] for row in rows["long"] if row["finish_reason"] == "length"} == {room}
+    empty = {(row["text"], row["tokens"], row["finish_reason"], row["logprob"]) for row in rows["too-long"]}
+    assert empty == {("", 0, "length", 0.0)}
+    assert len(rows["too-long"]) == len(rows["short"]) == 32

@@ -192,6 +192,14 @@ def test_all_gold_answers_are_found_and_normalised_as_by_the_harness(shared_data
         assert normalised(gold) == harness.normalize_final_answer(gold)
 
 
+def test_every_gold_answer_is_equal_to_itself(shared_data):
+    (path,) = (shared_data / "hub" / "competition_math" / "data").glob("test-*.parquet")
+    with Verifier(Settings()) as judge:
+        for solution in pq.read_table(path)["solution"].to_pylist():
+            (found,) = judge.verify({"reference": solution}, [f"${gold_in(solution)}$"])
+            assert found.outcome == "correct", solution
+
+
 def test_published_labels_are_reproduced(shared_data):
     """800 answers of a model with the labels of its authors' grader, which does not know that comma."""
     with gzip.open(shared_data / "graders" / "math_qwen25math_x8_rm_scored.jsonl.gz", "rt") as file:

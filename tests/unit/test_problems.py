@@ -1,24 +1,46 @@
 import json
-import random
 
 import pytest
 import yaml
 
-from monkeys.tasks.problems import build_problems, choose, digest_of, load_rows
+from monkeys import study
+from monkeys.storage import read_provenance
+from monkeys.tasks.draws import choose, draw
+from monkeys.tasks.problems import build_problems, build_prompts, digest_of, write_problems
+from monkeys.tasks.rows import Dataset, TaskData
 
-ROWS = [{"key": f"k{i}", "q": f"What is {i} + {i}?", "a": f"{2 * i}"} for i in range(20)]
+ROWS = [{"key": f"k{i}", "q": f"What is {i} + {i}?", "a": f"{2 * i}", "seconds": i} for i in range(20)]
+EXAMPLES = [{"key": f"e{i}", "q": f"What is {i}?", "a": f"{i}"} for i in range(8)]
 TASK = {
+    "dataset": "organisation/sums",
     "columns": {"id": "key", "reference": "a"},
     "prompt": "Q: {{ q }}\nA:",
     "question": "{{ q }}",
-    "reference": None,
-    "problems": "all",
-    "verifier": None,
 }
+SHOWING = "{% for example in examples %}{{ example.q }} {{ example.a }}\n{% endfor %}{{ q }}"
+
+
+def read(which, columns):
+    return iter(ROWS if which == "problems" else EXAMPLES)
+
+
+def complete(task):
+    """A task's config with all defaults."""
+    model = {"published": {"dataset": "o/d", "revision": "main", "subsets": {"t": "s"}}, "tasks": ["t"]}
+    config = {"study": "s", "tasks": {"t": {"samples": 1, "shard": 1, **task}}, "models": {"m": model}}
+    return study.checked(config)["tasks"]["t"]
+
+
+def prompts(rows=ROWS, **changes):
+    return build_prompts(complete({**TASK, **changes}), lambda *_: iter(rows))
+
+
+def problems(rows=ROWS, **changes):
+    return build_problems(prompts(rows, **changes), complete({**TASK, **changes}), lambda *_: iter(rows))
 
 
 def test_a_problem_holds_its_prompt_question_reference_and_place():
-    assert build_problems(ROWS, TASK, seed=0)[3] == {
+    assert problems()[3] == {
         "problem_id": "k3",
         "source_index": 3,
         "prompt": "Q: What is 3 + 3?\nA:",
@@ -28,79 +50,148 @@ def test_a_problem_holds_its_prompt_question_reference_and_place():
 
 
 def test_without_an_id_column_rows_are_numbered():
-    task = {**TASK, "columns": {"id": None, "reference": "a"}}
-    assert [p["problem_id"] for p in build_problems(ROWS, task, 0)] == [str(i) for i in range(20)]
+    columns = {"id": None, "reference": "a"}
+    assert [p["problem_id"] for p in problems(columns=columns)] == [str(i) for i in range(20)]
 
 
 def test_without_a_question_the_prompt_is_the_question():
-    problem = build_problems(ROWS, {**TASK, "question": None}, 0)[0]
+    problem = problems(question=None)[0]
     assert problem["question"] == problem["prompt"]
 
 
 def test_line_ends_of_a_template_are_kept():
-    assert build_problems(ROWS, {**TASK, "prompt": "{{ q }}\n"}, 0)[0]["prompt"].endswith("?\n")
+    assert prompts(prompt="{{ q }}\n")[0]["prompt"].endswith("?\n")
+
+
+def test_a_problem_may_have_limits_of_its_own():
+    columns = {"id": "key", "reference": "a", "cpu_seconds": "seconds"}
+    limited = problems(columns=columns)
+    assert limited[7]["cpu_seconds"] == 7
+    assert "cpu_seconds" not in problems()[7]
+    assert digest_of(limited, "reference", "cpu_seconds") != digest_of(problems(), "reference", "cpu_seconds")
 
 
 def test_a_number_of_problems_is_a_random_subset_that_repeats_with_its_seed():
-    ids = [row["key"] for row in ROWS]
-    first = choose(ids, 5, seed=0)
-    assert first == choose(ids, 5, seed=0) == sorted(random.Random(0).sample(range(20), 5))
-    assert first != choose(ids, 5, seed=1)
+    def ids(**changes):
+        return [row["problem_id"] for row in prompts(**changes)]
+
+    five = ids(problems=5)
+    assert five == ids(problems=5)
+    assert five != ids(problems=5, problem_seed=1)
+    assert set(five) < set(ids(problems=9))
+
+
+def test_the_problems_do_not_depend_on_the_examples():
+    few = [row["problem_id"] for row in prompts(problems=5)]
+    task = complete({**TASK, "problems": 5, "few_shot": 3, "prompt": SHOWING})
+    assert [row["problem_id"] for row in build_prompts(task, read)] == few
+
+
+def test_every_problem_shows_examples_of_its_own_in_the_order_in_which_they_were_drawn():
+    shown = [row["prompt"] for row in build_prompts(complete({**TASK, "few_shot": 2, "prompt": SHOWING}), read)]
+    assert all(prompt.count("\n") == 2 for prompt in shown)
+    assert len({prompt.rsplit("\n", 1)[0] for prompt in shown}) > 5
+    first = [EXAMPLES[position] for position in draw(20, 8, 2, 0, (64, 10_000))[1][0]]
+    assert shown[0] == "".join(f"{e['q']} {e['a']}\n" for e in first) + "What is 0 + 0?"
+
+
+def test_examples_may_be_fixed_by_their_ids():
+    fixed = complete({**TASK, "few_shot": 2, "prompt": SHOWING, "examples": {"ids": ["e5", "e1", "e0"]}})
+    assert all(row["prompt"].startswith("What is 5? 5\nWhat is 1? 1\nWhat is ") for row in build_prompts(fixed, read))
+    with pytest.raises(ValueError, match=r"examples\.ids: not in the dataset: e9"):
+        build_prompts(fixed | {"examples": fixed["examples"] | {"ids": ["e9"]}}, read)
+
+
+@pytest.mark.parametrize("examples", [{}, {"ids": ["e1"]}])
+def test_more_examples_than_there_are_cannot_be_shown(examples):
+    task = complete({**TASK, "few_shot": 9, "prompt": SHOWING, "examples": examples})
+    with pytest.raises(ValueError, match=r"few_shot: 9 examples asked for, there are [18]"):
+        build_prompts(task, read)
 
 
 def test_a_list_of_problems_is_taken_in_the_datasets_order():
-    assert choose(["a", "b", "c"], ["c", "a"], seed=0) == [0, 2]
+    assert choose(["a", "b", "c"], ["c", "a"], []) == [0, 2]
 
 
-def test_what_the_dataset_does_not_have_is_named():
-    with pytest.raises(ValueError, match="no column answer; the dataset has key, q, a"):
-        build_problems(ROWS, {**TASK, "columns": {"id": "key", "reference": "answer"}}, 0)
-    with pytest.raises(ValueError, match="'question' is undefined; the dataset has the columns key, q, a"):
-        build_problems(ROWS, {**TASK, "prompt": "{{ question }}"}, 0)
-    with pytest.raises(ValueError, match="not in the dataset: k99"):
-        build_problems(ROWS, {**TASK, "problems": ["k1", "k99"]}, 0)
-    with pytest.raises(ValueError, match="21 asked for, the dataset has 20"):
-        build_problems(ROWS, {**TASK, "problems": 21}, 0)
-    with pytest.raises(ValueError, match="no rows"):
-        build_problems([], TASK, 0)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"columns": {"id": "key", "reference": "answer"}}, "no column answer; the dataset has key, q, a"),
+        ({"prompt": "{{ question }}"}, "'question' is undefined; the dataset has the columns key, q, a, seconds$"),
+        ({"problems": ["k1", "k99"]}, "not in the dataset: k99; its ids look like 'k0'"),
+        ({"problems": 21}, "21 asked for, the dataset has 20"),
+        ({"rows": []}, "no rows"),
+        ({"rows": [*ROWS, ROWS[1]]}, r"columns\.id: it is not unique: k1"),
+    ],
+)
+def test_what_the_dataset_does_not_have_is_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        problems(**changes)
 
 
 def test_a_reference_may_be_made_of_several_columns():
     columns = {"id": "key", "reference": None}
-    (first, *_) = build_problems(ROWS, {**TASK, "columns": columns, "reference": "{{ q }} {{ a }}"}, 0)
-    assert first["reference"] == "What is 0 + 0? 0"
+    assert problems(columns=columns, reference="{{ q }} {{ a }}")[0]["reference"] == "What is 0 + 0? 0"
     parts = {"before": "# {{ q }}\n", "after": "assert f() == {{ a }}"}
-    (first, *_) = build_problems(ROWS, {**TASK, "columns": columns, "reference": parts, "verifier": "functions"}, 0)
+    first = problems(columns=columns, reference=parts, verifier="functions")[0]
     assert first["reference"] == {"before": "# What is 0 + 0?\n", "after": "assert f() == 0"}
 
 
 def test_a_reference_that_cannot_be_verified_is_an_error_before_any_sampling():
     with pytest.raises(ValueError, match=r"problem k0 cannot be verified by gsm8k: .*####"):
-        build_problems(ROWS, {**TASK, "verifier": "gsm8k"}, 0)
-
-
-def test_ids_must_be_unique():
-    with pytest.raises(ValueError, match=r"columns\.id: key is not unique: k1"):
-        build_problems([*ROWS, ROWS[1]], TASK, 0)
+        problems(verifier="gsm8k")
 
 
 def test_samplers_and_verifiers_have_digests_of_their_own():
-    problems = build_problems(ROWS, TASK, 0)
-    other_reference = [{**problem, "reference": "?"} for problem in problems]
-    assert digest_of(other_reference, "prompt") == digest_of(problems, "prompt")
-    assert digest_of(other_reference, "reference") != digest_of(problems, "reference")
+    other_reference = [{**problem, "reference": "?"} for problem in problems()]
+    assert digest_of(other_reference, "prompt") == digest_of(problems(), "prompt")
+    assert digest_of(other_reference, "reference") != digest_of(problems(), "reference")
 
 
-def test_a_folder_in_hub_layout_is_loaded_row_by_row(tmp_path):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    assert load_rows(str(tmp_path / "data"), None, "test", None) == ROWS
+@pytest.fixture
+def sums(tmp_path):
+    """A dataset in hub layout: two configurations, and a split of examples."""
+    for subset in ("small", "large"):
+        (tmp_path / subset).mkdir()
+        for split, rows in (("test", ROWS[:3]), ("train", EXAMPLES)):
+            lines = "".join(json.dumps(row | {"subset": subset}) + "\n" for row in rows)
+            (tmp_path / subset / f"{split}.jsonl").write_text(lines)
+    entry = [{"split": split, "path": f"SUBSET/{split}.jsonl"} for split in ("test", "train")]
+    configs = [
+        {"config_name": s, "data_files": json.loads(json.dumps(entry).replace("SUBSET", s))} for s in ("small", "large")
+    ]
+    (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': configs})}---\n")
+    return str(tmp_path)
 
 
-def test_gsm8k_loads_from_a_copy_of_the_hub(shared_data):
-    rows = load_rows(str(shared_data / "hub" / "gsm8k"), "main", "test", None)
-    assert len(rows) == 1319
-    assert set(rows[0]) == {"question", "answer"}
+def test_a_folder_in_hub_layout_is_read_row_by_row(sums):
+    assert list(Dataset(sums, None, "small", "test").rows()) == [row | {"subset": "small"} for row in ROWS[:3]]
+
+
+def test_configurations_of_a_dataset_may_follow_each_other(sums):
+    rows = list(Dataset(sums, None, ["large", "small"], "test").rows(["subset", "key"]))
+    assert [row["subset"] for row in rows] == ["large"] * 3 + ["small"] * 3
+    assert rows[0] == {"subset": "large", "key": "k0"}
+
+
+def test_a_dataset_that_is_not_as_expected_is_refused_with_what_it_has(sums):
+    with pytest.raises(
+        ValueError, match=r"no column question; it has key, q, a, seconds, subset; wanted are question, a"
+    ):
+        list(Dataset(sums, None, "small", "test").rows(["question", "a"]))
+    with pytest.raises(ValueError, match=r"tiny, split test: .*small.*large"):
+        list(Dataset(sums, None, "tiny", "test").rows())
+    with pytest.raises(ValueError, match=r"small, split dev: .*test.*train"):
+        list(Dataset(sums, None, "small", "dev").rows())
+
+
+def test_a_problems_file_says_where_its_rows_come_from(sums, tmp_path):
+    task = complete({**TASK, "dataset": sums, "subset": "small", "few_shot": 1, "prompt": SHOWING})
+    data = TaskData(task, str(tmp_path))
+    write_problems(tmp_path / "problems.parquet", build_prompts(task, data), data.provenance)
+    source = {"dataset": sums, "revision": None, "subset": "small", "commit": None}
+    expected = {"problems": {**source, "split": "test"}, "examples": {**source, "split": "train"}}
+    assert read_provenance(tmp_path / "problems.parquet") == expected
 
 
 @pytest.mark.parametrize(
@@ -108,9 +199,9 @@ def test_gsm8k_loads_from_a_copy_of_the_hub(shared_data):
     [("arithmetic", "Question: ", "?\nAnswer:\n"), ("programs", "Specification: Read integers, ", ".\nProgram:\n")],
 )
 def test_the_demos_prompts_are_what_its_models_were_trained_on(root, task, first_words, last_words):
-    settings = yaml.safe_load((root / "studies/demo.yaml").read_text())["tasks"][task]
-    rows = load_rows(str(root / settings["dataset"]), None, "test", None)
-    for problem in build_problems(rows, {**TASK, **settings}, 0):
+    demo = study.checked(yaml.safe_load((root / "studies/demo.yaml").read_text()))["tasks"][task]
+    data = TaskData(demo | {"dataset": str(root / demo["dataset"])}, "")
+    for problem in build_problems(build_prompts(demo, data), demo, data):
         assert problem["prompt"].startswith(first_words)
         assert problem["prompt"].endswith(last_words)
         assert problem["question"] in problem["prompt"]

@@ -120,6 +120,16 @@ def test_a_sample_is_judged_by_how_its_program_ends_and_what_it_prints(judge, te
     assert verdict(judge, PROBLEM, text) == Verdict(outcome)
 
 
+def test_a_problems_own_limits_count_more_than_the_tasks(judge):
+    slow = "import time\nwhile time.process_time() < 2.5: pass\n" + SUM
+    large = "x = [0] * 10**7\n" + SUM
+    assert [verdict(judge, PROBLEM, text).outcome for text in (slow, large)] == ["timeout", "correct"]
+    own = {**PROBLEM, "cpu_seconds": 9.5, "memory_mb": 64}
+    assert [verdict(judge, own, text).outcome for text in (slow, large)] == ["correct", "memory_limit"]
+    none = {**PROBLEM, "cpu_seconds": None}
+    assert verdict(judge, none, slow).outcome == "timeout"
+
+
 def test_the_case_that_most_programs_failed_comes_first_and_one_failure_is_enough(judge, monkeypatch):
     cases = [{"input": f"{number}\n", "output": f"{number}\n"} for number in range(4)]
     ran = []

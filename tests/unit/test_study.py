@@ -131,6 +131,44 @@ def test_unknown_keys_are_refused_with_those_allowed(place, path):
     assert "unknown key 'smaples'; allowed: " in text
 
 
+def based(**task):
+    """A task's config after the built-in tasks were looked at."""
+    model = {"endpoint": {"base_url": "http://h", "model": "x"}, "tasks": list(task)}
+    return study.checked({"study": "s", "tasks": task, "models": {"m": model}})["tasks"]
+
+
+def test_a_task_starts_from_the_built_in_one_of_its_name_or_the_one_it_names():
+    given = {"samples": 8, "shard": 8, "sampling": {"temperature": 0.9}, "revision": None}
+    tasks = based(gsm8k=given, easy={**given, "base": "gsm8k", "few_shot": 2})
+    for name, few_shot in (("gsm8k", 5), ("easy", 2)):
+        task = tasks[name]
+        assert (task["base"], task["dataset"], task["verifier"]) == ("gsm8k", "openai/gsm8k", "gsm8k")
+        assert (task["few_shot"], task["revision"]) == (few_shot, None)
+        assert (task["sampling"]["temperature"], task["sampling"]["max_tokens"]) == (0.9, 512)
+
+
+def test_a_task_of_ones_own_may_bear_the_name_of_a_built_in_one():
+    task = based(gsm8k={**TASK, "base": "none"})["gsm8k"]
+    assert (task["few_shot"], task["subset"], task["sampling"]["max_tokens"]) == (0, None, 512)
+
+
+def test_settings_of_a_built_in_task_are_not_shared_between_studies():
+    based(gsm8k={"samples": 8, "shard": 8})["gsm8k"]["sampling"]["stop"].append("x")
+    assert based(gsm8k={"samples": 8, "shard": 8})["gsm8k"]["sampling"]["stop"] == ["Q:", "Question:"]
+
+
+def test_an_unknown_base_is_refused_with_those_there_are():
+    assert "tasks.t.base: gsm9k is none of the built-in tasks: code_contests, gsm8k" in message(task__base="gsm9k")
+
+
+def test_examples_that_no_prompt_shows_are_refused():
+    assert "tasks.t.few_shot: 5, but tasks.t.prompt shows no `examples`" in message(task__few_shot=5)
+
+
+def test_a_missing_file_of_examples_is_named():
+    assert "tasks.t.examples.file: no file prompts.py" in message(task__examples={"file": "prompts.py"})
+
+
 def test_a_missing_required_key_is_named():
     config = copy.deepcopy(CONFIG)
     del config["tasks"]["t"]["verifier"]
@@ -221,6 +259,8 @@ def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
         ({"quantization": "fp8"}, None),
         ({"chat": True}, None),
         ({"sampling": {"top_k": 5}}, None),
+        ({"overlong_prompts": "cut"}, None),
+        ({"resources": {"runtime": 5}}, "same"),
         ({"engine": {"tensor_parallel_size": 8, "dtype": "float16", "arguments": {"kv_cache_dtype": "fp8"}}}, "same"),
         ({"facts": {"parameters": 5}}, "same"),
     ],

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from monkeys.sampling.journal import Journal
 from monkeys.sampling.shard import Progress, Shard
-from monkeys.sampling.vllm import _in_order, decoded, encoded
+from monkeys.sampling.vllm import _in_order, decoded, encoded, refuse_overlong
 
 
 @pytest.fixture(scope="module")
@@ -53,22 +53,24 @@ def progress(tmp_path):
 
 
 def test_a_prompt_that_leaves_no_room_for_a_sample_is_an_error_that_names_it(demo_tokenizer, progress):
+    prompts = encoded(demo_tokenizer, progress, chat=False)
+    assert len(prompts["too-long"]) == 300
     message = r"task arithmetic, problem too-long: its prompt of 300 tokens and max_tokens \(64\) exceed .* \(320\)"
     with pytest.raises(ValueError, match=message):
-        encoded(demo_tokenizer, 320, progress, max_tokens=64, chat=False)
-    assert len(encoded(demo_tokenizer, 364, progress, max_tokens=64, chat=False)["too-long"]) == 300
+        refuse_overlong(prompts, 320, progress.shard, max_tokens=64)
+    refuse_overlong(prompts, 364, progress.shard, max_tokens=64)
 
 
 def test_a_chat_prompt_stands_in_the_models_own_template(demo_tokenizer, progress):
     demo_tokenizer = copy.deepcopy(demo_tokenizer)
     demo_tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}Answer:"
-    prompts = encoded(demo_tokenizer, 400, progress, max_tokens=64, chat=True)
+    prompts = encoded(demo_tokenizer, progress, chat=True)
     assert prompts["fits"] == demo_tokenizer.encode("user: 1+1\nAnswer:")
 
 
 def test_chat_with_a_model_that_has_no_template_is_an_error_that_names_the_key(demo_tokenizer, progress):
     with pytest.raises(ValueError, match=r"models\.small\.chat: is true, but its tokenizer has no chat template"):
-        encoded(demo_tokenizer, 364, progress, max_tokens=64, chat=True)
+        encoded(demo_tokenizer, progress, chat=True)
 
 
 @given(order=st.permutations(range(12)))

@@ -4,12 +4,25 @@ import subprocess
 import pytest
 
 
-@pytest.mark.parametrize("study", ["config.yaml", "studies/demo.yaml"])
+@pytest.mark.parametrize("study", ["config.yaml", "studies/demo.yaml", "studies/smoke.yaml"])
 def test_every_shipped_study_can_be_planned(checkout, study):
     said = checkout.snakemake("--dry-run", study=study)
     assert "This was a dry-run" in said
     for rule in ("problems", "sample", "verify", "tally", "coverage", "power_law", "coverage_figure", "coverage_table"):
         assert f"rule {rule}:" in said
+
+
+def test_the_published_study_needs_no_gpu_and_no_problems(checkout):
+    said = checkout.snakemake("--dry-run", study="studies/published.yaml")
+    assert "rule import_samples:" in said and "rule coverage_figure:" in said
+    assert not re.search(r"rule (sample|problems|prompts|verify|fetch_model):", said)
+
+
+def test_the_papers_study_has_its_models_tasks_and_some_hundred_sampling_jobs(checkout):
+    said = checkout.snakemake("--dry-run", "--quiet", "rules", study="config.yaml")
+    full = checkout.snakemake("--dry-run", study="config.yaml")
+    assert len(set(re.findall(r"wildcards: task=(\S+), model=(\S+), shard", full))) == 4 + 4 + 2 * 3 + 2 * 8
+    assert 400 < len(re.findall("rule sample:", full)) < 1000, said
 
 
 def test_a_bare_snakemake_takes_config_yaml_and_a_named_study_replaces_it(checkout):

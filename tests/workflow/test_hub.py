@@ -3,19 +3,27 @@
 import hashlib
 import json
 import re
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monkeys.storage import read_provenance
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+MOVED = "89abcdef0123456789abcdef0123456789abcdef"
+
+
 class Hub(BaseHTTPRequestHandler):
-    """Serves the files of `server.folder` as model tiny/monkey at one commit, and refuses others as the hub does."""
+    """Serves the files of `server.folders` as a model and a dataset, and refuses others as the hub does.
+
+    `main` is the commit `server.head`; after `server.fail` requests have failed, the others are answered.
+    """
 
     def log_message(self, *_):
         pass
@@ -25,22 +33,28 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append(self.path)
+        if self.server.fail:
+            self.server.fail -= 1
+            return self.answer(503, b"", {})
         path = self.path.split("?")[0]
         if "tiny/gated" in path:
             return self.answer(403, b"{}", {"x-error-code": "GatedRepo"})
-        if "tiny/monkey" not in path:
+        name = next((name for name in self.server.folders if name in path), None)
+        if name is None:
             return self.answer(404, b"{}", {"x-error-code": "RepoNotFound"})
-        if COMMIT not in path:
+        if not any(revision in path for revision in (COMMIT, MOVED, "/revision/main")):
             return self.answer(404, b"{}", {"x-error-code": "RevisionNotFound"})
-        files = {p.name: p.read_bytes() for p in self.server.folder.iterdir()}
-        # a second copy of the weights that nobody wants, as some models have
-        files |= {"original/consolidated.safetensors": b"x", "notes.md": b"x"}
-        if path.startswith("/api/models/tiny/monkey/tree/"):
+        folder = self.server.folders[name]
+        files = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        if "/tree/" in path:
             return self.json([{"type": "file", "path": n, "size": len(d), "oid": oid(d)} for n, d in files.items()])
-        if path.startswith("/api/models/"):
-            return self.json({"id": "tiny/monkey", "sha": COMMIT, "siblings": [{"rfilename": n} for n in files]})
-        name = path.split(f"/resolve/{COMMIT}/")[1]
-        return self.answer(200, files[name], {"etag": f'"{oid(files[name])}"', "x-repo-commit": COMMIT})
+        if path.startswith("/api/"):
+            commit = self.server.head if path.endswith("/main") else COMMIT
+            return self.json({"id": name, "sha": commit, "siblings": [{"rfilename": n} for n in files]})
+        commit, file = path.split("/resolve/")[1].split("/", 1)
+        if file not in files:
+            return self.answer(404, b"{}", {"x-error-code": "EntryNotFound"})
+        return self.answer(200, files[file], {"etag": f'"{oid(files[file])}"', "x-repo-commit": commit})
 
     def json(self, value):
         self.answer(200, json.dumps(value).encode(), {"content-type": "application/json"})
@@ -61,7 +75,19 @@ def oid(data):
 @pytest.fixture
 def hub(root, tmp_path, monkeypatch):
     hub = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    hub.folder, hub.asked = root / "resources/demo/marmoset-0.2m", []
+    model = tmp_path / "served" / "model"
+    shutil.copytree(root / "resources/demo/marmoset-0.2m", model)
+    # a second copy of the weights that nobody wants, as some models have
+    (model / "original").mkdir()
+    (model / "original/consolidated.safetensors").write_bytes(b"x")
+    (model / "notes.md").write_text("x")
+    dataset = tmp_path / "served" / "dataset"
+    for subset in ("sums", "others"):
+        (dataset / subset).mkdir(parents=True)
+        shutil.copy(root / "resources/demo/arithmetic/test.jsonl", dataset / subset)
+    configs = [{"config_name": s, "data_files": [{"split": "test", "path": f"{s}/*"}]} for s in ("sums", "others")]
+    (dataset / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': configs})}---\n")
+    hub.folders, hub.asked, hub.fail, hub.head = {"tiny/monkey": model, "tiny/sums": dataset}, [], 0, COMMIT
     threading.Thread(target=hub.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -84,6 +110,7 @@ def test_a_model_is_fetched_once_and_sampled_with_the_hub_out_of_reach(checkout,
     assert facts == {
         "weights": "tiny/monkey",
         "revision": COMMIT,
+        "commit": COMMIT,
         "parameters": 166_336,
         "layers": 3,
         "hidden_size": 64,
@@ -122,3 +149,74 @@ def test_weights_that_left_the_cache_are_an_error_that_says_how_to_get_them(chec
     said = checkout.snakemake("samples", succeeds=False)
     assert "is not in the Hugging Face cache" in said
     assert "--forcerun fetch_model" in said
+
+
+def downloaded(hub):
+    """The files that were asked for."""
+    return {path.split("/resolve/")[1].split("/", 1)[1] for path in hub.asked if "/resolve/" in path}
+
+
+def of_dataset(checkout, **changes):
+    checkout.change(tasks__arithmetic__dataset="tiny/sums", tasks__arithmetic__subset="sums")
+    checkout.change(**{f"tasks__arithmetic__{key}": value for key, value in changes.items()})
+
+
+PROMPTS = "results/problems/arithmetic.prompts.parquet"
+
+
+def test_a_dataset_is_fetched_at_its_revision_and_only_as_far_as_it_is_wanted(checkout, hub):
+    of_dataset(checkout, revision=COMMIT)
+    checkout.snakemake("results/problems/arithmetic.parquet")
+    assert downloaded(hub) == {"README.md", "sums/test.jsonl"}
+    source = read_provenance(checkout.folder / "results/problems/arithmetic.parquet")["problems"]
+    assert source == {"dataset": "tiny/sums", "revision": COMMIT, "commit": COMMIT, "subset": "sums", "split": "test"}
+
+
+def test_a_branch_of_a_dataset_is_what_it_was_at_first(checkout, hub):
+    of_dataset(checkout, revision="main")
+    checkout.snakemake(PROMPTS)
+    hub.head = MOVED
+    checkout.change(tasks__arithmetic__prompt="{{ question }}")
+    checkout.snakemake(PROMPTS)
+    assert read_provenance(checkout.folder / PROMPTS)["problems"]["commit"] == COMMIT
+    assert not [path for path in hub.asked if MOVED in path]
+    (note,) = checkout.results("revisions/dataset/*")
+    assert (note.name, note.read_text()) == ("tiny--sums@main", f"{COMMIT}\n")
+
+
+def test_a_branch_of_a_model_is_what_it_was_at_first(checkout, hub):
+    of_hub(checkout, "tiny/monkey", "main")
+    checkout.snakemake("results/models/hub.json")
+    hub.head = MOVED
+    checkout.snakemake("samples", "--forcerun", "fetch_model")
+    checkout.snakemake("samples")
+    assert not [path for path in hub.asked if MOVED in path]
+    (samples,) = checkout.results("samples/arithmetic/hub/*")
+    assert [start["commit"] for start in read_provenance(samples)["engine_starts"]] == [COMMIT]
+
+
+def test_a_dataset_in_the_cache_needs_no_network(checkout, hub, monkeypatch):
+    of_dataset(checkout, revision="main")
+    checkout.snakemake(PROMPTS)
+    first = (checkout.folder / PROMPTS).read_bytes()
+    hub.shutdown()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    checkout.snakemake(PROMPTS, "--forcerun", "prompts")
+    assert (checkout.folder / PROMPTS).read_bytes() == first
+
+
+def test_a_hub_that_stumbles_is_asked_again(checkout, hub):
+    of_dataset(checkout, revision="main")
+    hub.fail = 2
+    checkout.snakemake(PROMPTS)
+
+
+def test_a_dataset_that_cannot_be_had_is_an_error_that_says_why(checkout, hub, monkeypatch):
+    of_dataset(checkout, revision="v2")
+    assert "tiny/sums has no revision v2; https://huggingface.co/datasets/tiny/sums/commits" in checkout.snakemake(
+        PROMPTS, succeeds=False
+    )
+    of_dataset(checkout, revision=COMMIT)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    said = checkout.snakemake(PROMPTS, succeeds=False)
+    assert f"tiny/sums at revision {COMMIT} is not in the Hugging Face cache, and the hub cannot be reached" in said

@@ -25,6 +25,7 @@ def study(checkout):
     records = [{"question": "", "samples": texts, "is_corrects": [False] * 6, "orig_dset_idx": n} for n in range(2)]
     published = {**checkout.publish("MATH", records), "subsets": {"math": "MATH"}, "verify": True}
     task = {
+        "base": "none",
         "dataset": "math",
         "columns": {"reference": "solution"},
         "prompt": "Problem:\n{{ problem }}\n\nSolution:",

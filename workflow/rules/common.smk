@@ -75,7 +75,9 @@ def files_of(dataset):
 
 
 def dataset_files(wildcards):
-    return files_of(task_of(wildcards)["dataset"])
+    task = task_of(wildcards)
+    datasets = task["dataset"], task["examples"]["dataset"]
+    return [file for dataset in datasets if dataset for file in files_of(dataset)]
 
 
 def published_files(wildcards):
@@ -88,11 +90,6 @@ def prompt_settings(wildcards):
 
 def problem_settings(wildcards):
     return canonical(study.problem_settings(task_of(wildcards)))
-
-
-def random_subset_seed(wildcards):
-    """The study's seed where it decides which problems are chosen."""
-    return config["seed"] if isinstance(task_of(wildcards)["problems"], int) else None
 
 
 def shard_size(wildcards):
@@ -152,8 +149,12 @@ def verifier_version(wildcards):
 
 def verification_settings(wildcards):
     """What verdicts depend on beside the verifier and its version."""
-    keys = ("limits", "second_opinion")
-    return canonical({key: task_of(wildcards)[key] for key in keys})
+    task = task_of(wildcards)
+    settings = {key: task[key] for key in ("limits", "second_opinion")}
+    if task["verifier"] == "lean":
+        lean = config["verification"]["lean"]
+        settings |= {key: lean[key] for key in ("toolchain", "header")}
+    return canonical(settings)
 
 
 def verification_threads(wildcards):
@@ -164,7 +165,9 @@ def verification_threads(wildcards):
 
 def verification_memory(wildcards, threads):
     """MiB for the job itself and for what it runs at once."""
-    return 2000 + threads * task_of(wildcards)["limits"]["memory_mb"]
+    task = task_of(wildcards)
+    resident = verification.load(task["verifier"]).resident_mb
+    return 2000 + threads * (resident or task["limits"]["memory_mb"])
 
 
 def bootstrap():

@@ -7,7 +7,7 @@
 
 
 rule prompts:
-    """Load a task's dataset and build its prompts."""
+    """Load a task's dataset and build the prompts of the chosen problems."""
     input:
         dataset_files,
     output:
@@ -21,15 +21,15 @@ rule prompts:
         "../../envs/analysis.yaml"
     params:
         settings=prompt_settings,
-        seed=random_subset_seed,
     script:
         "../scripts/prompts.py"
 
 
 rule problems:
-    """Load a task's dataset and build all that is said of its problems; see whether they can be verified."""
+    """Load a task's dataset and build all else that is said of its problems; see whether they can be verified."""
     input:
         dataset_files,
+        prompts="<results>/problems/{task}.prompts.parquet",
     output:
         problems="<results>/problems/{task}.parquet",
         # The same for references and verdicts.
@@ -41,6 +41,5 @@ rule problems:
         "../../envs/analysis.yaml"
     params:
         settings=problem_settings,
-        seed=random_subset_seed,
     script:
         "../scripts/problems.py"

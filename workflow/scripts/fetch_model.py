@@ -6,10 +6,12 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         import json
 
+        from monkeys import hub
         from monkeys.sampling.weights import fetch
         from monkeys.storage import write_text
 
         model = snakemake.config["models"][snakemake.wildcards.model]
         wanted = json.loads(snakemake.params.weights)
-        fetch(wanted["weights"], wanted["revision"], model["engine"]["trust_remote_code"])
-        write_text(snakemake.output[0], snakemake.params.weights + "\n")
+        commit = hub.commit_of("model", wanted["weights"], wanted["revision"], snakemake.config["results"])
+        fetch(wanted["weights"], commit, model["engine"]["trust_remote_code"])
+        write_text(snakemake.output[0], json.dumps(wanted | {"commit": commit}) + "\n")

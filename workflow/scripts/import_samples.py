@@ -6,6 +6,7 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         import json
 
+        from monkeys import hub
         from monkeys.sampling.published import fetch, import_shard
         from monkeys.sampling.shard import Shard
 
@@ -20,5 +21,6 @@ if __name__ == "__main__":
             size=snakemake.params.size,
             model_settings=settings,
         )
-        files = fetch(source["dataset"], source["revision"], source["subset"], source["split"])
+        commit = hub.commit_of("dataset", source["dataset"], source["revision"], snakemake.config["results"])
+        files = fetch(source["dataset"], commit, source["subset"], source["split"])
         import_shard(files, shard, snakemake.params.problems, snakemake.output.samples, snakemake.output.verdicts)

@@ -4,12 +4,17 @@ from monkeys.logs import logging_to
 
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
+        from monkeys import verification
         from monkeys.storage import write_text
-        from monkeys.tasks.problems import build_prompts, digest_of, load_rows, write_problems
+        from monkeys.tasks.problems import build_problems, build_prompts, digest_of, write_problems
+        from monkeys.tasks.rows import TaskData
 
         task = snakemake.config["tasks"][snakemake.wildcards.task]
-        rows = load_rows(task["dataset"], task["subset"], task["split"], task["revision"])
-        prompts = build_prompts(rows, task, snakemake.config["seed"])
-        columns = ("problem_id", "prompt")
-        write_problems(snakemake.output.prompts, [{column: row[column] for column in columns} for row in prompts])
+        if task["verifier"] is not None:
+            lean = verification.Lean(**snakemake.config["verification"]["lean"])
+            verification.load(task["verifier"]).prepared(verification.Settings(lean=lean))
+        data = TaskData(task, snakemake.config["results"])
+        prompts = build_prompts(task, data)
+        build_problems(prompts, task, data)  # nothing is sampled of which no verdict can be had
+        write_problems(snakemake.output.prompts, prompts, data.provenance)
         write_text(snakemake.output.digest, digest_of(prompts, "prompt") + "\n")

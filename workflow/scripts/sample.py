@@ -5,6 +5,7 @@ from monkeys.logs import logging_to
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]) as console:
         import json
+        from pathlib import Path
 
         from monkeys.sampling.shard import Shard, sampling
         from monkeys.storage import read_rows
@@ -23,6 +24,8 @@ if __name__ == "__main__":
         prompts = {row["problem_id"]: row["prompt"] for row in read_rows(snakemake.input.prompts)}
         if model["weights"] is not None:
             from monkeys.sampling.vllm import sample
+
+            model["revision"] = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         else:
             from monkeys.sampling.endpoint import sample
         with sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console) as progress:

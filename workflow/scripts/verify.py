@@ -7,10 +7,11 @@ if __name__ == "__main__":
         import json
         from pathlib import Path
 
-        from monkeys.verification import Settings
+        from monkeys.verification import Lean, Settings
         from monkeys.verification.shard import verify_shard
 
         settings = json.loads(snakemake.params.settings)
+        machine = snakemake.config["verification"]
 
         verify_shard(
             problems=snakemake.input.problems,
@@ -19,7 +20,8 @@ if __name__ == "__main__":
             verifier=snakemake.params.verifier,
             settings=Settings(
                 **settings["limits"],
-                **snakemake.config["verification"],
+                allow_unsandboxed=machine["allow_unsandboxed"],
+                lean=Lean(**machine["lean"]),
                 second_opinion=settings["second_opinion"],
                 threads=snakemake.threads,
             ),

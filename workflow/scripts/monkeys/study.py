@@ -3,6 +3,7 @@
 Whatever is wrong is said here, before any job starts, with the key's path and what is allowed.
 """
 
+import copy
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
+from monkeys import tasks as builtin_tasks
 from monkeys import verification
 from monkeys.sampling import engine_arguments
-from monkeys.tasks.prompts import compile_template
+from monkeys.tasks.prompts import compile_template, names_in
 
 SOURCES = ("weights", "endpoint", "published", "outcomes")
 """The ways in which a model's results come into the pipeline; a model has exactly one."""
@@ -38,12 +40,33 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: with one line per mistake.
     """
+    if isinstance(config.get("tasks"), dict):
+        config["tasks"] = {name: _from_base(name, task) for name, task in config["tasks"].items()}
     errors = [_explain(error) for error in _with_defaults(load_schema()).iter_errors(config)]
     if not errors:
         errors = list(_senseless(config))
     if errors:
         raise ConfigError("the study's config is not valid:\n" + "\n".join(f"  {error}" for error in errors))
     return config
+
+
+def _from_base(name: str, task: Any) -> Any:
+    """A task's config with the settings of the built-in task that it starts from: the named one, or its namesake."""
+    task = {} if task is None else task
+    if not isinstance(task, dict):
+        return task
+    base = task.get("base", name if name in builtin_tasks.names() else builtin_tasks.NONE)
+    if base not in builtin_tasks.names():
+        return {**task, "base": base}
+    return _merged(builtin_tasks.load(base).settings, {**task, "base": base})
+
+
+def _merged(defaults: Any, given: Any) -> Any:
+    """Mappings key by key, everything else as given."""
+    if not (isinstance(defaults, dict) and isinstance(given, dict)):
+        return copy.deepcopy(given)
+    both = {key: _merged(value, given.get(key, value)) for key, value in defaults.items()}
+    return {**copy.deepcopy(given), **both}
 
 
 def _with_defaults(schema: dict[str, Any]) -> Draft202012Validator:
@@ -94,13 +117,22 @@ def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
             f"{where}.samples: {samples} is not a multiple of the shard size {shard} ({where}.shard); the next is "
             f"{-(-samples // shard) * shard}"
         )
+    if task["base"] not in (builtin_tasks.NONE, *builtin_tasks.names()):
+        there = ", ".join([*builtin_tasks.names(), builtin_tasks.NONE])
+        yield f"{where}.base: {task['base']} is none of the built-in tasks: {there}"
     yield from _no_such_dataset(f"{where}.dataset", task["dataset"])
+    yield from _no_such_dataset(f"{where}.examples.dataset", task["examples"]["dataset"])
+    if (file := task["examples"]["file"]) is not None and not Path(file).is_file():
+        yield f"{where}.examples.file: no file {file}"
     yield from _senseless_verifier(where, task)
     for key, template in templates(task).items():
         try:
             compile_template(template)
         except ValueError as error:
             yield f"{where}.{key}: {error}"
+        else:
+            if key == "prompt" and task["few_shot"] and "examples" not in names_in(template):
+                yield f"{where}.few_shot: {task['few_shot']}, but {where}.prompt shows no `examples`"
 
 
 def templates(task: dict[str, Any]) -> dict[str, str]:
@@ -208,17 +240,18 @@ def _is_path(text: str) -> bool:
     return Path(text).is_dir() or re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", text) is None
 
 
-_WHICH_PROBLEMS = ("dataset", "revision", "subset", "split", "problems")
+_SOURCE = ("base", "dataset", "revision", "subset", "split")
 
 
 def prompt_settings(task: dict[str, Any]) -> dict[str, Any]:
     """Everything in a task's config that its prompts depend on."""
-    return {key: task[key] for key in (*_WHICH_PROBLEMS, "prompt")} | {"id": task["columns"]["id"]}
+    keys = (*_SOURCE, "problems", "problem_seed", "few_shot", "examples", "prompt")
+    return {key: task[key] for key in keys} | {"id": task["columns"]["id"]}
 
 
 def problem_settings(task: dict[str, Any]) -> dict[str, Any]:
-    """Everything in a task's config that its problems file depends on, or that they are checked by."""
-    return {key: task[key] for key in (*_WHICH_PROBLEMS, "columns", "prompt", "question", "reference", "verifier")}
+    """Everything in a task's config that else is said of its problems, or that they are checked by."""
+    return {key: task[key] for key in (*_SOURCE, "columns", "question", "prompt", "reference", "verifier")}
 
 
 def sampling_settings(config: dict[str, Any], task: str, model: str) -> dict[str, Any]:
@@ -240,6 +273,8 @@ def distribution(config: dict[str, Any], task: str, model: str) -> dict[str, Any
         source = {key: about["published"][key] for key in ("dataset", "revision", "split")}
         return {"published": source | {"subset": about["published"]["subsets"][task]}}
     own = {key: about[key] for key in ("weights", "revision", "quantization", "chat")}
+    if about["overlong_prompts"] == "cut":
+        own["overlong_prompts"] = "cut"
     return {**own, "sampling": sampling}
 
 

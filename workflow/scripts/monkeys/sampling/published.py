@@ -11,7 +11,7 @@ from typing import Any
 import ijson
 import pyarrow.parquet as pq
 
-from monkeys import __version__
+from monkeys import __version__, hub
 from monkeys.sampling.shard import Shard
 from monkeys.storage import SAMPLES, VERDICTS, parquet_writer
 
@@ -19,12 +19,12 @@ PROBLEM_NAMES = ("orig_dset_idx", "theorem_name")
 """Columns that may name the problem; the first that a record has counts."""
 
 
-def fetch(dataset: str, revision: str | None, subset: str | None, split: str) -> list[str]:
+def fetch(dataset: str, commit: str | None, subset: str | None, split: str) -> list[str]:
     """The data files of one split, downloaded into the Hugging Face cache if the dataset is on the hub.
 
     Args:
         dataset: Hub id, or a folder that `datasets.load_dataset` understands.
-        revision: Commit of the id; None for a folder.
+        commit: Which commit of the id; None for a folder.
         subset: The dataset's configuration name; None if it has only one.
         split: Name of the split.
 
@@ -33,11 +33,11 @@ def fetch(dataset: str, revision: str | None, subset: str | None, split: str) ->
     """
     import datasets
 
-    builder = datasets.load_dataset_builder(dataset, subset, revision=revision)
+    builder = datasets.load_dataset_builder(str(hub.dataset(dataset, commit, [subset])), subset)
     files = builder.config.data_files or {}
     if split not in files:
         raise ValueError(f"published: {dataset} {subset} has no split {split}; it has {', '.join(map(str, files))}")
-    return list(map(str, datasets.DownloadManager().download(list(files[split]))))
+    return list(map(str, files[split]))
 
 
 def read_records(path: str) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any, TextIO, TypeVar
 
 from monkeys.logs import progress_bar
 from monkeys.sampling import engine_arguments, weights
-from monkeys.sampling.shard import Progress, Request, Sample
+from monkeys.sampling.shard import Progress, Request, Sample, Shard
 
 PER_REQUEST = 16
 """Samples per request: enough to share the prompt's work, few enough for fine progress."""
@@ -28,7 +28,8 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
 
     Args:
         progress: The shard's journal and prompts.
-        model: The model's config: weights, revision, quantization, chat, engine.
+        model: The model's config: weights, revision (a commit; None for a folder), quantization, chat,
+            overlong_prompts, engine.
         sampling: temperature, top_p, top_k, min_p, max_tokens, stop, include_stop.
         console: Where the progress bar goes; None for none.
 
@@ -63,10 +64,13 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
     }
     about = vllm.EngineArgs(**everything).create_model_config()
     tokenizer = cached_tokenizer_from_config(about)
-    prompts = encoded(tokenizer, about.max_model_len, progress, sampling["max_tokens"], model["chat"])
+    prompts = encoded(tokenizer, progress, model["chat"])
+    if model["overlong_prompts"] == "refuse":
+        refuse_overlong(prompts, about.max_model_len, progress.shard, sampling["max_tokens"])
     try:
         llm = vllm.LLM(**everything)
-        progress.begin({"engine": "vllm", "version": vllm.__version__, "seed": seed, "settings": settings})
+        version = {"version": vllm.__version__, "commit": model["revision"]}
+        progress.begin({"engine": "vllm", **version, "seed": seed, "settings": settings})
         with _watched():
             run(llm, progress, prompts, sampling, console)
     except (EngineDeadError, ChildProcessError) as error:
@@ -105,14 +109,12 @@ def _watched() -> Iterator[None]:
         signal.signal(signal.SIGCHLD, previous)
 
 
-def encoded(tokenizer: Any, context: int, progress: Progress, max_tokens: int, chat: bool) -> dict[str, list[int]]:
-    """Token ids of every prompt, checked against the model's context.
+def encoded(tokenizer: Any, progress: Progress, chat: bool) -> dict[str, list[int]]:
+    """Token ids of every prompt.
 
     Args:
         tokenizer: The model's.
-        context: Tokens that prompt and sample may have together.
         progress: Holds the prompts.
-        max_tokens: Longest sample.
         chat: Put each prompt into the tokenizer's chat template, as the user's turn; else it is continued as it is.
     """
     if chat and not tokenizer.chat_template:
@@ -124,15 +126,29 @@ def encoded(tokenizer: Any, context: int, progress: Progress, max_tokens: int, c
             return tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=False)
         return tokenizer.encode(prompt)
 
-    prompts = {problem: tokens_of(prompt) for problem, prompt in progress.prompts.items()}
+    return {problem: tokens_of(prompt) for problem, prompt in progress.prompts.items()}
+
+
+def refuse_overlong(prompts: dict[str, list[int]], context: int, shard: Shard, max_tokens: int) -> None:
+    """See that every prompt leaves room for a whole sample.
+
+    Args:
+        prompts: Token ids of the prompts.
+        context: Tokens that prompt and sample may have together.
+        shard: Of which task and model they are.
+        max_tokens: Longest sample.
+
+    Raises:
+        ValueError: one does not.
+    """
     for problem, tokens in prompts.items():
         if len(tokens) + max_tokens > context:
             raise ValueError(
-                f"task {progress.shard.task}, problem {problem}: its prompt of {len(tokens)} tokens and max_tokens "
-                f"({max_tokens}) exceed the context of {progress.shard.model} ({context}); lower sampling.max_tokens "
-                "or few_shot, leave the problem out (problems:), or raise engine.max_model_len"
+                f"task {shard.task}, problem {problem}: its prompt of {len(tokens)} tokens and max_tokens "
+                f"({max_tokens}) exceed the context of {shard.model} ({context}); lower sampling.max_tokens "
+                "or few_shot, leave the problem out (problems:), raise engine.max_model_len, or have samples end where "
+                f"the context does (models.{shard.model}.overlong_prompts: cut)"
             )
-    return prompts
 
 
 def run(
@@ -163,6 +179,8 @@ def run(
     )
 
     def samples_of(request: Request, output: Any) -> list[Sample]:
+        if output is None:
+            return [Sample(text="", tokens=0, finish_reason="length", logprob=0.0)] * request.count
         prompt = prompts[request.problem_id]
         return [
             Sample(
@@ -174,9 +192,10 @@ def run(
             for o in sorted(output.outputs, key=lambda o: o.index)
         ]
 
-    queue = QUEUE_FACTOR * llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
+    settings = llm.llm_engine.vllm_config
+    queue = QUEUE_FACTOR * settings.scheduler_config.max_num_seqs
     started = progress.requests(PER_REQUEST)
-    finished = _finished(llm.llm_engine, started, prompts, parameters, queue)
+    finished = _finished(llm.llm_engine, started, prompts, parameters, settings.model_config.max_model_len, queue)
     title = f"{progress.shard.task} {progress.shard.model} shard {progress.shard.index}"
     with progress_bar(console, progress.missing, title, "samples") as bar:
         for request, samples in _in_order((n, (request, samples_of(request, o))) for n, request, o in finished):
@@ -195,23 +214,31 @@ def decoded(tokenizer: Any, prompt: list[int], tokens: Sequence[int]) -> str:
 
 
 def _finished(
-    core: Any, waiting: Iterator[Request], prompts: dict[str, list[int]], parameters: Any, queue: int
+    core: Any, waiting: Iterator[Request], prompts: dict[str, list[int]], parameters: Any, context: int, queue: int
 ) -> Iterator[tuple[int, Request, Any]]:
-    """Feed the engine so that about `queue` sequences are in it; yield requests as they finish, with their number."""
+    """Feed the engine so that about `queue` sequences are in it; yield requests as they finish, with their number.
+
+    A sample ends where the context does; the output is None where a prompt leaves no room for any.
+    """
     from vllm.inputs import tokens_input
 
     running: dict[str, Request] = {}
-    sequences = started = 0
+    sequences, started = 0, -1
     while True:
         while sequences < queue:
             request = next(waiting, None)
             if request is None:
                 break
+            prompt = prompts[request.problem_id]
+            started += 1
+            if len(prompt) >= context:
+                yield started, request, None
+                continue
             counted = parameters.clone()
             counted.n = request.count
-            core.add_request(str(started), tokens_input(prompts[request.problem_id]), counted)
+            counted.max_tokens = min(parameters.max_tokens, context - len(prompt))
+            core.add_request(str(started), tokens_input(prompt), counted)
             running[str(started)] = request
-            started += 1
             sequences += request.count
         if not running:
             return

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from monkeys import hub
+from monkeys.hub import NotThere
+
 FACTS = {
     "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
     "hidden_size": ("hidden_size", "n_embd", "d_model"),
@@ -18,86 +21,60 @@ ALONGSIDE = ("*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken")
 """Configuration, tokenizer and chat template."""
 
 
-class ModelNotThere(RuntimeError):
-    """A model cannot be had; the message says which one and what to do."""
-
-
-def fetch(weights: str, revision: str | None, trust_remote_code: bool = False) -> Path:
+def fetch(weights: str, commit: str | None, trust_remote_code: bool = False) -> Path:
     """The folder of a model, downloaded into the Hugging Face cache if it is not there yet.
 
     Args:
         weights: Hub id, or a folder, which is returned as it is.
-        revision: Commit, tag or branch of the id.
+        commit: Which commit of the id.
         trust_remote_code: Fetch the model's own code, too.
 
     Raises:
-        ModelNotThere: no such model or revision, no access to it, or no network.
+        NotThere: no such model or commit, no access to it, or no network.
     """
-    if Path(weights).is_dir():
+    if commit is None:
         return Path(weights)
-    import huggingface_hub
-    from huggingface_hub import errors
-
-    name = f"{weights} at revision {revision}"
     try:
-        files = huggingface_hub.HfApi().list_repo_files(weights, revision=revision)
+        files = hub.files_of("model", weights, commit)
         kind = next((kind for kind in WEIGHTS if any(Path(file).match(kind) for file in files)), None)
         if kind is None:
-            raise ModelNotThere(f"{name} has no weights that vLLM loads ({', '.join(WEIGHTS)})")
-        return Path(huggingface_hub.snapshot_download(weights, revision=revision, **_wanted(kind, trust_remote_code)))
-    except errors.GatedRepoError:
-        raise ModelNotThere(
-            f"{name} is gated: accept its licence on https://huggingface.co/{weights}, then log in with "
-            "`hf auth login` or set HF_TOKEN to a token of that account"
-        ) from None
-    except errors.RevisionNotFoundError:
-        raise ModelNotThere(
-            f"{weights} has no revision {revision}; https://huggingface.co/{weights}/commits/main lists them"
-        ) from None
-    except errors.RepositoryNotFoundError:
-        raise ModelNotThere(
-            f"{name}: there is no such model on the hub, or it is private; check the name, or log in with "
-            "`hf auth login` or set HF_TOKEN"
-        ) from None
-    except ModelNotThere:
+            raise NotThere(f"{weights} at revision {commit} has no weights that vLLM loads ({', '.join(WEIGHTS)})")
+        return hub.fetch("model", weights, commit, **_wanted(kind, trust_remote_code))
+    except hub.OutOfReach:
+        if folder := _cached(weights, commit, trust_remote_code):
+            return folder
         raise
-    except Exception as error:  # no network, in any of the ways that the hub's client and its transports have to say so
-        try:
-            return local_folder(weights, revision, trust_remote_code)
-        except ModelNotThere:
-            message = f"{name} is not in the Hugging Face cache, and the hub cannot be reached: {error}"
-            raise ModelNotThere(message) from None
 
 
-def local_folder(weights: str, revision: str | None, trust_remote_code: bool = False) -> Path:
+def local_folder(weights: str, commit: str | None, trust_remote_code: bool = False) -> Path:
     """The folder of a model that was fetched before; the network is not touched.
 
     Args:
         weights: As for `fetch`.
-        revision: As for `fetch`.
+        commit: As for `fetch`.
         trust_remote_code: As for `fetch`.
 
     Raises:
-        ModelNotThere: it is not in this machine's Hugging Face cache, or not all of it.
+        NotThere: it is not in this machine's Hugging Face cache, or not all of it.
     """
-    if Path(weights).is_dir():
+    if commit is None:
         return Path(weights)
-    import huggingface_hub
+    if folder := _cached(weights, commit, trust_remote_code):
+        return folder
     from huggingface_hub import constants
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    for kind in WEIGHTS:
-        try:
-            wanted = _wanted(kind, trust_remote_code)
-            folder = huggingface_hub.snapshot_download(weights, revision=revision, local_files_only=True, **wanted)
-        except LocalEntryNotFoundError:
-            continue
-        if any(Path(folder).glob(kind)):
-            return Path(folder)
-    raise ModelNotThere(
-        f"{weights} at revision {revision} is not in the Hugging Face cache {constants.HF_HUB_CACHE}; set HF_HOME "
-        "to a folder that all nodes share and run rule fetch_model again (--forcerun fetch_model)"
+    raise NotThere(
+        f"{weights} at revision {commit} is not in the Hugging Face cache {constants.HF_HUB_CACHE}; set HF_HOME "
+        "to a folder that all nodes share, fetch it again with --forcerun fetch_model, then run again"
     )
+
+
+def _cached(weights: str, commit: str, code: bool) -> Path | None:
+    for kind in WEIGHTS:
+        folder = hub.cached("model", weights, commit, **_wanted(kind, code))
+        if folder and any(folder.glob(kind)):
+            return folder
+    return None
 
 
 def _wanted(kind: str, code: bool) -> dict[str, Any]:

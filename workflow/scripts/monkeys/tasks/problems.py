@@ -1,7 +1,5 @@
-"""Build the problems file of a task from a dataset of the Hugging Face hub or a local folder in the hub's layout."""
+"""Build the prompts of a task, and all else that is said of its problems."""
 
-import random
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,121 +7,124 @@ import jinja2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from monkeys import verification
-from monkeys.storage import digest, replacing
+from monkeys import tasks, verification
+from monkeys.storage import PROVENANCE_KEY, canonical, digest, replacing
+from monkeys.tasks.draws import choose, draw
 from monkeys.tasks.prompts import compile_template
+from monkeys.tasks.rows import Reader
+from monkeys.tasks.task import Row, Task
+
+LIMITS = ("cpu_seconds", "memory_mb")
+"""What a problem may have limits of its own for."""
 
 
-def load_rows(dataset: str, subset: str | None, split: str, revision: str | None) -> list[dict[str, Any]]:
-    """All rows of one split, in the dataset's order.
-
-    Args:
-        dataset: Hub id, or a folder that `datasets.load_dataset` understands.
-        subset: The dataset's configuration name, if it has several.
-        split: Name of the split.
-        revision: Commit of the hub id; None for a folder.
-    """
-    import datasets
-
-    return datasets.load_dataset(dataset, subset, split=split, revision=revision).to_list()
-
-
-def choose(ids: list[str], problems: str | int | list[str], seed: int) -> list[int]:
-    """Positions of the chosen problems, ascending.
+def build_prompts(task: dict[str, Any], read: Reader) -> list[dict[str, Any]]:
+    """The chosen problems: problem_id, source_index (row in the split), prompt.
 
     Args:
-        ids: All ids of the split.
-        problems: `all`, a number (a random subset of that size), or a list of ids.
-        seed: Of the random subset.
+        task: The task's config.
+        read: Gives the rows of its problems and of its examples.
 
     Raises:
-        ValueError: more problems than there are, or an id that is not in the dataset.
+        ValueError: a column that is not there, ids that are not unique, no rows, examples that cannot be had.
     """
-    if problems == "all":
-        return list(range(len(ids)))
-    if isinstance(problems, int):
-        if problems > len(ids):
-            raise ValueError(f"problems: {problems} asked for, the dataset has {len(ids)}")
-        return sorted(random.Random(seed).sample(range(len(ids)), problems))
-    assert isinstance(problems, list)
-    unknown = sorted(set(problems) - set(ids))
-    if unknown:
-        raise ValueError(f"problems: not in the dataset: {', '.join(unknown[:10])}; its ids look like {ids[0]!r}")
-    wanted = set(problems)
-    return [position for position, name in enumerate(ids) if name in wanted]
-
-
-def build_prompts(rows: list[dict[str, Any]], task: dict[str, Any], seed: int) -> list[dict[str, Any]]:
-    """The chosen problems: problem_id, source_index, prompt.
-
-    Args:
-        rows: All rows of the split.
-        task: The task's config: columns, prompt, problems.
-        seed: The study's seed, for a random subset.
-
-    Raises:
-        ValueError: a column that is not there, ids that are not unique, no rows.
-    """
-    if not rows:
+    kind = tasks.load(task["base"])
+    problems = list(kind.problems(read("problems", kind.columns)))
+    if not problems:
         raise ValueError("the dataset has no rows")
     name = task["columns"]["id"]
-    _need_columns(rows[0], [name])
-    ids = [str(position) if name is None else str(row[name]) for position, row in enumerate(rows)]
-    twice = [name for name, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise ValueError(f"columns.id: {name} is not unique: {', '.join(twice[:10])}")
+    _need_columns(problems[0][1], [name])
+    ids = [str(index if name is None else row[name]) for index, row in problems]
+    fixed = _fixed_examples(kind, task, read)
+    pool = [] if fixed is not None else _pool(kind, read)
+    order, drawn = draw(
+        len(problems), len(pool), 0 if fixed is not None else task["few_shot"], task["problem_seed"], kind.random_steps
+    )
     prompt = _template(task["prompt"])
     return [
-        {"problem_id": ids[position], "source_index": position, "prompt": prompt(rows[position])}
-        for position in choose(ids, task["problems"], seed)
+        {
+            "problem_id": ids[position],
+            "source_index": problems[position][0],
+            "prompt": prompt(
+                problems[position][1]
+                | {"examples": fixed if fixed is not None else [pool[example] for example in drawn[position]]}
+            ),
+        }
+        for position in choose(ids, task["problems"], order)
     ]
 
 
-def build_problems(rows: list[dict[str, Any]], task: dict[str, Any], seed: int) -> list[dict[str, Any]]:
-    """The rows of a problems file: problem_id, source_index, prompt, question, reference.
+def _fixed_examples(kind: Task, task: dict[str, Any], read: Reader) -> list[Row] | None:
+    """The examples that all prompts show; None if every problem has its own."""
+    wanted = task["few_shot"]
+    if not wanted:
+        return []
+    fixed = kind.fixed_examples(task["examples"]["file"])
+    if task["examples"]["ids"] is not None:
+        name, ids = task["columns"]["id"], task["examples"]["ids"]
+        rows = {str(index if name is None else row[name]): row for index, row in enumerate(_pool(kind, read))}
+        if missing := [one for one in ids if one not in rows]:
+            raise ValueError(f"examples.ids: not in the dataset: {', '.join(missing)}")
+        fixed = [rows[one] for one in ids]
+    if fixed is not None and len(fixed) < wanted:
+        raise ValueError(f"few_shot: {wanted} examples asked for, there are {len(fixed)}")
+    return fixed and fixed[:wanted]
+
+
+def _pool(kind: Task, read: Reader) -> list[Row]:
+    """All that may be shown as worked examples."""
+    found = (kind.example(row) for row in read("examples", kind.example_columns))
+    return [example for example in found if example is not None]
+
+
+def build_problems(prompts: Iterable[dict[str, Any]], task: dict[str, Any], read: Reader) -> list[dict[str, Any]]:
+    """The rows of a problems file: problem_id, source_index, prompt, question, reference, and limits if it has its own.
 
     Args:
-        rows: All rows of the split.
-        task: The task's config: columns, prompt, question, reference, problems, verifier.
-        seed: The study's seed, for a random subset.
+        prompts: The chosen problems, as `build_prompts` gives them.
+        task: The task's config.
+        read: Gives the rows of its problems.
 
     Raises:
-        ValueError: a column that is not there, ids that are not unique, no rows, a reference of which the verifier
-            can make nothing.
+        ValueError: a column that is not there, a reference of which the verifier can make nothing.
     """
-    prompts = build_prompts(rows, task, seed)
-    _need_columns(rows[0], [task["columns"]["reference"]])
+    kind = tasks.load(task["base"])
+    chosen = {prompt["source_index"]: prompt for prompt in prompts}
     question, reference = _template(task["question"] or task["prompt"]), _reference(task)
+    limits = {limit: column for limit in LIMITS if (column := task["columns"][limit]) is not None}
     problems = []
-    for prompt in prompts:
-        row = rows[prompt["source_index"]]
-        problem = {**prompt, "question": question(row), "reference": reference(row)}
-        if task["verifier"] is not None:
-            verification.check(task["verifier"], problem)
-        problems.append(problem)
+    for index, row in kind.problems(read("problems", kind.columns)):
+        if index in chosen:
+            _need_columns(row, [task["columns"]["reference"], *limits.values()])
+            problem = {**chosen[index], "question": question(row | {"examples": []}), "reference": reference(row)}
+            problem |= {limit: row[column] for limit, column in limits.items()}
+            if task["verifier"] is not None:
+                verification.check(task["verifier"], problem)
+            problems.append(problem)
     return problems
 
 
-def _need_columns(row: dict[str, Any], names: Iterable[str | None]) -> None:
+def _need_columns(row: Row, names: Iterable[str | None]) -> None:
     missing = [name for name in names if name is not None and name not in row]
     if missing:
         raise ValueError(f"columns: no column {', '.join(missing)}; the dataset has {', '.join(row)}")
 
 
-def _template(text: str) -> Callable[[dict[str, Any]], str]:
+def _template(text: str) -> Callable[[Row], str]:
     """How a text is made of a row."""
     template = compile_template(text)
 
-    def render(row: dict[str, Any]) -> str:
+    def render(row: Row) -> str:
         try:
             return template.render(row)
         except jinja2.UndefinedError as error:
-            raise ValueError(f"a template: {error}; the dataset has the columns {', '.join(row)}") from None
+            there = ", ".join(name for name in row if name != "examples")
+            raise ValueError(f"a template: {error}; the dataset has the columns {there}") from None
 
     return render
 
 
-def _reference(task: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
+def _reference(task: dict[str, Any]) -> Callable[[Row], Any]:
     """How the reference is made of a row: a column as it is, a template, or several templates."""
     column, template = task["columns"]["reference"], task["reference"]
     if column is not None:
@@ -134,12 +135,14 @@ def _reference(task: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
     return lambda row: {name: part(row) for name, part in parts.items()}
 
 
-def write_problems(path: str, problems: list[dict[str, Any]]) -> None:
-    """Write a problems file, or one of prompts."""
+def write_problems(path: str, problems: list[dict[str, Any]], provenance: dict[str, Any]) -> None:
+    """Write a problems file, or one of prompts, with where they come from in its metadata."""
+    table = pa.Table.from_pylist(problems).replace_schema_metadata({PROVENANCE_KEY: canonical(provenance)})
     with replacing(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(problems), temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd")
 
 
-def digest_of(problems: list[dict[str, Any]], column: str) -> str:
-    """SHA-256 of a column, such as `prompt` or `reference`, with the problems' ids."""
-    return digest([[problem["problem_id"], problem[column]] for problem in problems])
+def digest_of(problems: list[dict[str, Any]], *columns: str) -> str:
+    """SHA-256 of some columns, such as `prompt`, with the problems' ids; columns that are not there do not count."""
+    keys = ("problem_id", *columns)
+    return digest([[problem[key] for key in keys if key in problem] for problem in problems])

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from monkeys.verification import verifiers
-from monkeys.verification.verifier import OUTCOMES, Settings, Verdict, Verifier
+from monkeys.verification.verifier import OUTCOMES, Lean, Settings, Verdict, Verifier
 
-__all__ = ["OUTCOMES", "Settings", "Verdict", "Verifier", "check", "load", "names"]
+__all__ = ["OUTCOMES", "Lean", "Settings", "Verdict", "Verifier", "check", "load", "names"]
 
 
 def names() -> list[str]:

@@ -1,6 +1,8 @@
 """Find the program in a sample, and run it in a pool of sandboxes."""
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from monkeys.verification.sandbox import Limits, Sandbox, find
@@ -33,11 +35,18 @@ class ProgramVerifier(Verifier):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         layers, self._guarantees = find(settings.allow_unsandboxed)
-        self.limits = Limits(settings.cpu_seconds, settings.memory_mb)
-        self.sandboxes = Pool(lambda: Sandbox(layers, self.limits))
+        self._sandboxes = Pool(lambda: Sandbox(layers, Limits(settings.cpu_seconds, settings.memory_mb)))
 
     def __exit__(self, *_: object) -> None:
-        self.sandboxes.close()
+        self._sandboxes.close()
+
+    @contextmanager
+    def sandbox(self, problem: Mapping[str, Any]) -> Iterator[Sandbox]:
+        """A sandbox for this thread alone, with the problem's own limits where it has some."""
+        with self._sandboxes.member() as box:
+            limits = (problem.get(name) or getattr(self.settings, name) for name in ("cpu_seconds", "memory_mb"))
+            box.limits = Limits(*limits)
+            yield box
 
     def guarantees(self) -> dict[str, Any]:
         """What the sandbox is made of, and what it was seen to prevent on this machine."""

@@ -61,7 +61,7 @@ def verify_shard(
             "samples": source,
             "verifier": verifier,
             "verifier_version": kind.version,
-            "settings": {key: value for key, value in vars(settings).items() if key != "threads"},
+            "settings": {key: value for key, value in vars(settings).items() if key not in ("threads", "lean")},
             "guarantees": judge.guarantees(),
             "distinct": len(book.verdicts) - 1,
             "judged_again": len(book.uncertain),

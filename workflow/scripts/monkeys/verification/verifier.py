@@ -33,6 +33,22 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Lean:
+    """The Lean 4 that checks proofs; docs/lean.md says how it is prepared."""
+
+    project: str | None = None
+    """Folder of a Lake project that has Mathlib."""
+    repl: str | None = None
+    """Executable of leanprover-community/repl, built with the project's toolchain."""
+    toolchain: str | None = None
+    """What the project's file `lean-toolchain` must say; None takes any."""
+    header: str = "import Mathlib\nopen BigOperators Real Nat Topology"
+    """What every proof is checked after."""
+    proofs_per_process: int = 200
+    """A REPL keeps every environment for ever, so it is started anew after so many."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """How the samples of one task are verified."""
 
@@ -46,6 +62,7 @@ class Settings:
     """Have math answers judged by Math-Verify, too."""
     threads: int = 1
     """How many calls of `verify` there may be at once."""
+    lean: Lean = Lean()
 
 
 class Verifier(ABC):
@@ -59,6 +76,8 @@ class Verifier(ABC):
     """Raised whenever verdicts may come out differently: samples are then verified again."""
     threads: int = 1
     """The most threads of which it makes good use."""
+    resident_mb: int | None = None
+    """Memory that one thread really holds, MiB, where that is less than the address space that the limits give it."""
     second_grader: str | None = None
     """Who is asked for a second opinion; None if nobody can be."""
 
@@ -81,6 +100,15 @@ class Verifier(ABC):
 
         Raises:
             ValueError: its `reference` is not what this verifier needs.
+        """
+        return None
+
+    @staticmethod
+    def prepared(settings: Settings) -> None:
+        """See whether what must be set up beforehand is there; called where Snakemake runs, before any sampling.
+
+        Raises:
+            RuntimeError: it is not; the message says what to do.
         """
         return None
 

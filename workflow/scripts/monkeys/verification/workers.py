@@ -15,20 +15,34 @@ class WorkerDied(RuntimeError):
     """A worker ended, or did not answer in time and was ended."""
 
 
-class Worker:
-    """A child process that answers one request at a time over its standard streams.
+class Child:
+    """A child process with pipes to its standard input (`_requests`) and from its standard output (`_answers`).
 
     Args:
         command: How it is started.
         environment: All of its environment variables.
+        options: More for `subprocess.Popen`.
     """
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], **options: Any) -> None:
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd="/", bufsize=0
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd="/", bufsize=0, **options
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._requests, self._answers = self._process.stdin.fileno(), self._process.stdout.fileno()
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+class Worker(Child):
+    """A child process that answers one request at a time, in frames."""
 
     def send(self, header: dict[str, Any], payload: bytes = b"") -> None:
         """Send a request.
@@ -61,15 +75,6 @@ class Worker:
         """Send a request and wait for the answer."""
         self.send(header, payload)
         return self.receive(seconds)
-
-    def close(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
 
 
 class Closable(Protocol):

@@ -88,7 +88,7 @@ class Sandbox:
 
     Args:
         layers: What is put around it.
-        limits: What each run may use.
+        limits: What each run may use; may be set anew between runs.
 
     Raises:
         WorkerDied: the machine does not allow these layers.
@@ -98,7 +98,7 @@ class Sandbox:
         self.label = f"sandbox-{os.getpid()}-{next(_numbers)}"
         self.starts = 0
         self._command = layers.command(self.label)
-        self._limits = {**vars(limits), "wall_seconds": limits.wall_seconds}
+        self.limits = limits
         self._inputs: Sequence[bytes] = ()
         self._start()
 
@@ -115,16 +115,20 @@ class Sandbox:
         """Make these the inputs that runs can be given; nothing happens if they are already."""
         if inputs is not self._inputs:
             self._inputs = inputs
-            self._send_inputs()
+            try:
+                self._send_inputs()
+            except WorkerDied:
+                self._server.close()
+                self._start()
 
     def run(self, program: str, given: int) -> Run:
         """Run a program with the input of that number on its standard input."""
         source = program.encode("utf-8", "replace")
+        wall = self.limits.wall_seconds
+        limits = {**vars(self.limits), "wall_seconds": wall}
         for _ in range(2):
             try:
-                answer, output = self._server.ask(
-                    {"input": given, "limits": self._limits}, source, seconds=60 + 2 * self._limits["wall_seconds"]
-                )
+                answer, output = self._server.ask({"input": given, "limits": limits}, source, seconds=60 + 2 * wall)
                 return Run(output=output, **answer)
             except WorkerDied:
                 self._server.close()

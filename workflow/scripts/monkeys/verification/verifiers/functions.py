@@ -34,7 +34,7 @@ class Verifier(ProgramVerifier):
     def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
         """Run each sample between what comes before and after it."""
         before, after = problem["reference"]["before"], problem["reference"]["after"]
-        with self.sandboxes.member() as box:
+        with self.sandbox(problem) as box:
             box.load(_NO_INPUT)
             for answer in answers:
                 reached = secrets.token_bytes(16).hex()

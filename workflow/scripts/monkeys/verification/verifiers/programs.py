@@ -37,7 +37,7 @@ class Verifier(ProgramVerifier):
         inputs = self._inputs.setdefault(problem["problem_id"], [case["input"].encode() for case in cases])
         expected = [case["output"].encode() for case in cases]
         failed = [0] * len(cases)
-        with self.sandboxes.member() as box:
+        with self.sandbox(problem) as box:
             box.load(inputs)
             for answer in answers:
                 yield _judge(box, answer, expected, failed)

@@ -1,0 +1,347 @@
+"""The built-in tasks on data made here in the shape of their datasets, and on copies of these where there are some."""
+
+import hashlib
+import importlib
+import json
+import random
+import re
+
+import pytest
+
+from monkeys import study, tasks, verification
+from monkeys.tasks import builtin
+from monkeys.tasks.problems import LIMITS, build_problems, build_prompts, digest_of
+from monkeys.tasks.rows import TaskData
+
+PUBLISHED = {"gsm8k": 81_076, "math": 311_379}
+"""Sums of the ids of the 128 published problems."""
+
+
+def module(name):
+    return importlib.import_module(f"{builtin.__name__}.{name}")
+
+
+def config(name, **changes):
+    """The config of a built-in task, as a study has it."""
+    model = {"endpoint": {"base_url": "http://localhost", "model": "m"}, "tasks": [name]}
+    task = {"samples": 1, "shard": 1, **changes}
+    return study.checked({"study": "s", "tasks": {name: task}, "models": {"m": model}})["tasks"][name]
+
+
+def made(name, data, **changes):
+    """Prompts and problems of a task from rows made here."""
+    task = config(name, **changes)
+    prompts = build_prompts(task, lambda which, _: iter(data[which]))
+    return prompts, build_problems(prompts, task, lambda which, _: iter(data[which]))
+
+
+def sha(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_the_built_in_tasks():
+    assert tasks.names() == ["code_contests", "gsm8k", "humaneval", "math", "mbpp", "minif2f"]
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_a_built_in_task_needs_nothing_but_a_number_of_samples(name):
+    task = config(name)
+    assert task["base"] == name
+    assert task["verifier"] in verification.names()
+    assert re.fullmatch("[0-9a-f]{40}", task["revision"])
+
+
+# GSM8K
+
+GSM8K = {
+    "problems": [
+        {"question": f"What is {i} + 1?", "answer": f"{i}+1=<<{i}+1={i + 1}>>{i + 1}\n#### {i + 1}"}
+        for i in range(1319)
+    ],
+    "examples": [{"question": f"Which is {i}?", "answer": f"This.\n#### {i}"} for i in range(7473)],
+}
+
+
+def test_gsm8ks_published_problems_are_drawn():
+    prompts, _ = made("gsm8k", GSM8K, problems=128)
+    ids = [int(row["problem_id"]) for row in prompts]
+    assert ids[:4] + ids[-3:] == [17, 43, 51, 64, 1290, 1312, 1315]
+    assert sum(ids) == PUBLISHED["gsm8k"]
+    assert 1042 in ids
+
+
+@pytest.mark.parametrize("few_shot", [5, 3, 0])
+def test_gsm8ks_prompt_shows_the_first_of_the_published_examples_and_then_the_question(few_shot):
+    prompts, _ = made("gsm8k", GSM8K, problems=128, few_shot=few_shot)
+    shown = "".join(
+        f"Question: Which is {i}?\nAnswer: This.\n#### {i}\n\n" for i in [1816, 1954, 6581, 1167, 6579][:few_shot]
+    )
+    assert prompts[0]["prompt"] == f"{shown}Question: What is 17 + 1?\nAnswer:"
+    assert sum(int(row["problem_id"]) for row in prompts) == PUBLISHED["gsm8k"]
+
+
+def test_gsm8ks_whole_split_is_not_shuffled():
+    prompts, problems = made("gsm8k", GSM8K)
+    assert [row["source_index"] for row in prompts] == list(range(1319))
+    assert verification.load("gsm8k").gold(problems[999]) == "1000"
+
+
+# MATH
+
+MATH = [{"problem": f"What is  ${i}$?\n", "solution": f"It is $\\boxed{{{i}}}$."} for i in range(5000)]
+
+
+@pytest.fixture
+def published_order(tmp_path, monkeypatch):
+    math = module("math")
+    (tmp_path / "order.txt").write_text("\n".join(math.digest(row["problem"]) for row in MATH))
+    monkeypatch.setattr(math, "ORDER", tmp_path / "order.txt")
+
+
+def test_maths_published_problems_are_drawn_whatever_the_order_of_the_copy(published_order):
+    rows = [{**row, "problem": row["problem"].strip()} for row in random.Random(3).sample(MATH, 5000)]
+    prompts, problems = made("math", {"problems": rows}, problems=128)
+    ids = [int(row["problem_id"]) for row in prompts]
+    assert ids[:4] + ids[-3:] == [82, 142, 188, 201, 4907, 4975, 4988]
+    assert sum(ids) == PUBLISHED["math"]
+    assert problems[0]["question"] == "What is  $82$?"
+    assert problems[0]["reference"] == "It is $\\boxed{82}$."
+
+
+@pytest.mark.parametrize("rows", [MATH[:-1], [*MATH[:-1], {"problem": "What is new?", "solution": "\\boxed{1}"}]])
+def test_another_set_of_problems_is_not_taken_for_maths(published_order, rows):
+    with pytest.raises(
+        ValueError, match=r"not the 5,000 problems of the MATH test split.*1 of the right ones.*number 4999"
+    ):
+        made("math", {"problems": rows})
+
+
+def test_the_shipped_order_names_5000_problems():
+    assert len(set(module("math").ORDER.read_text().split())) == 5000
+
+
+def test_maths_prompt_shows_minervas_four_examples_oddities_and_all(published_order):
+    prompts, _ = made("math", {"problems": MATH}, problems=["7"])
+    prompt = prompts[0]["prompt"]
+    *examples, last = prompt.split("\n\nProblem:\n")
+    assert examples[0].startswith(
+        "Problem:\nFind the domain of the expression  $\\frac{\\sqrt{x-2}}{\\sqrt{5-x}}$.}\n\nSolution:\n"
+    )
+    assert "30n&=480\\\n\\Rightarrow" in examples[2]
+    assert "6x-4y&=a,\\\n6y-9x &=b.\\\n" not in examples[3] and "6x-4y&=a,\\\n6y-9x &=b.\n" in examples[3]
+    endings = [re.search(r"Final Answer: The final answer is (.*)\. I hope it is correct\.$", e)[1] for e in examples]
+    assert endings == ["$[2,5)$", "$24$", "$16$", "$-\\frac{2}{3}$"]
+    assert last == "What is  $7$?\n\n\nSolution:"
+    assert sha(prompt) == "a7f39975f45a3abc"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("x = 1", "no constant list_fewshot_samples"), (None, "its examples are others")]
+)
+def test_examples_of_math_that_are_not_the_papers_are_refused(published_order, tmp_path, text, why):
+    rows = [{"problem": "p", "solution": "s"}] * 4
+    (tmp_path / "utils.py").write_text(text or f"def list_fewshot_samples():\n    return {rows}")
+    with pytest.raises(ValueError, match=f"{why}.*install lm-eval 0.4.13.*examples: {{file: …}}"):
+        made("math", {"problems": MATH}, examples={"file": str(tmp_path / "utils.py")})
+
+
+# CodeContests
+
+
+def contest(number, description="Add two numbers.", **changes):
+    none = {"input": [], "output": []}
+    return {
+        "name": f"{number}_A",
+        "description": f"{description} {number}",
+        "public_tests": {"input": ["1 2\n"], "output": ["3\n"]},
+        "private_tests": none,
+        "generated_tests": {"input": ["2 2\n", "5 5\n"], "output": ["4\n", "10\n"]},
+        "time_limit": {"seconds": 2, "nanos": 500_000_000},
+        "solutions": {
+            "language": [2, 3, 3, 3],
+            "solution": ["int main() {}", "print('é')", f"\nprint({number})\n", "pass"],
+        },
+        **changes,
+    }
+
+
+CONTESTS = {
+    "problems": [contest(0), contest(1, "See <image>."), contest(2, "[Image]"), contest(3, time_limit=None)],
+    "examples": [contest(number, "Look at <image>" if number % 3 else "Sum.") for number in range(90)],
+}
+
+
+def test_code_contests_leaves_out_problems_with_images_and_keeps_row_numbers():
+    prompts, problems = made("code_contests", CONTESTS)
+    assert [row["problem_id"] for row in prompts] == ["0", "3"]
+    assert problems[0]["question"] == "Add two numbers. 0"
+
+
+def test_code_contests_takes_all_tests_and_the_problems_limit_with_the_judges_buffer():
+    _, problems = made("code_contests", CONTESTS)
+    assert [case["output"] for case in problems[0]["reference"]] == ["3\n", "4\n", "10\n"]
+    assert [problem["cpu_seconds"] for problem in problems] == [12.5, None]
+
+
+def test_code_contests_prompt_shows_two_solved_problems():
+    prompts, _ = made("code_contests", CONTESTS)
+    question = module("code_contests").INSTRUCTION
+    pool = [number for number in range(90) if number % 3 == 0]
+    first, second = random.Random(0).sample(pool, 2)
+    assert prompts[0]["prompt"] == (
+        f"{question}\nSum. {first}\nA: ```print({first})```\n"
+        f"{question}\nSum. {second}\nA: ```print({second})```\n"
+        f"{question}\nAdd two numbers. 0\nA:"
+    )
+    assert sha(prompts[0]["prompt"]) == "f4f9e5d36687d171"
+
+
+def test_code_contests_problems_without_a_suitable_solution_are_no_examples():
+    no_python = contest(1, solutions={"language": [2], "solution": ["int main() {}"]})
+    prompts, _ = made("code_contests", {**CONTESTS, "examples": [no_python, contest(5), contest(8)]})
+    assert all("A: ```print(5)```" in row["prompt"] and "A: ```print(8)```" in row["prompt"] for row in prompts)
+
+
+# MiniF2F
+
+THEOREM = "theorem mathd_algebra_{}\n  (x : ℝ)\n  (h : x + 1 = {}) :\n  x = 1 := sorry"
+MINIF2F = [
+    {"id": f"mathd_algebra_{i}", "header": "import Mathlib\n\nopen Real", "formal_statement": THEOREM.format(i, i)}
+    for i in range(3)
+]
+MINIF2F += [
+    {**MINIF2F[0], "id": "amc12_2000_p1"},
+    {**MINIF2F[0], "id": "mathd_algebra_8", "formal_statement": "theorem mathd_algebra_8 :\n  1 + 1 = 2 := sorry"},
+    {
+        **MINIF2F[0],
+        "id": "mathd_algebra_9",
+        "formal_statement": "-- Error: Real.log\n-- theorem mathd_algebra_9 :\n--   1 + 1 = 2 := sorry",
+    },
+]
+
+
+@pytest.fixture
+def proofs(tmp_path, monkeypatch):
+    """A stand-in for the file with the examples, of the same structure."""
+    minif2f = module("minif2f")
+    blocks = [f"```header\ntheorem theorem{i}\n  1 = 1 :=\nby (\n  rfl\n)\n```\n" for i in range(1, 6)]
+    text = minif2f.INSTRUCTION.join(blocks)
+    (tmp_path / "prompts.py").write_text(f'OTHER = 1\nMINIF2F_FEW_SHOT_PROMPT = """{text}\n"""\n')
+    monkeypatch.setattr(minif2f, "EXAMPLES_DIGEST", hashlib.sha256(f"{text}\n".encode()).hexdigest())
+    return {"file": str(tmp_path / "prompts.py")}
+
+
+def test_minif2f_takes_the_statements_from_math(proofs):
+    prompts, problems = made("minif2f", {"problems": MINIF2F}, examples=proofs)
+    assert [row["source_index"] for row in prompts] == [0, 1, 2, 4, 5]
+    assert problems[0]["reference"] == MINIF2F[0]["formal_statement"]
+
+
+def test_minif2fs_prompt_shows_five_proofs_and_then_the_statement_without_its_name(proofs):
+    prompts, _ = made("minif2f", {"problems": MINIF2F}, examples=proofs)
+    instruction = module("minif2f").INSTRUCTION
+    *examples, last = prompts[1]["prompt"].split(instruction)
+    assert [re.findall(r"theorem\d", example) for example in examples] == [[f"theorem{i}"] for i in range(1, 6)]
+    assert last == "```import Mathlib\n\nopen Real\ntheorem6\n  (x : ℝ)\n  (h : x + 1 = 1) :\n  x = 1 :=\nby (\n"
+    assert sha(prompts[1]["prompt"]) == "850b12f8cb9ba701"
+
+
+def test_minif2fs_names_that_do_not_end_their_line_stay(proofs):
+    prompts, _ = made("minif2f", {"problems": MINIF2F}, examples=proofs)
+    assert prompts[3]["prompt"].endswith("\ntheorem mathd_algebra_8 :\n  1 + 1 = 2 :=\nby (\n")
+
+
+def test_minif2fs_statement_in_comments_is_shown_as_it_is_and_proved_without_them(proofs):
+    prompts, problems = made("minif2f", {"problems": MINIF2F}, examples=proofs)
+    assert prompts[4]["prompt"].endswith(
+        "\n-- Error: Real.log\n-- theorem mathd_algebra_9 :\n--   1 + 1 = 2 :=\nby (\n"
+    )
+    assert problems[4]["reference"] == "theorem mathd_algebra_9 :\n  1 + 1 = 2 := sorry"
+
+
+@pytest.mark.parametrize("few_shot", [2, 0])
+def test_minif2f_may_show_fewer_proofs(proofs, few_shot):
+    prompts, _ = made("minif2f", {"problems": MINIF2F}, examples=proofs, few_shot=few_shot)
+    assert prompts[0]["prompt"].count("\nby (\n") == few_shot + 1
+
+
+def test_proofs_that_are_not_the_papers_are_refused(proofs, monkeypatch):
+    monkeypatch.setattr(module("minif2f"), "EXAMPLES_DIGEST", "0" * 64)
+    with pytest.raises(
+        ValueError, match=r"its examples are others.*fetch https://raw.*prompts\.py.*examples: {file: …}"
+    ):
+        made("minif2f", {"problems": MINIF2F}, examples=proofs)
+
+
+def test_where_the_proofs_cannot_be_reached_it_is_said_what_to_fetch_and_where_to_put_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(module("minif2f"), "SOURCE", "http://127.0.0.1:9/llmonk/generate/prompts.py")
+    monkeypatch.setattr("datasets.config.DOWNLOADED_DATASETS_PATH", str(tmp_path))
+    with pytest.raises(ValueError, match=r"cannot be had.*fetch http://127.*examples: {file: …}"):
+        made("minif2f", {"problems": MINIF2F})
+
+
+# HumanEval and MBPP
+
+
+def test_humaneval_is_continued_and_checked_by_its_tests():
+    row = {
+        "task_id": "HumanEval/0",
+        "prompt": "def one():\n",
+        "test": "def check(candidate):\n    assert candidate() == 1\n",
+        "entry_point": "one",
+    }
+    prompts, problems = made("humaneval", {"problems": [row]})
+    assert prompts == [{"problem_id": "HumanEval/0", "source_index": 0, "prompt": "def one():\n"}]
+    after = "def check(candidate):\n    assert candidate() == 1\n\ncheck(one)\n"
+    assert problems[0]["reference"] == {"before": "def one():\n", "after": after}
+
+
+def test_mbpp_shows_three_fixed_examples():
+    def row(number):
+        tests = [f"assert f() == {number}", "assert True"]
+        return {
+            "task_id": number,
+            "text": f"Return {number}.",
+            "code": "def f():\r\n  pass",
+            "test_list": tests,
+            "test_setup_code": "",
+        }
+
+    data = {"problems": [row(11), row(12)], "examples": [row(number) for number in range(1, 11)]}
+    prompts, problems = made("mbpp", data)
+    asked = (
+        "You are an expert Python programmer, and here is your task: Return {0}. Your code should pass these tests:\n\n"
+    )
+    asked += "assert f() == {0}\nassert True\n[BEGIN]\n"
+    shown = "".join(asked.format(number) + "def f():\n  pass\n[DONE]\n\n" for number in (2, 3, 4))
+    assert prompts[1]["problem_id"] == "12"
+    assert prompts[1]["prompt"] == shown + asked.format(12)
+    assert problems[1]["reference"] == {"before": "", "after": "\nassert f() == 12\nassert True\n"}
+    assert sha(prompts[1]["prompt"]) == "ca82b40e286f85e5"
+
+
+# Copies of the datasets
+
+COPIES = {
+    "gsm8k": ({"problems": 128}, 128, "ffbbe85b79faf3bf"),
+    "math": ({"problems": 128, "subset": None}, 128, "e1a5c74c7decdcef"),
+    "code_contests": ({}, 140, "a3d9298b1802d528"),
+    "minif2f": ({"few_shot": 0}, 130, "eb98be3b0bcf46cc"),
+    "humaneval": ({}, 164, "69c7bc3d03e1e8dd"),
+}
+FOLDERS = {"math": "competition_math", "minif2f": "minif2f-lean4", "humaneval": "openai_humaneval"}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_of_the_dataset_gives_the_published_problems_and_prompts(shared_data, name):
+    changes, count, digest = COPIES[name]
+    task = config(name, dataset=str(shared_data / "hub" / FOLDERS.get(name, name)), **changes)
+    data = TaskData(task, "")
+    prompts = build_prompts(task, data)
+    problems = build_problems(prompts, task, data)
+    assert len(prompts) == len(problems) == count
+    assert digest_of(prompts, "prompt")[:16] == digest
+    assert len(digest_of(problems, "reference", *LIMITS)) == 64
+    if name in PUBLISHED:
+        subsets = json.loads((shared_data / "subsets/brown2024_problem_subsets.json").read_text())[name]
+        assert [int(row["problem_id"]) for row in prompts] == subsets["test_idx_sorted"]

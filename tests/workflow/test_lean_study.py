@@ -1,0 +1,61 @@
+"""A study of proofs, from published samples to a tally, with the scripted REPL in Lean's place."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from monkeys.storage import read_provenance, read_rows
+
+
+@pytest.fixture
+def proofs(checkout, lean_stand_in):
+    """Samples of two recorded statements: a right proof, one by a cheat, none, and one that makes the REPL die."""
+    recorded = json.loads((Path(__file__).parents[1] / "lean/lean_messages.json").read_text())
+    case = next(case for case in recorded["cases"] if case["name"] == "right_term")
+    (checkout.folder / "statements").mkdir()
+    row = {"id": "right_term", "statement": case["statement"]}
+    (checkout.folder / "statements/test.jsonl").write_text(json.dumps(row) + "\n")
+    texts = [f"{case['proof']}\n)\n```", "  sorry\n)", "  -- thinking\n)", "  fault_die\n)"]
+    records = [{"samples": texts, "is_corrects": [False] * 4, "theorem_name": "right_term"}]
+    task = {
+        "dataset": "statements",
+        "columns": {"id": "id", "reference": "statement"},
+        "prompt": "{{ statement }}\nby (\n",
+        "verifier": "lean",
+        "samples": 4,
+        "shard": 4,
+        "limits": {"cpu_seconds": 5, "memory_mb": 4096},
+    }
+    published = {**checkout.publish("PROOFS", records), "subsets": {"proofs": "PROOFS"}, "verify": True}
+    study = {
+        "study": "proofs",
+        "verification": {"allow_unsandboxed": True, "lean": lean_stand_in},
+        "tasks": {"proofs": task},
+        "models": {"people": {"published": published, "tasks": ["proofs"]}},
+    }
+    (checkout.folder / "mini.yaml").write_text(yaml.safe_dump(study))
+    return checkout
+
+
+def test_proofs_are_judged_and_what_the_machine_failed_at_counts_for_nothing(proofs):
+    proofs.snakemake("tallies")
+    (path,) = proofs.results("verdicts/proofs/people/*")
+    assert [row["outcome"] for row in read_rows(path)] == ["correct", "wrong", "no_answer", "verifier_error"]
+    about = read_provenance(path)
+    assert about["guarantees"]["toolchain"] == "leanprover/lean4:v4.28.0"
+    assert about["guarantees"]["axioms"] == ["Classical.choice", "Quot.sound", "propext"]
+    assert about["judged_again"] == 1
+    (tally,) = pd.read_parquet(proofs.folder / "results/tallies/proofs/people.parquet").to_dict("records")
+    assert (tally["samples"], tally["correct"], tally["verifier_error"]) == (3, 1, 1)
+
+
+def test_another_header_judges_anew_and_another_place_does_not(proofs, tmp_path):
+    proofs.snakemake("tallies")
+    lean = proofs.study()["verification"]["lean"]
+    (tmp_path / "project").rename(tmp_path / "moved")
+    moved = {key: path.replace("/project", "/moved") for key, path in lean.items()}
+    assert proofs.plan(verification__lean=moved)["verify"] == 0
+    assert proofs.plan(verification__lean={**moved, "header": "import Mathlib"})["verify"] == 1

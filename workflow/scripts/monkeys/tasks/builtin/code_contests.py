@@ -1,0 +1,78 @@
+"""CodeContests (Li et al. 2022): programs that read standard input, each after two solved problems of its own."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from monkeys.tasks import task
+from monkeys.tasks.task import Row
+
+PYTHON3 = 3
+"""The dataset's number of the language."""
+
+IMAGE_TAGS = ("<image>", "[Image]")
+
+BUFFER = 10
+"""Seconds that the paper's judge adds to a problem's time limit."""
+
+INSTRUCTION = (
+    "Q: Write python code to solve the following coding problem that obeys the constraints and passes the example "
+    "test cases. The output code needs to read from and write to standard IO. Please wrap your code answer using ```:"
+)
+
+
+def _has_images(row: Row) -> bool:
+    return any(tag in row["description"] for tag in IMAGE_TAGS)
+
+
+class Task(task.Task):
+    """Its 140 test problems without images; a problem's id is its row in the split."""
+
+    settings: ClassVar = {
+        "dataset": "deepmind/code_contests",
+        "revision": "802411c3010cb00d1b05bad57ca77365a3c699d6",
+        "columns": {"reference": "tests", "cpu_seconds": "cpu_seconds"},
+        "few_shot": 2,
+        "prompt": f"{{% for example in examples %}}{INSTRUCTION}\n{{{{ example.description }}}}\n"
+        f"A: ```{{{{ example.program }}}}```\n{{% endfor %}}{INSTRUCTION}\n{{{{ description }}}}\nA:",
+        "question": "{{ description }}",
+        "verifier": "programs",
+        "sampling": {
+            "temperature": 0.6,
+            "top_p": 0.95,
+            "max_tokens": 1024,
+            "stop": ["Q:", "Question:"],
+            "include_stop": True,
+        },
+        # The paper's judge had no limit of memory.
+        "limits": {"memory_mb": 2048},
+    }
+    columns = ("name", "description", "public_tests", "private_tests", "generated_tests", "time_limit")
+    example_columns = ("name", "description", "solutions")
+    random_steps = (2, None)
+
+    def problems(self, rows: Iterable[Row]) -> Iterator[tuple[int, Row]]:
+        """Problems without images, with `tests` (public, private, generated) and `cpu_seconds`."""
+        for index, row in enumerate(rows):
+            if not _has_images(row):
+                yield index, row | {"tests": list(_tests(row)), "cpu_seconds": _cpu_seconds(row)}
+
+    def example(self, row: Row) -> Row | None:
+        """A problem without images, with the first of its Python 3 programs that is plain ASCII."""
+        if _has_images(row):
+            return None
+        both = zip(row["solutions"]["language"], row["solutions"]["solution"], strict=True)
+        program = next((text for language, text in both if language == PYTHON3 and text.isascii()), None)
+        return None if program is None else {"description": row["description"], "program": program.strip()}
+
+
+def _tests(row: Row) -> Iterator[dict[str, str]]:
+    for kind in ("public_tests", "private_tests", "generated_tests"):
+        for given, expected in zip(row[kind]["input"], row[kind]["output"], strict=True):
+            yield {"input": given, "output": expected}
+
+
+def _cpu_seconds(row: dict[str, Any]) -> float | None:
+    """The problem's limit and the judge's buffer; None if it has no limit."""
+    limit = row["time_limit"]
+    seconds = limit["seconds"] + limit["nanos"] / 1e9 if limit else 0
+    return seconds + BUFFER if seconds else None

@@ -1,0 +1,82 @@
+"""Rows of datasets: from the Hugging Face hub at one commit, or from a local folder in the hub's layout."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from monkeys import hub
+from monkeys.tasks.task import Row
+
+
+class Dataset:
+    """One split of a dataset.
+
+    Args:
+        name: Hub id, or a folder in the hub's layout.
+        commit: Which commit of the id; None for a folder.
+        subset: Name of the configuration, or of several, whose rows follow each other; None if there is only one.
+        split: Name of the split.
+    """
+
+    def __init__(self, name: str, commit: str | None, subset: str | Sequence[str] | None, split: str) -> None:
+        self.name, self.commit, self.split = name, commit, split
+        self.subsets = [subset] if subset is None or isinstance(subset, str) else list(subset)
+
+    def rows(self, columns: Sequence[str] = ()) -> Iterator[Row]:
+        """All rows in the dataset's order, one at a time.
+
+        Args:
+            columns: The columns to read; none reads them all.
+
+        Raises:
+            NotThere: the hub does not give the dataset.
+            ValueError: it has no such configuration, split or columns.
+        """
+        import datasets
+
+        folder = hub.dataset(self.name, self.commit, self.subsets)
+        for subset in self.subsets:
+            where = f"{self.name} {subset or ''}".strip()
+            try:
+                # streamed: a copy of all columns in another format, as it makes else, may be ten times as large
+                table = datasets.load_dataset(str(folder), subset, split=self.split, streaming=True)
+            except ValueError as error:  # no such configuration or split; its message lists those there are
+                raise ValueError(f"dataset {where}, split {self.split}: {error}") from None
+            missing = [column for column in columns if column not in table.column_names]
+            if missing:
+                raise ValueError(
+                    f"dataset {where}: no column {', '.join(missing)}; it has {', '.join(table.column_names)}; "
+                    f"wanted are {', '.join(columns)}"
+                )
+            yield from table.select_columns(list(columns)) if columns else table
+
+
+Reader = Callable[[str, Sequence[str]], Iterator[Row]]
+"""Rows of a task's `problems` or `examples`, with these columns."""
+
+
+class TaskData:
+    """What a task's config says of where its rows come from, each dataset at the commit that the study holds to.
+
+    Args:
+        task: The task's config.
+        results: The study's folder, where it is noted which commits it holds to.
+    """
+
+    def __init__(self, task: dict[str, Any], results: str) -> None:
+        self._results = results
+        keys = ("dataset", "revision", "subset", "split")
+        self._problems = {key: task[key] for key in keys}
+        own = {key: task["examples"][key] for key in keys}
+        if own["dataset"] is None:
+            own |= {key: self._problems[key] for key in ("dataset", "revision")}
+            own["subset"] = own["subset"] or self._problems["subset"]
+        self._examples = own
+        self.provenance: dict[str, Any] = {}
+        """Dataset, revision and commit of all that was read."""
+
+    def __call__(self, which: str, columns: Sequence[str]) -> Iterator[Row]:
+        """Rows of the `problems` or the `examples`."""
+        source = self._problems if which == "problems" else self._examples
+        commit = hub.commit_of("dataset", source["dataset"], source["revision"], self._results)
+        self.provenance[which] = {**source, "commit": commit}
+        return Dataset(source["dataset"], commit, source["subset"], source["split"]).rows(columns)

@@ -1,0 +1,78 @@
+"""Proofs in Lean 4, such as those of MiniF2F; see docs/lean.md."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from monkeys.verification import verifier
+from monkeys.verification.lean import bans, completion, installation, statement
+from monkeys.verification.lean.repl import Unanswered
+from monkeys.verification.lean.session import ALLOWED_AXIOMS, Session
+from monkeys.verification.verifier import Settings, Verdict
+from monkeys.verification.workers import Pool
+
+
+class Verifier(verifier.Verifier):
+    r"""A sample is correct if it proves the statement that it is given.
+
+    The reference is the statement, which ends in `:= sorry`; the sample continues a prompt that ends in `:=\nby (\n`.
+    """
+
+    version = 1
+    threads = 8
+    resident_mb = 4000
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._installation = installation.find(settings.lean, settings.allow_unsandboxed)
+        self._sessions = Pool(self._session)
+        self._lean: str | None = None
+
+    def _session(self) -> Session:
+        session = Session(self._installation, self.settings)
+        self._lean = session.version
+        return session
+
+    def __exit__(self, *_: object) -> None:
+        self._sessions.close()
+
+    def guarantees(self) -> dict[str, Any]:
+        """Which Lean judged, by which rules."""
+        if self._lean is None:  # no proof got as far
+            self._session().close()
+        return {
+            "toolchain": self._installation.toolchain,
+            "lean": self._lean,
+            "mathlib": self._installation.mathlib,
+            "header": self.settings.lean.header,
+            "axioms": list(ALLOWED_AXIOMS),
+            "bubblewrap": self._installation.bubblewrap,
+        }
+
+    @staticmethod
+    def prepared(settings: Settings) -> None:
+        """Lean's project and REPL must be there; the nodes that verify may have more than this machine."""
+        installation.places(settings.lean)
+
+    @staticmethod
+    def check(problem: Mapping[str, Any]) -> None:
+        """The reference must be one theorem that is left open."""
+        statement.parse(problem["reference"])
+
+    def extract(self, text: str) -> str | None:
+        """The proof without comments."""
+        return completion.proof(text)
+
+    def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
+        """Have Lean check the proofs that have nothing in them that is banned."""
+        for answer in answers:
+            yield Verdict("wrong") if bans.banned(answer) else self._verdict(problem, answer)
+
+    def _verdict(self, problem: Mapping[str, Any], proof: str) -> Verdict:
+        try:
+            with self._sessions.member() as session:
+                return session.verdict(problem, proof)
+        except Unanswered as reason:
+            if reason.outcome == "verifier_error":
+                print(f"no verdict on a proof of {problem['problem_id']}: {reason}", file=sys.stderr)
+            return Verdict(reason.outcome, certain=reason.certain)
