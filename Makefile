@@ -21,7 +21,7 @@ demo: $(READY)
 	@cat $(DEMO)/tables/coverage.md
 
 # What the report shows; empty before the first run, complete in the second make that `demo` calls.
-$(DEMO)/report.html: $(wildcard $(DEMO)/figures/*.png $(DEMO)/tables/*.csv workflow/report/*.rst)
+$(DEMO)/report.html: $(wildcard $(DEMO)/figures/* $(DEMO)/tables/*.csv $(DEMO)/overview.rst workflow/report/*.rst)
 	$(BIN)/snakemake $(DEMO_STUDY) --quiet all --report $@
 
 test: $(READY)

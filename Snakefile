@@ -11,13 +11,16 @@ if not workflow.overwrite_configfiles:
     configfile: "config.yaml"
 
 
-report: "workflow/report/workflow.rst"
-
-
 include: "workflow/rules/common.smk"
+
+
+report: opening_page()
+
+
 include: "workflow/rules/problems.smk"
 include: "workflow/rules/sampling.smk"
 include: "workflow/rules/verification.smk"
+include: "workflow/rules/rewards.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/demo.smk"
@@ -28,6 +31,7 @@ rule all:
     input:
         figures(),
         tables(),
+        "<results>/overview.rst",
 
 
 rule samples:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import betaln
 
 from monkeys.analysis.coverage import coverage, coverage_curve, log_grid, pass_at_k, round_grid
 
@@ -109,3 +110,17 @@ def test_published_counts_give_the_published_coverage(shared_data, benchmark, mo
     counts = counts[(counts["benchmark"] == benchmark) & (counts["model"] == model)]
     curve = coverage(counts["num_samples"], counts["num_correct"], [1, 10, 100, 1000, 10_000])
     assert curve == pytest.approx(PUBLISHED[benchmark, model], abs=6e-5)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.25, 2.0), (0.6, 1.0), (1.0, 3.0)])
+def test_a_study_with_beta_distributed_solve_rates_gives_its_coverage_and_its_tail(alpha, beta):
+    """1 − B(α, β + k) / B(α, β), whose distance from 1 falls as k^−α (Schaeffer et al. 2025, arXiv 2502.17578)."""
+    rng = np.random.default_rng(0)
+    rates = rng.beta(alpha, beta, 4000)
+    correct = rng.binomial(10_000, rates)
+    ks = np.array([1, 10, 100, 1000])
+    expected = -np.expm1(betaln(alpha, beta + ks) - betaln(alpha, beta))
+    measured = coverage(np.full(4000, 10_000), correct, ks)
+    assert measured == pytest.approx(expected, abs=0.03)
+    slope = np.diff(np.log(1 - measured))[1:] / np.diff(np.log(ks))[1:]
+    assert -slope == pytest.approx(alpha, rel=0.25)

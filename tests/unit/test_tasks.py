@@ -10,7 +10,7 @@ import pytest
 
 from monkeys import study, tasks, verification
 from monkeys.tasks import builtin
-from monkeys.tasks.problems import LIMITS, build_problems, build_prompts, digest_of
+from monkeys.tasks.problems import LIMITS, build_problems, build_prompts, digest_of, known_solutions
 from monkeys.tasks.rows import TaskData
 
 PUBLISHED = {"gsm8k": 81_076, "math": 311_379}
@@ -200,6 +200,14 @@ def test_code_contests_problems_without_a_suitable_solution_are_no_examples():
     no_python = contest(1, solutions={"language": [2], "solution": ["int main() {}"]})
     prompts, _ = made("code_contests", {**CONTESTS, "examples": [no_python, contest(5), contest(8)]})
     assert all("A: ```print(5)```" in row["prompt"] and "A: ```print(8)```" in row["prompt"] for row in prompts)
+
+
+def test_code_contests_known_solutions_are_its_python_programs_as_a_model_would_write_them():
+    task = config("code_contests")
+    problems = [{"problem_id": "3", "source_index": 3}]
+    rows = list(known_solutions(problems, task, lambda which, _: iter(CONTESTS[which])))
+    assert [(row["problem_id"], row["sample"]) for row in rows] == [("3", 0), ("3", 1), ("3", 2)]
+    assert rows[1]["text"] == "```\n\nprint(3)\n\n```"
 
 
 # MiniF2F

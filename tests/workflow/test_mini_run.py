@@ -11,8 +11,10 @@ import pytest
 
 from monkeys.storage import read_provenance, read_rows
 
-CROSS_MODEL = {"coverage_figure": 1, "coverage_table": 1, "power_law_figure": 1, "power_law_table": 1}
-PER_PAIR = ("tally", "coverage", "power_law")
+FIGURES = ("coverage", "coverage_vs_compute", "power_law_fits", "selection", "solve_rates")
+CROSS_MODEL = dict.fromkeys(
+    ("coverage", "power_law", "solve_rates", "cost", "selection_table", "explorer", "overview"), 1
+) | {f"{figure}_figure": 1 for figure in FIGURES}
 
 
 def jobs_of(plan):
@@ -25,9 +27,12 @@ def fingerprint(path):
 
 
 def test_all_figures_tables_and_logs_are_there(finished_study):
-    for name in ("coverage", "power_law"):
-        for path in (f"figures/{name}.pdf", f"figures/{name}.png", f"tables/{name}.csv", f"tables/{name}.md"):
-            assert (finished_study.folder / "results" / path).stat().st_size > 100
+    figures = [f"figures/{name}.{ending}" for name in FIGURES for ending in ("pdf", "png")]
+    names = ("coverage", "power_law", "never_solved", "cost_effectiveness", "selection")
+    tables = [f"tables/{name}.{ending}" for name in names for ending in ("csv", "md")]
+    for path in (*figures, *tables, "figures/explorer.html", "overview.rst"):
+        assert (finished_study.folder / "results" / path).stat().st_size > 100, path
+    assert {path.stem for path in finished_study.results("figures/*")} == {*FIGURES, "explorer"}
     for output in finished_study.results("samples/*/*/*.parquet"):
         log = str(output).replace("/samples/", "/logs/sample/").replace(".parquet", ".log")
         assert Path(log).stat().st_size > 0
@@ -130,7 +135,7 @@ def test_an_edited_question_draws_nothing_anew(finished):
 def test_an_edited_reference_verifies_anew_and_draws_nothing(finished):
     columns = {"id": "id", "reference": None}
     jobs = jobs_of(finished.plan(tasks__arithmetic__columns=columns, tasks__arithmetic__reference="so {{ answer }}"))
-    assert jobs == {"problems": 1, "verify": 4, "tally": 2, "coverage": 2, "power_law": 2} | CROSS_MODEL
+    assert jobs == {"problems": 1, "verify": 4, "tally": 2, "selection": 2} | CROSS_MODEL
 
 
 def test_other_weights_of_a_model_draw_its_samples_anew(finished):
@@ -145,21 +150,28 @@ def test_weights_that_are_fetched_again_draw_nothing_anew(finished):
 
 
 def test_facts_of_a_model_draw_nothing_anew(finished):
-    finished.snakemake("results/models/medium.json")
-    assert finished.plan(models__medium__facts={"parameters": 7}) == {}
+    jobs = jobs_of(finished.plan(models__medium__facts={"parameters": 7}))
+    assert jobs == {"model_facts": 1, "cost": 1, "coverage_vs_compute_figure": 1}
 
 
 def test_edited_analysis_code_runs_only_what_uses_it(finished):
     module = finished.folder / "workflow/scripts/monkeys/analysis/power_law.py"
     module.write_text(module.read_text() + "\n# edited\n")
-    assert jobs_of(finished.plan()) == {"power_law": 3, "power_law_figure": 1, "power_law_table": 1}
+    assert jobs_of(finished.plan()) == {"power_law": 1, "power_law_fits_figure": 1}
+
+
+@pytest.mark.parametrize("file", ["monkeys/figures/selection.py", "selection_figure.py"])
+def test_an_edited_figure_alone_is_drawn_again(finished, file):
+    script = finished.folder / "workflow/scripts" / file
+    script.write_text(script.read_text() + "\n# edited\n")
+    assert jobs_of(finished.plan()) == {"selection_figure": 1}
 
 
 def test_a_new_model_runs_only_its_own_jobs_and_the_figures_over_all_models(finished):
     models = finished.study()["models"]
     large = {**models["medium"], "weights": "resources/demo/marmoset-3m"}
     jobs = finished.plan(models={**models, "large": large})
-    own = {"fetch_model": 1, "sample": 2, "verify": 2, "tally": 1, "coverage": 1, "power_law": 1}
+    own = {"fetch_model": 1, "model_facts": 1, "sample": 2, "verify": 2, "tally": 1, "selection": 1}
     assert jobs_of(jobs) == own | CROSS_MODEL
     assert not [job for job in jobs if "model=small" in job or "model=medium" in job]
 
@@ -167,7 +179,7 @@ def test_a_new_model_runs_only_its_own_jobs_and_the_figures_over_all_models(fini
 def test_more_samples_run_only_the_new_shards(finished):
     before = {path: fingerprint(path) for path in finished.results("samples/*/*/*.parquet")}
     jobs = finished.plan(tasks__programs__samples=32)
-    assert jobs_of(jobs) == {"sample": 1, "verify": 1, "tally": 1, "coverage": 1, "power_law": 1} | CROSS_MODEL
+    assert jobs_of(jobs) == {"sample": 1, "verify": 1, "tally": 1, "selection": 1} | CROSS_MODEL
     assert jobs["sample task=programs, model=small, shard=1"] == 1
     finished.snakemake()
     assert {path: fingerprint(path) for path in before} == before
@@ -179,7 +191,7 @@ def test_more_samples_run_only_the_new_shards(finished):
 def test_fewer_samples_use_the_first_shards_and_keep_all_files(finished):
     before = {path: fingerprint(path) for path in finished.results("samples/*/*/*.parquet")}
     jobs = finished.plan(tasks__arithmetic__samples=16)
-    assert jobs_of(jobs) == {"tally": 2, "coverage": 2, "power_law": 2} | CROSS_MODEL
+    assert jobs_of(jobs) == {"tally": 2, "selection": 2} | CROSS_MODEL
     finished.snakemake()
     assert {path: fingerprint(path) for path in before} == before
     assert (pd.read_parquet(finished.folder / "results/tallies/arithmetic/small.parquet")["samples"] == 16).all()
@@ -207,7 +219,7 @@ def test_the_summary_tells_how_far_the_samples_are_and_runs_nothing(finished):
 
 def test_another_temperature_of_one_model_resamples_that_model_alone(finished):
     jobs = finished.plan(models__medium__sampling={"temperature": 0.5})
-    assert jobs_of(jobs) == {"sample": 2, "verify": 2, "tally": 1, "coverage": 1, "power_law": 1} | CROSS_MODEL
+    assert jobs_of(jobs) == {"sample": 2, "verify": 2, "tally": 1, "selection": 1} | CROSS_MODEL
     assert not [job for job in jobs if "model=small" in job]
 
 
@@ -226,7 +238,7 @@ def test_settings_of_the_execution_resample_nothing(finished, changes):
 
 def test_another_verifier_limit_verifies_again_and_samples_nothing(finished):
     jobs = jobs_of(finished.plan(tasks__programs__limits={"cpu_seconds": 2, "memory_mb": 256}))
-    assert jobs == {"verify": 1, "tally": 1, "coverage": 1, "power_law": 1} | CROSS_MODEL
+    assert jobs == {"verify": 1, "tally": 1, "selection": 1} | CROSS_MODEL
 
 
 def wait_for_samples(journal, count, process):

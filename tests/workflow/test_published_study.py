@@ -74,7 +74,7 @@ def test_published_samples_and_outcomes_become_tallies_tables_and_figures(study)
         "agreement": pytest.approx(110 / 120),
     }
     assert "WARNING arithmetic again: our verdicts agree with the published ones on 91.7%" in said
-    for figure in ("coverage", "power_law"):
+    for figure in ("coverage", "power_law_fits", "solve_rates", "selection"):
         assert (study.folder / f"results/figures/{figure}.png").stat().st_size > 1000
     assert not study.results("problems/imported*")  # nothing is loaded that is not needed
     assert study.plan() == {}
@@ -104,8 +104,10 @@ def test_a_study_of_outcomes_alone_needs_neither_datasets_nor_samples(study):
         "import_tally",
         "coverage",
         "power_law",
-        "coverage_table",
-        "power_law_table",
+        "solve_rates",
         "coverage_figure",
-        "power_law_figure",
+        "power_law_fits_figure",
+        "solve_rates_figure",
+        "explorer",
+        "overview",
     }

@@ -33,21 +33,76 @@ def browser(tmp_path):
     browser.quit()
 
 
-@pytest.mark.parametrize("category", ["Coverage", "Power law"])
-def test_the_report_is_one_file_that_opens_without_errors_and_shows_the_figures(finished, browser, category):
-    finished.snakemake("--report", "report.html")
-    alone = finished.folder.parent / "report.html"  # nothing beside it that it could load
-    (finished.folder / "report.html").rename(alone)
-    browser.get(alone.as_uri())
+@pytest.fixture(scope="module")
+def reported(finished_study, tmp_path_factory):
+    """The report of the small study and the page to explore its curves, with nothing beside them to load."""
+    study = finished_study.copy(tmp_path_factory.mktemp("reported") / "checkout")
+    study.snakemake("--report", "report.html")
+    folder = tmp_path_factory.mktemp("alone")
+    (study.folder / "report.html").rename(folder / "report.html")
+    (study.folder / "results/figures/explorer.html").rename(folder / "explorer.html")
+    return folder
 
-    def find(xpath):
-        return WebDriverWait(browser, 30).until(lambda b: b.find_elements(By.XPATH, xpath))[0]
 
+@pytest.fixture
+def find(browser):
+    """Wait for the first element at an XPath."""
+    return lambda xpath: WebDriverWait(browser, 30).until(lambda b: b.find_elements(By.XPATH, xpath))[0]
+
+
+def complaints(browser):
+    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_the_report_opens_with_an_overview_of_the_study(reported, browser, find):
+    browser.get((reported / "report.html").as_uri())
+    opening = find("//p[contains(., 'models sampled repeatedly')]")
+    WebDriverWait(browser, 30).until(lambda _: opening.is_displayed())
+    text = browser.find_element(By.TAG_NAME, "body").text
+    for said in ("coverage@1", "marmoset", "coverage_vs_cost: no model with a price", "Sampled with vllm"):
+        assert said in text
+    assert complaints(browser) == []
+
+
+@pytest.mark.parametrize(
+    ("category", "figure"),
+    [
+        ("Coverage", "coverage"),
+        ("Power law", "power law fits"),
+        ("Cost", "coverage vs compute"),
+        ("Selection", "selection"),
+        ("Solve rates", "solve rates"),
+    ],
+)
+def test_every_category_of_the_report_opens_without_errors_and_shows_its_figure(
+    reported, browser, find, category, figure
+):
+    browser.get((reported / "report.html").as_uri())
     find(f"//*[normalize-space(text())='{category}']").click()
-    find("//tr[td[normalize-space()='table']]")
-    find("//tr[td[normalize-space()='figure']]//a").click()
+    find(f"//tr[td[normalize-space()='{figure} (figure)']]//a").click()
     image = find("//img[starts-with(@src, 'data:image/png')]")
-    WebDriverWait(browser, 30).until(lambda b: b.execute_script("return arguments[0].naturalWidth > 1000", image))
+    WebDriverWait(browser, 30).until(lambda b: b.execute_script("return arguments[0].naturalWidth > 600", image))
     assert image.is_displayed() and image.size["width"] > 300
-    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert errors == []
+    assert complaints(browser) == []
+
+
+def test_in_the_explorer_tasks_and_models_are_picked_and_curves_are_read(reported, browser, find):
+    browser.get((reported / "explorer.html").as_uri())
+
+    def curves():
+        """Each is a line and its band."""
+        return browser.execute_script("return document.querySelectorAll('#explorer .scatterlayer .trace').length") / 2
+
+    def wait_for(count):
+        WebDriverWait(browser, 30).until(lambda _: curves() == count)
+
+    wait_for(3)
+    find("//fieldset[@id='models']//input[@value='small']").click()
+    wait_for(1)
+    find("//fieldset[@id='models']//input[@value='small']").click()
+    find("//fieldset[@id='tasks']//input[@value='arithmetic']").click()
+    wait_for(1)
+    browser.execute_script("Plotly.Fx.hover('explorer', [{curveNumber: 5, pointNumber: 0}])")
+    hover = find("//*[@class='hovertext']").text
+    assert "programs · small" in hover and "k = 1" in hover and "coverage" in hover and "interval" in hover
+    assert complaints(browser) == []

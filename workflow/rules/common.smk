@@ -1,6 +1,7 @@
 # The study's config, checked, and the functions that rules get their inputs, params and resources from.
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 HOUSE = Path(workflow.basedir)
 sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
-from monkeys import sampling, study, verification
+from monkeys import catalogue, sampling, study, verification
 from monkeys.storage import canonical, digest
 
 try:
@@ -19,6 +20,9 @@ except study.ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 PAIRS = study.pairs(config)
+SELECTED = catalogue.selected(config)
+KNOWING = catalogue.with_known_solutions(config)
+MODELS = {"models": list(config["models"]), "families": catalogue.families(config)}
 
 
 pathvars:
@@ -35,6 +39,7 @@ wildcard_constraints:
     task=any_of(config["tasks"]),
     model=any_of(config["models"]),
     shard=r"\d+",
+    reward=any_of(config["rewards"]),
 
 
 def task_of(wildcards):
@@ -61,8 +66,9 @@ def verdict_stage(model):
 
 
 def package(*names):
-    """Modules of the project as inputs: cheap rules run again when the code that they run changes."""
-    files = [HOUSE / "workflow" / "scripts" / "monkeys" / name for name in names]
+    """Modules and scripts as inputs: cheap rules run again when the code that they run changes."""
+    folder = HOUSE / "workflow" / "scripts" / "monkeys"
+    files = [Path(os.path.normpath(folder / name)) for name in names]
     return [
         str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
         for file in files
@@ -114,19 +120,76 @@ def sampling_threads(wildcards):
     return 4 if model_of(wildcards)["engine"]["separate_process"] else 1
 
 
-def model_weights(wildcards):
-    """What is fetched of a model."""
-    return canonical({key: model_of(wildcards)[key] for key in ("weights", "revision")})
+def weights_of(kind, name):
+    """What is fetched of one of the `models` or `rewards`."""
+    return {key: config[kind][name][key] for key in ("weights", "revision")}
 
 
-def fetched_weights(wildcards):
-    """The file that says that a model's weights are there, if it has any.
+def fetched(kind, name):
+    """The file that says that weights are there.
 
     Its name tells which weights, so that other weights draw samples anew, and the same ones fetched again do not.
     """
-    which = digest(json.loads(model_weights(wildcards)))[:12]
-    fetched = f"<results>/models/{wildcards.model}.{which}.fetched"
-    return [ancient(fetched)] if wildcards.model in models_from("weights") else []
+    which = digest(weights_of(kind, name))[:12]
+    return [ancient(f"<results>/{kind}/{name}.{which}.fetched")]
+
+
+def model_weights(wildcards):
+    return canonical(weights_of("models", wildcards.model))
+
+
+def reward_weights(wildcards):
+    return canonical(weights_of("rewards", wildcards.reward))
+
+
+def fetched_weights(wildcards):
+    """The file that says that a model's weights are there, if it has any."""
+    if wildcards.model in models_from("weights"):
+        return fetched("models", wildcards.model)
+    return []
+
+
+def fetched_reward(wildcards):
+    return fetched("rewards", wildcards.reward)
+
+
+def reward_settings(wildcards):
+    """What rewards depend on beside the samples."""
+    reward = config["rewards"][wildcards.reward]
+    keys = ("weights", "revision", "chat", "about", "max_length")
+    return canonical({key: reward[key] for key in keys})
+
+
+def reward_journal(wildcards):
+    """Where a scoring job records its rewards, as `journal`."""
+    pair = f"{wildcards.task}/{wildcards.model}/{wildcards.reward}"
+    return f"{config['results']}/.journal/rewards/{pair}/{wildcards.shard}.jsonl"
+
+
+def rewards_of(wildcards):
+    """The rewards that the samples of a task and model have, `logprob` among them."""
+    return catalogue.rewards_of(config, wildcards.task, wildcards.model)
+
+
+def has_votes(wildcards):
+    return catalogue.votes(config, wildcards.task, wildcards.model)
+
+
+def every_reward(wildcards):
+    """The rewards of all shards of a task and model, by reward model."""
+    return [
+        f"<results>/rewards/{wildcards.task}/{wildcards.model}/{reward}/{shard}.parquet"
+        for reward in rewards_of(wildcards)
+        if reward != catalogue.LOGPROB
+        for shard in study.shards(config, wildcards.task)
+    ]
+
+
+def samples_for_logprob(wildcards):
+    """The samples of all shards, if they say how likely they were."""
+    if catalogue.LOGPROB in rewards_of(wildcards):
+        return shards_of("samples")(wildcards)
+    return []
 
 
 def known_facts(wildcards):
@@ -239,9 +302,41 @@ def every_verdict():
     ]
 
 
+def one_shard(stage):
+    """The first shard of each task and model that has samples, or verdicts of ours: all were made alike."""
+    return [
+        f"<results>/{stage}/{task}/{model}/0.parquet"
+        for task, model in PAIRS
+        if model not in models_from("outcomes")
+        and (stage == "samples" or verdict_stage(model) == stage)
+    ]
+
+
 def every_pair(stage, ending):
     """One file for every task and model of the study."""
     return [f"<results>/{stage}/{task}/{model}.{ending}" for task, model in PAIRS]
+
+
+def every_selection(ending):
+    """One file of the rule `selection` for every task and model that has a choice."""
+    return [f"<results>/selection/{task}/{model}.{ending}" for task, model in SELECTED]
+
+
+def every_models_facts():
+    """What is known of the models whose FLOPs are counted."""
+    models = dict.fromkeys(model for _, model in catalogue.computed(config))
+    return [f"<results>/models/{model}.json" for model in models]
+
+
+def graded_pairs():
+    """All (task, model) of which people graded samples."""
+    graded = config["analysis"]["audit"]["graded"]
+    return [(task, model) for task in graded for model in graded[task]]
+
+
+def graded_files():
+    graded = config["analysis"]["audit"]["graded"]
+    return [graded[task][model] for task, model in graded_pairs()]
 
 
 def verified_anew():
@@ -296,9 +391,16 @@ def problems_of(pairs):
 
 
 def tables():
+    without = catalogue.missing(config)
     names = [
         "coverage",
         "power_law",
+        "never_solved",
+        *(["curve_similarity"] if "curve_similarity" not in without else []),
+        *(["cost_effectiveness"] if has_costs() else []),
+        *(["selection"] if "selection" not in without else []),
+        *(["flagged"] if "flaky_problems" not in without else []),
+        *(["cot_audit"] if graded_pairs() else []),
         *(["verdict_agreement"] if verified_anew() else []),
         *(["grader_disagreement"] if judged_twice() else []),
     ]
@@ -307,9 +409,19 @@ def tables():
     )
 
 
+def has_costs():
+    return bool(catalogue.computed(config) or catalogue.priced(config))
+
+
 def figures():
     return expand(
         "<results>/figures/{figure}.{ending}",
-        figure=["coverage", "power_law"],
+        figure=catalogue.figures(config),
         ending=["pdf", "png"],
-    )
+    ) + ["<results>/figures/explorer.html"]
+
+
+def opening_page():
+    """What the report opens with: the study's overview once it is there."""
+    page = Path(config["results"], "overview.rst").absolute()
+    return str(page if page.is_file() else HOUSE / "workflow/report/workflow.rst")

@@ -1,17 +1,20 @@
-"""Compute the coverage curve of one task and model."""
+"""Compute the coverage curves of all tasks and models."""
 
 from monkeys.logs import logging_to
 
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         import numpy as np
-        import pandas as pd
 
         from monkeys.analysis.coverage import coverage_curve, log_grid, round_grid
+        from monkeys.analysis.tables import at_round_ks, headline, read_tallies, stacked, write_table
         from monkeys.storage import write_text
 
-        tally = pd.read_parquet(snakemake.input.tally)
-        largest = int(tally["samples"].min())
-        ks = np.union1d(log_grid(largest), round_grid(largest))
-        curve = coverage_curve(tally, ks, **snakemake.params.bootstrap)
-        write_text(snakemake.output[0], curve.to_csv(index=False))
+        curves = {}
+        for pair, tally in read_tallies(snakemake.params.pairs, snakemake.input.tallies).items():
+            largest = int(tally["samples"].min())
+            ks = np.union1d(log_grid(largest), round_grid(largest))
+            curves[pair] = coverage_curve(tally, ks, **snakemake.params.bootstrap)
+        table = at_round_ks(stacked(curves))
+        write_text(snakemake.output.curves, stacked(curves).to_csv(index=False))
+        write_table(table, snakemake.output.csv, snakemake.output.markdown, shown=headline(table))

@@ -4,7 +4,9 @@ from monkeys.logs import logging_to
 
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
-        from monkeys.analysis.tables import collect
+        import pandas as pd
+
         from monkeys.figures import coverage, style
 
-        style.save(coverage.draw(collect(snakemake.params.pairs, snakemake.input.curves)), snakemake.output)
+        curves = pd.read_csv(snakemake.input.curves)
+        style.save(coverage.draw(curves, style.colours(**snakemake.params.models)), snakemake.output)

@@ -10,7 +10,8 @@ if __name__ == "__main__":
         from monkeys.sampling.weights import fetch
         from monkeys.storage import write_text
 
-        model = snakemake.config["models"][snakemake.wildcards.model]
+        ((kind, name),) = ((k, v) for k, v in snakemake.wildcards.items() if k in ("model", "reward"))
+        model = snakemake.config[f"{kind}s"][name]
         wanted = json.loads(snakemake.params.weights)
         commit = hub.commit_of("model", wanted["weights"], wanted["revision"], snakemake.config["results"])
         fetch(wanted["weights"], commit, model["engine"]["trust_remote_code"])

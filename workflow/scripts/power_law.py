@@ -1,4 +1,4 @@
-"""Fit the exponentiated power law to the coverage of one task and model."""
+"""Fit the exponentiated power law to the coverage of all tasks and models."""
 
 from monkeys.logs import logging_to
 
@@ -9,8 +9,11 @@ if __name__ == "__main__":
         import pandas as pd
 
         from monkeys.analysis.power_law import fit_power_law
-        from monkeys.storage import write_text
+        from monkeys.analysis.tables import read_tallies, write_table
 
-        tally = pd.read_parquet(snakemake.input.tally)
-        row = asdict(fit_power_law(tally)) | {"problems": len(tally), "samples": int(tally["samples"].min())}
-        write_text(snakemake.output[0], pd.DataFrame([row]).to_csv(index=False))
+        rows = [
+            {"task": task, "model": model, **asdict(fit_power_law(tally))}
+            | {"problems": len(tally), "samples": int(tally["samples"].min())}
+            for (task, model), tally in read_tallies(snakemake.params.pairs, snakemake.input.tallies).items()
+        ]
+        write_table(pd.DataFrame(rows), snakemake.output.csv, snakemake.output.markdown)

@@ -28,4 +28,5 @@ if __name__ == "__main__":
             console=console,
         )
         # The samples file is known to be complete by now; only here is its journal no longer needed.
-        Path(snakemake.params.journal).unlink(missing_ok=True)
+        if snakemake.params.journal:
+            Path(snakemake.params.journal).unlink(missing_ok=True)

@@ -35,6 +35,13 @@ VERDICTS = pa.schema(
         ("second_opinion", TEXT_ID),
     ]
 )
+REWARDS = pa.schema(
+    [
+        ("problem_id", TEXT_ID),
+        ("sample", pa.int32()),
+        ("reward", pa.float32()),
+    ]
+)
 
 PROVENANCE_KEY = b"monkeys"
 

@@ -108,6 +108,11 @@ def _senseless(config: dict[str, Any]) -> Iterator[str]:
         yield from _senseless_task(f"tasks.{name}", task)
     for name, model in config["models"].items():
         yield from _senseless_model(f"models.{name}", model, config["tasks"])
+    for name, reward in config["rewards"].items():
+        yield from _senseless_reward(f"rewards.{name}", reward, config)
+    bins = config["analysis"]["audit"]["bins"]
+    if sorted(set(bins)) != bins:
+        yield f"analysis.audit.bins: {bins} are not increasing"
 
 
 def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
@@ -178,6 +183,19 @@ def _senseless_model(where: str, model: dict[str, Any], tasks: dict[str, Any]) -
     }[source](where, model)
 
 
+def _senseless_reward(where: str, reward: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
+    if where == "rewards.logprob":
+        yield f"{where}: is the sampler's own log-probability; name it otherwise"
+    for key in ("tasks", "models"):
+        for name in reward[key] or []:
+            if name not in config[key]:
+                yield f"{where}.{key}: {name} is not in {key} of this study; defined: {', '.join(config[key])}"
+    for name in reward["models"] or []:
+        if config["models"].get(name, {}).get("outcomes") is not None:
+            yield f"{where}.models: {name} has outcomes and no samples to score"
+    yield from _no_such_model(where, reward)
+
+
 def _needed_of_task(model: dict[str, Any]) -> tuple[str, ...]:
     """Keys of a task that must be set for a model of this source."""
     if model["outcomes"] is not None:
@@ -188,6 +206,12 @@ def _needed_of_task(model: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _senseless_weights(where: str, model: dict[str, Any]) -> Iterator[str]:
+    yield from _no_such_model(where, model)
+    for mistake in engine_arguments.mistakes(model["engine"]):
+        yield f"{where}.engine.arguments: {mistake}"
+
+
+def _no_such_model(where: str, model: dict[str, Any]) -> Iterator[str]:
     weights = model["weights"]
     if not _is_path(weights):
         if model["revision"] is None:
@@ -200,8 +224,6 @@ def _senseless_weights(where: str, model: dict[str, Any]) -> Iterator[str]:
             f"{where}.weights: no model in the folder {weights} (config.json is missing); "
             "give a folder in Hugging Face format, or a hub id such as meta-llama/Meta-Llama-3-8B-Instruct"
         )
-    for mistake in engine_arguments.mistakes(model["engine"]):
-        yield f"{where}.engine.arguments: {mistake}"
 
 
 def _senseless_endpoint(where: str, model: dict[str, Any]) -> Iterator[str]:

@@ -7,22 +7,54 @@ import pandas as pd
 from monkeys.analysis.coverage import round_grid
 from monkeys.storage import write_text
 
+Pair = tuple[str, str]
+"""A task and a model."""
+
 HEADLINE_KS = (1, 10, 100, 1000, 10_000)
 
 
-def collect(pairs: list[tuple[str, str]], paths: list[str]) -> pd.DataFrame:
+def collect(pairs: list[Pair], paths: list[str]) -> pd.DataFrame:
     """The rows of per-pair CSV files under each other, with the columns task and model in front."""
-    parts = []
-    for (task, model), path in zip(pairs, paths, strict=True):
-        part = pd.read_csv(path)
-        part.insert(0, "task", task)
-        part.insert(1, "model", model)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    return stacked({(task, model): pd.read_csv(path) for (task, model), path in zip(pairs, paths, strict=True)})
 
 
-def coverage_table(curves: pd.DataFrame) -> pd.DataFrame:
-    """Coverage at k = 1, 2, 5, 10, … and the largest k. Columns task, model, k, coverage, low, high."""
+def read_tallies(pairs: list[Pair], paths: list[str]) -> dict[Pair, pd.DataFrame]:
+    """Tallies by task and model, without problems of which no sample could be verified; those are reported.
+
+    Raises:
+        ValueError: a tally has no problem left.
+    """
+    tallies = {}
+    for (task, model), path in zip(map(tuple, pairs), paths, strict=True):
+        whole = pd.read_parquet(path)
+        tallies[task, model] = whole[whole["samples"] > 0].reset_index(drop=True)
+        if tallies[task, model].empty:
+            raise ValueError(f"{path}: no problem has a verified sample; see why verification failed in its logs")
+        if left_out := len(whole) - len(tallies[task, model]):
+            print(
+                f"WARNING {task} {model}: {left_out} of {len(whole)} problems have no verified sample and are left out"
+            )
+    return tallies
+
+
+def stacked(parts: dict[Pair, pd.DataFrame], names: tuple[str, str] = ("task", "model")) -> pd.DataFrame:
+    """Frames under each other, with what they belong to in columns in front."""
+    return pd.concat(parts, names=list(names)).reset_index(level=[0, 1]).reset_index(drop=True)
+
+
+def with_votes(rates: pd.DataFrame, pairs: list[Pair], paths: list[str]) -> pd.DataFrame:
+    """Solve rates (columns task, model, problem_id, …) with the column majority from files of votes; NaN without."""
+    votes = {
+        (task, model): pd.read_csv(path, dtype={"problem_id": str})
+        for (task, model), path in zip(pairs, paths, strict=True)
+    }
+    if not votes:
+        return rates.assign(majority=float("nan"))
+    return rates.merge(stacked(votes), on=["task", "model", "problem_id"], how="left")
+
+
+def at_round_ks(curves: pd.DataFrame) -> pd.DataFrame:
+    """The rows of curves (columns task, model, k, …) at k = 1, 2, 5, 10, … and the largest k."""
     largest = curves.groupby(["task", "model"], sort=False)["k"].transform("max")
     wanted = [k in round_grid(top) for k, top in zip(curves["k"], largest, strict=True)]
     return curves[wanted].reset_index(drop=True)

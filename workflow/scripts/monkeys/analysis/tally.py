@@ -34,8 +34,8 @@ def tally(samples: Iterable[str], verdicts: Iterable[str]) -> pd.DataFrame:
 
 def _of_shard(samples: str, verdicts: str) -> pd.DataFrame:
     """Counts of every outcome, prompt_tokens and tokens of one shard, by problem_id."""
-    drawn = _read(samples, ["problem_id", "sample", "prompt_tokens", "tokens"])
-    judged = _read(verdicts, ["problem_id", "sample", "outcome"])
+    drawn = read_columns(samples, ["problem_id", "sample", "prompt_tokens", "tokens"])
+    judged = read_columns(verdicts, ["problem_id", "sample", "outcome"])
     if not drawn[["problem_id", "sample"]].equals(judged[["problem_id", "sample"]]):
         raise ValueError(f"{verdicts} does not belong to {samples}; delete it and run again")
     table = pd.crosstab(judged["problem_id"], judged["outcome"]).reindex(columns=list(OUTCOMES), fill_value=0)
@@ -45,7 +45,7 @@ def _of_shard(samples: str, verdicts: str) -> pd.DataFrame:
     return table
 
 
-def _read(path: str, columns: list[str]) -> pd.DataFrame:
+def read_columns(path: str, columns: list[str]) -> pd.DataFrame:
     """Columns of a parquet file, its dictionaries as plain strings."""
     table = pq.read_table(path, columns=columns)
     plain = pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in table.schema])

@@ -1,24 +1,23 @@
 """Coverage against the number of samples, a panel per task and a line per model."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
-from monkeys.figures.style import coverage_axes, palette, panels
+from monkeys.figures import style
 
 
-def draw(curves: pd.DataFrame) -> Figure:
-    """Curves with their intervals.
+def draw(curves: pd.DataFrame, colours: Mapping[str, style.Look]) -> Figure:
+    """Curves with their intervals (Brown et al. 2024, Fig. 2).
 
     Args:
         curves: Columns task, model, k, coverage, low, high.
+        colours: From `style.colours`.
     """
-    tasks = list(curves["task"].unique())
-    colours = palette(curves["model"])
-    figure, axes = panels(len(tasks), columns=3)
-    for task, panel in zip(tasks, axes, strict=True):
-        for model, curve in curves[curves["task"] == task].groupby("model", sort=False):
-            panel.plot(curve["k"], curve["coverage"], color=colours[model], label=model)
-            panel.fill_between(curve["k"], curve["low"], curve["high"], color=colours[model], alpha=0.15, linewidth=0)
-        coverage_axes(panel, task)
-        panel.legend(frameon=False)
-    return figure
+    tasks = curves["task"].unique()
+    figure, axes = style.panels(len(tasks))
+    for panel, task in zip(axes, tasks, strict=True):
+        style.curves(panel, curves[curves["task"] == task], "k", colours)
+    entries = style.key(colours, curves["model"])
+    return style.arrange(figure, [(task,) for task in tasks], style.SAMPLES, style.COVERAGE, entries)

@@ -1,7 +1,7 @@
-"""An append-only record of finished requests, from which a killed sampling job goes on.
+"""An append-only record of finished requests, from which a killed job goes on.
 
 A line per entry: the CRC-32 of the entry in hexadecimal, a space, and the entry as JSON. The first entry names the
-settings the samples were drawn with; a journal of other settings is set aside, and taken up when those return. Whatever
+settings they were made with; a journal of other settings is set aside, and taken up when those return. Whatever
 a kill, a full disk or a damaged disk left behind, the lines before the first bad one count and the rest is drawn again.
 
 Beside the journal lies its lock. It needs no support of the file system but exclusive creation, so it also holds on
@@ -12,12 +12,14 @@ or that has not renewed it for `LEASE_SECONDS` (another machine).
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any, NoReturn, TextIO
 
 import filelock
 
@@ -187,3 +189,18 @@ def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:
         end += len(line)
         yield json.loads(data)
     file.seek(end)
+
+
+@contextmanager
+def unwinding_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM, as Slurm sends it before a time limit, end the job by an exception, which closes the journal."""
+    previous = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _terminated(*_: object) -> NoReturn:
+    """End the job by the exception that unwinds everything; 143 is what a shell reports for SIGTERM."""
+    raise SystemExit(128 + signal.SIGTERM)

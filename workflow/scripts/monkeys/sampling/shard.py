@@ -1,18 +1,17 @@
 """What one shard is, what is still missing from it, and how its journal becomes the samples file."""
 
 import hashlib
-import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
 from monkeys import __version__
 from monkeys.sampling import SAMPLER_VERSION
-from monkeys.sampling.journal import Journal
+from monkeys.sampling.journal import Journal, unwinding_on_sigterm
 from monkeys.storage import SAMPLES, canonical, digest, parquet_writer
 
 FINISH_REASONS = ("stop", "length")
@@ -229,25 +228,16 @@ def sampling(
         samples: Path of the samples file.
         console: Where notes for people go.
     """
-    previous = signal.signal(signal.SIGTERM, _terminated)
-    try:
-        with Journal(journal, shard.settings(prompts), console=console) as kept:
-            progress = Progress(shard, prompts, kept)
-            try:
-                yield progress
-            except SystemExit:
-                total = len(prompts) * shard.size
-                print(
-                    f"{shard.task} {shard.model} shard {shard.index}: ended by SIGTERM with {progress.samples} of "
-                    f"{total} samples in the journal; run again to go on",
-                    file=console,
-                )
-                raise
-            progress.write(samples)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _terminated(*_: object) -> NoReturn:
-    """End the job by the exception that unwinds everything; 143 is what a shell reports for SIGTERM."""
-    raise SystemExit(128 + signal.SIGTERM)
+    with unwinding_on_sigterm(), Journal(journal, shard.settings(prompts), console=console) as kept:
+        progress = Progress(shard, prompts, kept)
+        try:
+            yield progress
+        except SystemExit:
+            total = len(prompts) * shard.size
+            print(
+                f"{shard.task} {shard.model} shard {shard.index}: ended by SIGTERM with {progress.samples} of "
+                f"{total} samples in the journal; run again to go on",
+                file=console,
+            )
+            raise
+        progress.write(samples)

@@ -1,6 +1,6 @@
 """Build the prompts of a task, and all else that is said of its problems."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jinja2
@@ -102,6 +102,23 @@ def build_problems(prompts: Iterable[dict[str, Any]], task: dict[str, Any], read
                 verification.check(task["verifier"], problem)
             problems.append(problem)
     return problems
+
+
+def known_solutions(problems: Iterable[dict[str, Any]], task: dict[str, Any], read: Reader) -> Iterator[dict[str, Any]]:
+    """Solutions that are known to be right, as rows of a samples file of which little is known.
+
+    Args:
+        problems: Rows with problem_id and source_index.
+        task: The task's config.
+        read: Gives the rows of its problems.
+    """
+    kind = tasks.load(task["base"])
+    names = {problem["source_index"]: problem["problem_id"] for problem in problems}
+    for index, row in enumerate(read("problems", kind.solution_columns)):
+        if index in names:
+            for number, text in enumerate(kind.solutions(row)):
+                unknown = dict.fromkeys(("prompt_tokens", "tokens", "finish_reason", "logprob"))
+                yield {"problem_id": names[index], "sample": number, "text": text, **unknown}
 
 
 def _need_columns(row: Row, names: Iterable[str | None]) -> None:

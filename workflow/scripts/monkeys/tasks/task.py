@@ -19,6 +19,8 @@ class Task:
     """What is read of the problems' dataset, all of which it must have; empty reads everything."""
     example_columns: ClassVar[tuple[str, ...]] = ()
     """The same of the examples' dataset."""
+    solution_columns: ClassVar[tuple[str, ...]] = ()
+    """What is read of the problems' dataset for solutions that are known to be right; empty where there are none."""
     random_steps: ClassVar[tuple[int, int | None]] = (64, 10_000)
     """How far random numbers move on with every problem: by a draw of so many out of so many (None: of the examples
     there are). Published subsets of problems are what came out after the draws of their examples."""
@@ -34,6 +36,10 @@ class Task:
     def example(self, row: Row) -> Row | None:
         """What a prompt may show of a row as a worked example; None if it is unfit."""
         return row
+
+    def solutions(self, row: Row) -> list[str]:
+        """Solutions of a row's problem that are known to be right, as a model would write them."""
+        return []
 
     def fixed_examples(self, file: str | None) -> list[Row] | None:
         """Examples that every prompt shows, in this order; None if they are drawn from a dataset.

@@ -76,6 +76,8 @@ class Verifier(ABC):
     """Raised whenever verdicts may come out differently: samples are then verified again."""
     threads: int = 1
     """The most threads of which it makes good use."""
+    votes: bool = False
+    """Whether its verdicts hold answers that can be voted on."""
     resident_mb: int | None = None
     """Memory that one thread really holds, MiB, where that is less than the address space that the limits give it."""
     second_grader: str | None = None
@@ -116,6 +118,11 @@ class Verifier(ABC):
     def gold(problem: Mapping[str, Any]) -> str | None:
         """The right answer as people read it; None where there is not the one right answer."""
         return None
+
+    @staticmethod
+    def spelling(answer: str) -> str:
+        """One spelling for answers that are equal, as far as that is told at once; a vote counts equal spellings."""
+        return answer
 
     def extract(self, text: str) -> str | None:
         """The part of a sample that its verdict depends on; None if there is no answer in it.

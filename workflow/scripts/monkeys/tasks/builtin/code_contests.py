@@ -48,6 +48,7 @@ class Task(task.Task):
     }
     columns = ("name", "description", "public_tests", "private_tests", "generated_tests", "time_limit")
     example_columns = ("name", "description", "solutions")
+    solution_columns = ("solutions",)
     random_steps = (2, None)
 
     def problems(self, rows: Iterable[Row]) -> Iterator[tuple[int, Row]]:
@@ -60,9 +61,18 @@ class Task(task.Task):
         """A problem without images, with the first of its Python 3 programs that is plain ASCII."""
         if _has_images(row):
             return None
-        both = zip(row["solutions"]["language"], row["solutions"]["solution"], strict=True)
-        program = next((text for language, text in both if language == PYTHON3 and text.isascii()), None)
+        program = next((text for text in _programs(row) if text.isascii()), None)
         return None if program is None else {"description": row["description"], "program": program.strip()}
+
+    def solutions(self, row: Row) -> list[str]:
+        """The Python 3 programs that the dataset calls correct."""
+        return [f"```\n{program}\n```" for program in _programs(row)]
+
+
+def _programs(row: Row) -> list[str]:
+    """All Python 3 solutions."""
+    both = zip(row["solutions"]["language"], row["solutions"]["solution"], strict=True)
+    return [text for language, text in both if language == PYTHON3]
 
 
 def _tests(row: Row) -> Iterator[dict[str, str]]:

@@ -31,6 +31,12 @@ def same(answer: str, gold: str) -> bool | None:
     return False if exact or abs(x - y) > abs(y) / 10**9 else None
 
 
+def spelling(answer: str) -> str:
+    r"""A plain number in lowest terms, other texts as they are: `0.50`, `1/2` and `\frac{2}{4}` are all `1/2`."""
+    value = _value(answer)
+    return answer if value is None else str(value)
+
+
 def _integer(text: str) -> str | None:
     """An integer as it is written without need of more signs and zeros; None for other texts."""
     if not _INTEGER.fullmatch(text):

@@ -1,0 +1,128 @@
+"""All analysis of tallies, beside the loops that evaluation harnesses use for coverage, and what a whole run takes.
+
+The study is made here: 16 pairs of task and model, 128 problems of 10,000 samples each, solve rates drawn from Beta
+distributions. Ours is every function behind the tables and figures; the peer is coverage alone, problem by problem and
+k by k, as the product 1 − ∏ (1 − k / j). Both run in one process on one core, in turn, and are measured in CPU time.
+
+Ends with lines `analysis: ours/peer = X (min–max over n pairs)` for coverage, the seconds of all analysis, and those
+of a run of Snakemake from the counts to all figures and tables on two cores.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from monkeys.analysis.coverage import coverage, coverage_curve, log_grid, round_grid  # noqa: E402
+from monkeys.analysis.exclusions import effect  # noqa: E402
+from monkeys.analysis.power_law import fit_power_law  # noqa: E402
+from monkeys.analysis.similarity import shifts  # noqa: E402
+from monkeys.analysis.solve_rates import never_solved, solve_rates  # noqa: E402
+from monkeys.analysis.spending import effectiveness, spending  # noqa: E402
+from monkeys.analysis.tables import stacked  # noqa: E402
+
+SAMPLES, PROBLEMS = 10_000, 128
+TASKS, MODELS = [f"task{number}" for number in range(4)], [f"model{number}" for number in range(4)]
+KS = np.union1d(log_grid(SAMPLES), round_grid(SAMPLES))
+
+
+def make(seed: int) -> dict[tuple[str, str], pd.DataFrame]:
+    """Tallies by task and model."""
+    rng = np.random.default_rng(seed)
+    ids = [str(number) for number in range(PROBLEMS)]
+    tallies = {}
+    for number, task in enumerate(TASKS):
+        for size, model in enumerate(MODELS):
+            correct = rng.binomial(SAMPLES, rng.beta(0.2 + 0.1 * size, 3 - 0.5 * number, PROBLEMS))
+            tokens = {"prompt_tokens": 900, "generated_tokens": 200 * SAMPLES}
+            tallies[task, model] = pd.DataFrame({"problem_id": ids, "samples": SAMPLES, "correct": correct, **tokens})
+    return tallies
+
+
+def everything(tallies: dict[tuple[str, str], pd.DataFrame]) -> None:
+    """All that tables and figures are made of."""
+    curves = stacked({pair: coverage_curve(tally, KS, 1000, 0.95, 0) for pair, tally in tallies.items()})
+    for tally in tallies.values():
+        fit_power_law(tally)
+        solve_rates(tally, 0.95)
+        never_solved(tally)
+        effect(tally, ["3", "5"], KS)
+    for task in TASKS:
+        shifts({model: tallies[task, model] for model in MODELS})
+    facts = {model: {"parameters": 8e9, "layers": 32, "hidden_size": 4096} for model in MODELS}
+    effectiveness(spending(tallies, curves, facts, {pair: {"attempt": 0.01} for pair in tallies}))
+
+
+def loops(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:
+    """Coverage of one pair by one product for every problem and k; returns the last one."""
+    tally = next(iter(tallies.values()))
+    for k in KS:
+        solved = [
+            1.0 if SAMPLES - correct < k else 1 - np.prod(1 - k / np.arange(SAMPLES - correct + 1, SAMPLES + 1))
+            for correct in tally["correct"]
+        ]
+        mean = float(np.mean(solved))
+    return mean
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """CPU time."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def whole_run(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:
+    """Wall seconds of Snakemake from counts to all tables and figures, on two cores."""
+    with tempfile.TemporaryDirectory() as folder:
+        models = {}
+        for number, model in enumerate(MODELS):
+            files = {}
+            for task in TASKS:
+                files[task] = f"{task}-{model}.csv"
+                tallies[task, model].to_csv(Path(folder, files[task]), index=False)
+            models[model] = {"outcomes": files, "tasks": TASKS, "family": "f", "price": {"attempt": 0.001 * 2**number}}
+        tasks = {task: {"flagged": {"flaky": ["3", "5"]}} for task in TASKS}
+        Path(folder, "study.yaml").write_text(yaml.safe_dump({"study": "bench", "tasks": tasks, "models": models}))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+        start = time.monotonic()
+        subprocess.run([*command, "--configfile", "study.yaml"], cwd=folder, check=True, capture_output=True)
+        return time.monotonic() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=3)
+    options = parser.parse_args()
+    tallies = make(seed=0)
+    one = next(iter(tallies.values()))
+    assert abs(coverage(one["samples"], one["correct"], KS)[-1] - loops(tallies)) < 1e-9
+    everything(tallies)  # warm-up
+    ratios, all_of_it = [], []
+    for _ in range(options.pairs):
+        theirs = seconds(lambda: loops(tallies))
+        mine = seconds(lambda: [coverage(one["samples"], one["correct"], KS) for _ in range(100)]) / 100
+        all_of_it.append(seconds(lambda: everything(tallies)))
+        print(f"coverage of one pair: ours {1e3 * mine:.2f} ms, loops {1e3 * theirs:.0f} ms", flush=True)
+        ratios.append(theirs / mine)
+    wall = whole_run(tallies)
+    spread = f"{min(ratios):.0f}–{max(ratios):.0f} over {len(ratios)} pairs"
+    print(f"analysis: ours/loops = {statistics.median(ratios):.0f} ({spread})")
+    print(f"analysis: everything for {len(tallies)} pairs {statistics.median(all_of_it):.2f} s of CPU")
+    print(f"analysis: Snakemake from counts to all figures and tables {wall:.0f} s of wall time on 2 cores")
+
+
+if __name__ == "__main__":
+    main()

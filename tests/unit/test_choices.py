@@ -1,0 +1,101 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from monkeys.analysis.choices import choices
+from monkeys.storage import SAMPLES, VERDICTS, write_parquet
+
+ANSWERS = {
+    "p": [
+        ("2", "correct"),
+        ("2", "correct"),
+        ("3", "wrong"),
+        ("0.50", "wrong"),
+        ("1/2", "wrong"),
+        (r"\frac{1}{2}", "wrong"),
+    ],
+    "q": [("7", "correct"), ("7", "correct"), ("7", "correct"), (None, "no_answer"), ("8", "wrong"), ("9", "wrong")],
+}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Samples, verdicts and rewards of two problems in two shards; right samples are likelier and rated higher."""
+    paths = {"samples": [], "verdicts": [], "judge": []}
+    for shard in range(2):
+        samples, verdicts, rewards = [], [], []
+        for problem, answers in ANSWERS.items():
+            for number in range(3 * shard, 3 * shard + 3):
+                answer, outcome = answers[number]
+                key = {"problem_id": problem, "sample": number}
+                right = outcome == "correct"
+                unknown = {"text": "", "prompt_tokens": 1, "finish_reason": "stop"}
+                samples.append(key | unknown | {"tokens": 4, "logprob": -1.0 if right else -8.0})
+                verdicts.append({**key, "outcome": outcome, "answer": answer})
+                rewards.append({**key, "reward": -5.0 if right else -6.0})
+        for kind, schema, rows in (("samples", SAMPLES, samples), ("verdicts", VERDICTS, verdicts)):
+            paths[kind].append(str(tmp_path / f"{kind}{shard}.parquet"))
+            write_parquet(paths[kind][-1], schema, rows, {})
+        paths["judge"].append(str(tmp_path / f"rewards{shard}.parquet"))
+        pd.DataFrame(rewards).to_parquet(paths["judge"][-1])
+    return paths
+
+
+def choose(files, rewards, verifier="gsm8k", logistic=()):
+    return choices(files["samples"], files["verdicts"], rewards, set(logistic), verifier, subsets=50, seed=0)
+
+
+def at(curves, selector, k, reward=""):
+    return curves[(curves["selector"] == selector) & (curves["k"] == k) & (curves["reward"] == reward)][
+        "accuracy"
+    ].item()
+
+
+def test_numbers_that_are_equal_vote_together(files):
+    curves, votes = choose(files, {})
+    assert votes.set_index("problem_id")["majority"].to_dict() == {"p": 0.0, "q": 1.0}
+    assert at(curves, "majority", 6) == 0.5
+    assert at(curves, "majority", 1) == pytest.approx((2 / 6 + 3 / 6) / 2, abs=0.1)
+
+
+def test_every_reward_has_its_selectors_beside_the_one_majority(files):
+    curves, _ = choose(files, {"logprob": [], "judge": files["judge"]})
+    assert set(zip(curves["selector"], curves["reward"], strict=True)) == {
+        ("majority", ""),
+        ("best_of_n", "logprob"),
+        ("weighted_majority", "logprob"),
+        ("best_of_n", "judge"),
+        ("weighted_majority", "judge"),
+    }
+    assert at(curves, "best_of_n", 6, "logprob") == at(curves, "best_of_n", 6, "judge") == 1.0
+
+
+def test_the_samplers_own_probabilities_are_weights_that_are_never_negative(files):
+    curves, _ = choose(files, {"logprob": []})
+    # of p, two votes of e^(−1/4) for the right answer, three of e^(−2) for the most frequent
+    assert at(curves, "weighted_majority", 6, "logprob") == 1.0
+
+
+def test_sums_of_negative_rewards_favour_rare_answers_unless_they_are_made_probabilities(files):
+    raw, _ = choose(files, {"judge": files["judge"]})
+    assert at(raw, "weighted_majority", 6, "judge") < 0.5
+    logistic, _ = choose(files, {"judge": files["judge"]}, logistic=["judge"])
+    assert at(logistic, "weighted_majority", 6, "judge") == 1.0
+
+
+def test_programs_do_not_vote(files):
+    curves, votes = choose(files, {"logprob": []}, verifier=None)
+    assert curves["selector"].unique().tolist() == ["best_of_n"]
+    assert votes["majority"].isna().all()
+
+
+def test_a_reward_that_no_sample_has_is_left_out(files, tmp_path):
+    silent = [str(tmp_path / f"silent{shard}.parquet") for shard in range(2)]
+    for path, old in zip(silent, files["judge"], strict=True):
+        pd.read_parquet(old).assign(reward=np.nan).to_parquet(path)
+    assert set(choose(files, {"judge": silent})[0]["selector"]) == {"majority"}
+
+
+def test_rewards_of_other_samples_are_an_error(files):
+    with pytest.raises(ValueError, match="rewards judge are of other samples than the verdicts"):
+        choose(files, {"judge": files["judge"][:1]})

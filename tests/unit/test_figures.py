@@ -1,0 +1,457 @@
+import functools
+import itertools
+import re
+import warnings
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+
+from monkeys.analysis.coverage import log_grid
+from monkeys.figures import (
+    coverage,
+    coverage_by_family,
+    coverage_vs_compute,
+    coverage_vs_cost,
+    curve_similarity,
+    flaky_problems,
+    power_law_fits,
+    selection,
+    solve_rates,
+    style,
+)
+
+TASKS = ["gsm8k", "math", "code_contests", "minif2f", "swe_bench_lite", "a_task_whose_name_is_forty_letters_long_"]
+FAMILY = "a-family-with-quite-a-long-name"
+MANY = [f"{family}-{size}b" for family in ("pythia", "gemma", "llama-3", FAMILY) for size in (1, 2, 7, 12, 70)]
+KS = log_grid(10_000)
+
+
+class Study:
+    """Made-up tables of a study, as the figures want them."""
+
+    def __init__(self, tasks, models, ks=KS, flat=False):
+        self.models = models
+        self.families = {model: model.rsplit("-", 1)[0] for model in models}
+        self.looks = style.colours(models, self.families)
+        pairs = list(itertools.product(tasks, enumerate(models)))
+        self.curves = pd.concat([self._curve(task, i, model, ks, flat) for task, (i, model) in pairs])
+        self.pairs = self.curves[["task", "model"]].drop_duplicates().reset_index(drop=True)
+        self.fits = self.pairs.assign(a=-2.0, b=-0.3, error_mean=0.01, error_sd=0.002)
+        self.shifts = self.pairs.assign(family=self.pairs["model"].map(self.families), anchor=0.1)
+        self.shifts["k"] = 1.0 + self.shifts["model"].map(models.index)
+        weight = 1 + self.curves["model"].map(models.index)
+        self.compute = self.curves[["task", "model", "k", "coverage"]].assign(flops=1e12 * self.curves["k"] * weight)
+        self.cost = self.compute.rename(columns={"flops": "dollars"}).assign(dollars=1e-5 * self.curves["k"] * weight)
+        self.cost["pareto"] = self.cost["model"] == models[0]
+        self.flaky = self.curves.rename(columns={"coverage": "coverage_all"})
+        self.flaky = self.flaky.assign(coverage_kept=self.flaky["coverage_all"] ** 0.9, problems_all=300)
+        self.flaky["problems_kept"] = 266
+        self.selection = pd.concat(
+            [
+                self.curves[["task", "model", "k"]].assign(
+                    selector=selector, reward=reward, accuracy=self.curves["coverage"] * share, sd=0.02
+                )
+                for selector, reward, share in [
+                    ("majority", np.nan, 0.7),
+                    ("best_of_n", "a-reward", 0.6),
+                    ("best_of_n", "another", 0.5),
+                    ("weighted_majority", "a-reward", 0.8),
+                ]
+            ]
+        )
+        rate = np.linspace(0, 0.9, 50) ** 2
+        self.rates = pd.concat(
+            [
+                pd.DataFrame({"rate": rate, "low": 0.9 * rate, "high": 1.1 * rate, "majority": (rate > 0.3) * 1.0})
+                .assign(task=task, model=model, problem_id=[f"p{i:02}" for i in range(50)])
+                .sample(frac=1, random_state=0)
+                for task, model in self.pairs.itertuples(index=False)
+            ]
+        )
+
+    @staticmethod
+    def _curve(task, i, model, ks, flat):
+        shape = np.full(len(ks), i % 2.0) if flat else np.exp(-(1 + 0.2 * i) * np.asarray(ks, float) ** -0.25)
+        frame = pd.DataFrame({"task": task, "model": model, "k": ks, "coverage": shape})
+        return frame.assign(low=0.9 * shape, high=1 - 0.9 * (1 - shape))
+
+    def draw(self, name):
+        arguments = {
+            "coverage": (coverage, self.curves, self.looks),
+            "coverage_by_family": (coverage_by_family, self.curves, self.families, self.looks),
+            "coverage_vs_compute": (coverage_vs_compute, self.compute, self.looks),
+            "coverage_vs_cost": (coverage_vs_cost, self.cost, self.looks),
+            "power_law_fits": (power_law_fits, self.curves, self.fits, self.looks),
+            "curve_similarity": (curve_similarity, self.curves, self.shifts, self.looks),
+            "selection": (selection, self.selection, self.curves),
+            "solve_rates": (solve_rates, self.rates),
+            "flaky_problems": (flaky_problems, self.flaky, self.looks),
+        }
+        module, *tables = arguments[name]
+        return module.draw(*tables)
+
+
+FIGURES = [
+    "coverage",
+    "coverage_by_family",
+    "coverage_vs_compute",
+    "coverage_vs_cost",
+    "power_law_fits",
+    "curve_similarity",
+    "selection",
+    "solve_rates",
+    "flaky_problems",
+]
+
+
+def with_holes():
+    """Budgets that differ, and models or whole tasks without numbers."""
+    study = Study(["math", "empty"], ["m-1", "m-2", "m-3", "m-4"])
+    for table in (study.curves, study.compute, study.cost):
+        columns = table.columns.intersection(["coverage", "low", "high"])
+        table.loc[(table["model"] == "m-2") & (table["k"] > 100), columns] = np.nan
+        table.loc[(table["model"] == "m-3") | (table["task"] == "empty"), columns] = np.nan
+    study.fits.loc[study.fits["model"] == "m-3", ["a", "b", "error_mean", "error_sd"]] = np.nan
+    study.shifts.loc[study.shifts["model"] == "m-3", "k"] = np.nan
+    study.selection.loc[study.selection["k"] > 50, ["accuracy", "sd"]] = np.nan
+    study.selection = study.selection[study.selection["reward"].isna()]
+    study.rates.loc[study.rates["model"] == "m-3", ["rate", "low", "high"]] = np.nan
+    study.rates.loc[study.rates["task"] == "empty", "majority"] = np.nan
+    return study
+
+
+STUDIES = {
+    "one": lambda: Study(["arithmetic"], ["m-1"], [1, 2, 3, 5, 8, 10]),
+    "one budget of one": lambda: Study(["arithmetic"], ["m-1", "m-2"], [1]),
+    "two": lambda: Study(["math", "code"], ["llama-3-8b", "llama-3-70b"]),
+    "long names": lambda: Study(["t" * 60], ["meta-llama-instruct-fp8-with-a-name-of-4" + end for end in ("-1", "-2")]),
+    "many models": lambda: Study(["math"], MANY),
+    "many tasks": lambda: Study(TASKS, ["llama-3-8b", "llama-3-70b"]),
+    "all or nothing": lambda: Study(["math"], [f"m-{i}" for i in range(6)], flat=True),
+    "holes": with_holes,
+}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Figures by study and name, each drawn once, with every warning an error."""
+    studies, figures = {}, {}
+
+    def draw(study, name):
+        if (study, name) not in figures:
+            studies.setdefault(study, STUDIES[study]())
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                figures[study, name] = studies[study].draw(name)
+                figures[study, name].draw_without_rendering()
+        return figures[study, name]
+
+    return draw
+
+
+@functools.cache
+def texts(figure):
+    """Everything that can be read in a figure, and where: the letters, without the line from a name to its curve."""
+    hidden = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+            if not low <= tick.get_loc() <= high:
+                hidden |= {tick.label1, tick.label2}
+    seen = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text() and text not in hidden]
+    return {text: Text.get_window_extent(text) for text in seen}
+
+
+def overlapping(boxes, tolerance=1.0):
+    """Pairs of boxes that share more than a line of pixels."""
+    low, high = (np.array([getattr(box, corner) for box in boxes]) for corner in ("min", "max"))
+    shared = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+    return np.argwhere(np.triu((shared > tolerance).all(axis=2), 1))
+
+
+def named_lines(axes):
+    return {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+
+
+def headings(axes):
+    return [axes.get_title(loc="left"), *(text.get_text() for text in axes.texts)]
+
+
+def in_legend(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+everywhere = pytest.mark.parametrize(("study", "name"), list(itertools.product(STUDIES, FIGURES)))
+
+
+@everywhere
+def test_nothing_that_is_written_is_cut_off(drawn, study, name):
+    figure = drawn(study, name)
+    for text, box in texts(figure).items():
+        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1, text
+
+
+@everywhere
+def test_nothing_is_written_over_something_else(drawn, study, name):
+    written, boxes = zip(*texts(drawn(study, name)).items(), strict=True)
+    assert [(written[i].get_text(), written[j].get_text()) for i, j in overlapping(boxes)] == []
+
+
+@everywhere
+def test_a_legend_is_outside_of_all_panels(drawn, study, name):
+    figure = drawn(study, name)
+    for legend in figure.legends:
+        boxes = [legend.get_window_extent(), *(axes.bbox for axes in figure.axes)]
+        assert not [pair for pair in overlapping(boxes) if 0 in pair]
+
+
+@everywhere
+def test_legends_and_names_leave_panels_their_room(drawn, study, name):
+    for axes in drawn(study, name).axes:
+        assert min(axes.bbox.width, axes.bbox.height) / style.DPI > 1
+
+
+@everywhere
+def test_what_is_written_can_be_read(drawn, study, name):
+    assert min(text.get_fontsize() for text in texts(drawn(study, name))) >= 6.5
+
+
+@everywhere
+def test_a_figure_is_as_wide_as_a_column_or_a_page(drawn, study, name):
+    assert drawn(study, name).get_size_inches()[0] in (3.25, 6.75)
+
+
+@pytest.mark.parametrize("study", ["two", "many models"])
+def test_a_model_looks_the_same_in_all_figures(drawn, study):
+    models = STUDIES[study]().models
+    seen = {model: set() for model in models}
+    for name in set(FIGURES) - {"selection", "solve_rates"}:
+        for axes in drawn(study, name).axes:
+            for model, line in named_lines(axes).items():
+                seen[model].add(to_hex(line.get_color()))
+    looks = STUDIES[study]().looks
+    assert seen == {model: {looks[model].colour.lower()} for model in models}
+
+
+def test_up_to_eight_models_have_colours_that_the_colour_blind_can_tell_apart():
+    looks = style.colours([f"m{i}" for i in range(8)], {"m0": "f", "m1": "f"})
+    assert [look.colour for look in looks.values()] == list(style.OKABE_ITO)
+
+
+def test_many_models_can_be_told_apart_without_colours():
+    looks = style.colours(MANY, Study(["t"], MANY, [1]).families)
+    assert len({look[1:] for look in looks.values()}) == len({look.colour for look in looks.values()}) == len(MANY)
+
+
+def test_of_many_models_each_family_runs_from_light_to_dark_in_its_own_dashes():
+    families = {f"{family}{i}": family for family in "abc" for i in range(5)}
+    looks = style.colours(families, families)
+    for family in "abc":
+        members = [looks[model] for model in families if families[model] == family]
+        light = [sum(matplotlib.colors.to_rgb(look.colour)) for look in members]
+        assert light == sorted(light, reverse=True)
+        assert len({look.dashes for look in members}) == 1
+    assert len({look.dashes for look in looks.values()}) == 3
+
+
+def test_few_lines_are_named_where_they_end_and_many_in_a_legend(drawn):
+    few, many = drawn("two", "coverage"), drawn("many models", "coverage")
+    assert [text.get_text() for text in few.axes[0].texts] == ["llama-3-8b", "llama-3-70b"]
+    assert in_legend(few) == []
+    assert in_legend(many) == MANY
+    assert not many.axes[0].texts
+
+
+def test_names_stand_in_the_order_in_which_the_lines_end(drawn):
+    for axes in drawn("two", "coverage").axes:
+        heights = {name.get_text(): name.xyann[1] for name in axes.texts}
+        ends = {label: line.get_ydata()[-1] for label, line in named_lines(axes).items()}
+        assert sorted(heights, key=heights.get) == sorted(ends, key=ends.get)
+
+
+def test_names_that_would_take_the_room_of_the_lines_are_in_a_legend(drawn):
+    assert in_legend(drawn("long names", "coverage")) == STUDIES["long names"]().models
+
+
+def test_only_a_name_that_does_not_fit_is_shortened_and_keeps_its_ends(drawn):
+    assert [axes.get_title(loc="left") for axes in drawn("many tasks", "coverage").axes][:5] == TASKS[:5]
+    assert re.fullmatch("t+…t+", drawn("long names", "coverage").axes[0].get_title(loc="left"))
+    model = f"{FAMILY}-70b"
+    shown = [text for text in headings(drawn("many models", "power_law_fits").axes[-1]) if text.endswith("-70b")]
+    assert len(shown) == 1 and shown != [model] and re.fullmatch("a-family.*….*-70b", shown[0])
+
+
+def test_the_number_of_samples_is_on_an_axis_of_powers_of_ten(drawn):
+    for axes in drawn("two", "coverage").axes:
+        low, high = axes.get_xlim()
+        shown = [
+            label.get_text()
+            for tick, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+            if low <= tick <= high
+        ]
+        assert axes.get_xscale() == "log" and shown == ["10⁰", "10¹", "10²", "10³", "10⁴"]
+
+
+def test_coverage_is_drawn_as_it_is_in_the_table_with_its_bands(drawn):
+    curves = STUDIES["many tasks"]().curves
+    for axes, (task, part) in zip(
+        drawn("many tasks", "coverage").axes, curves.groupby("task", sort=False), strict=True
+    ):
+        assert axes.get_title(loc="left") == task or "…" in axes.get_title(loc="left")
+        for (model, curve), band in zip(part.groupby("model", sort=False), axes.collections, strict=True):
+            line = named_lines(axes)[model]
+            np.testing.assert_array_equal(line.get_xdata(), curve["k"])
+            np.testing.assert_array_equal(line.get_ydata(), curve["coverage"])
+            box = band.get_paths()[0].get_extents()
+            np.testing.assert_allclose([box.y0, box.y1], [curve["low"].min(), curve["high"].max()])
+
+
+def test_a_family_is_drawn_if_a_task_has_two_of_its_models():
+    study = Study(["math"], ["a-1", "a-2", "b-1", "c-1", "c-2"])
+    first, second = coverage_by_family.draw(study.curves, study.families, study.looks).axes
+    assert list(named_lines(first)) == ["a-1", "a-2"] and list(named_lines(second)) == ["c-1", "c-2"]
+    np.testing.assert_array_equal(first.lines[0].get_ydata(), study.curves["coverage"][study.curves["model"] == "a-1"])
+
+
+@pytest.mark.parametrize("name", ["coverage_by_family", "curve_similarity"])
+def test_a_study_without_a_family_of_two_says_so(drawn, name):
+    figure = drawn("one", name)
+    assert not figure.axes and "no family has two models" in figure.texts[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "column"), [("coverage_vs_compute", "compute", "flops"), ("coverage_vs_cost", "cost", "dollars")]
+)
+def test_coverage_is_drawn_against_what_the_samples_took(drawn, name, table, column):
+    expected = getattr(STUDIES["two"](), table)
+    for axes, (_, part) in zip(drawn("two", name).axes, expected.groupby("task", sort=False), strict=True):
+        for model, curve in part.groupby("model", sort=False):
+            np.testing.assert_array_equal(named_lines(axes)[model].get_xdata(), curve[column])
+            np.testing.assert_array_equal(named_lines(axes)[model].get_ydata(), curve["coverage"])
+
+
+def test_the_pareto_front_is_a_step_line_behind_the_curves():
+    study = Study(["math"], ["m-1", "m-2"])
+    study.cost = study.cost.sample(frac=1, random_state=0)
+    front, *_ = study.draw("coverage_vs_cost").axes[0].lines
+    best = study.cost[study.cost["pareto"]].sort_values("dollars")
+    np.testing.assert_array_equal(front.get_xdata(), best["dollars"])
+    np.testing.assert_array_equal(front.get_ydata(), best["coverage"])
+    assert front.get_drawstyle() == "steps-post"
+
+
+def test_a_fit_is_drawn_over_what_was_measured_with_its_numbers(drawn):
+    axes = drawn("two", "power_law_fits").axes[0]
+    measured, fit = axes.lines
+    np.testing.assert_array_equal(measured.get_xdata(), KS)
+    np.testing.assert_allclose(fit.get_ydata(), np.exp(-2.0 * KS**-0.3))
+    assert "a = −2.00\nb = −0.30\nerror 0.0100\n± 0.0020" in headings(axes)
+
+
+def test_where_there_is_no_fit_the_figure_says_so(drawn):
+    axes = drawn("holes", "power_law_fits").axes[2]
+    assert len(axes.lines) == 1 and "no fit" in headings(axes)
+
+
+def test_the_numbers_of_a_fit_do_not_cover_the_curve(drawn):
+    for axes in drawn("many models", "power_law_fits").axes:
+        (note,) = [text for text in axes.texts if text.get_text().startswith("a =")]
+        points = axes.transData.transform(axes.lines[0].get_xydata())
+        box = note.get_window_extent()
+        assert not [point for point in points if box.contains(*point)]
+
+
+def test_curves_of_a_family_are_moved_to_where_they_meet(drawn):
+    study = STUDIES["two"]()
+    for axes, (_, part) in zip(
+        drawn("two", "curve_similarity").axes, study.shifts.groupby("task", sort=False), strict=True
+    ):
+        for shift in part.itertuples():
+            np.testing.assert_allclose(named_lines(axes)[shift.model].get_xdata(), KS / shift.k)
+
+
+def test_a_model_that_never_gets_to_the_meeting_point_is_left_out(drawn):
+    assert list(named_lines(drawn("holes", "curve_similarity").axes[0])) == ["m-1", "m-2", "m-4"]
+
+
+def test_selectors_are_below_the_oracle_each_in_its_colour_and_each_reward_in_its_dashes(drawn):
+    axes = drawn("two", "selection").axes[0]
+    lines = named_lines(axes)
+    assert list(lines) == [
+        "coverage (oracle)",
+        "majority vote",
+        "best of N, a-reward",
+        "best of N, another",
+        "weighted majority, a-reward",
+    ]
+    first, second = lines["best of N, a-reward"], lines["best of N, another"]
+    assert first.get_color() == second.get_color() != lines["majority vote"].get_color()
+    assert not first.is_dashed() and second.is_dashed()
+    np.testing.assert_allclose(lines["majority vote"].get_ydata(), 0.7 * lines["coverage (oracle)"].get_ydata())
+    assert len(axes.collections) == 4  # the bands
+
+
+def test_bars_are_sorted_and_coloured_by_whether_the_vote_is_right(drawn):
+    rates = STUDIES["one"]().rates
+    axes = drawn("one", "solve_rates").axes[0]
+    bars = {patch.get_label(): np.asarray(patch.get_data().values) for patch in axes.patches}
+    right, wrong, unknown, never = bars.values()
+    np.testing.assert_array_equal(right + wrong, np.sort(rates["rate"]))
+    np.testing.assert_array_equal(right > 0, np.sort(rates["rate"]) > 0.3)
+    assert not unknown.any()
+    assert np.flatnonzero(never).tolist() == [0]
+    assert in_legend(drawn("one", "solve_rates")) == ["majority vote right", "majority vote wrong", "no correct sample"]
+
+
+def test_bars_have_their_intervals_and_the_share_of_hard_problems_above(drawn):
+    axes = drawn("one", "solve_rates").axes[0]
+    (intervals,) = [lines for lines in axes.collections if isinstance(lines, LineCollection)]
+    assert len(intervals.get_segments()) == 50
+    assert "12 % of problems ≤ 1 %" in headings(axes)
+
+
+def test_bars_have_one_colour_where_there_is_no_vote():
+    rates = Study(["code"], ["m-1"]).rates.assign(majority=np.nan)
+    assert in_legend(solve_rates.draw(rates)) == ["no vote", "no correct sample"]
+
+
+def test_without_flaky_problems_a_model_is_dashed_in_the_same_colour(drawn):
+    figure = drawn("two", "flaky_problems")
+    assert headings(figure.axes[0])[:2] == ["math", "266 of 300 problems are not flaky"]
+    everything, kept = figure.axes[0].lines[:2]
+    assert everything.get_color() == kept.get_color()
+    assert not everything.is_dashed() and kept.is_dashed()
+    table = STUDIES["two"]().flaky.query("task == 'math' and model == 'llama-3-8b'")
+    np.testing.assert_array_equal(everything.get_ydata(), table["coverage_all"])
+    np.testing.assert_array_equal(kept.get_ydata(), table["coverage_kept"])
+
+
+def test_a_panel_without_numbers_says_so(drawn):
+    assert "no data" in headings(drawn("holes", "coverage").axes[1])
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_an_empty_table_gives_a_figure_that_says_so(name):
+    study = Study(["math"], ["m-1"])
+    for table in ("curves", "compute", "cost", "fits", "shifts", "selection", "rates", "flaky"):
+        setattr(study, table, getattr(study, table).iloc[:0])
+    assert not study.draw(name).axes
+
+
+@pytest.mark.parametrize("name", ["coverage", "power_law_fits", "solve_rates"])  # bands, notes, bars
+def test_files_hold_true_type_letters_and_the_same_bytes_each_time(tmp_path, name):
+    contents = []
+    for attempt in ("first", "second"):
+        paths = [tmp_path / f"{attempt}.{ending}" for ending in ("pdf", "png")]
+        style.save(Study(["math"], ["m-1", "m-2"], [1, 10, 100]).draw(name), map(str, paths))
+        contents.append([path.read_bytes() for path in paths])
+    assert contents[0] == contents[1]
+    pdf, png = contents[0]
+    assert pdf.startswith(b"%PDF") and png.startswith(b"\x89PNG")
+    assert b"/FontFile2" in pdf and not re.search(rb"/Subtype\s*/Type3", pdf)
+    assert b"Date" not in pdf

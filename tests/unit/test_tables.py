@@ -1,0 +1,63 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from monkeys.analysis.coverage import coverage_curve, log_grid, round_grid
+from monkeys.analysis.tables import at_round_ks, collect, headline, read_tallies, with_votes, write_table
+
+
+@pytest.fixture
+def curves():
+    parts = []
+    for task, model, correct in (("t", "small", [0, 3, 9]), ("t", "large", [5, 50, 99]), ("u", "small", [0, 0, 0])):
+        tally = pd.DataFrame({"samples": 100, "correct": correct})
+        part = coverage_curve(tally, np.union1d(log_grid(100), round_grid(100)), 100, 0.95, 0)
+        parts.append(part.assign(task=task, model=model))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_files_of_pairs_are_collected_with_their_names(tmp_path):
+    for name in "ab":
+        pd.DataFrame({"k": [1], "coverage": [0.5]}).to_csv(tmp_path / f"{name}.csv", index=False)
+    table = collect([("t", "m"), ("t", "n")], [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")])
+    assert table.to_dict("list") == {"task": ["t"] * 2, "model": ["m", "n"], "k": [1, 1], "coverage": [0.5] * 2}
+
+
+def test_the_coverage_table_holds_round_k_and_the_largest(curves):
+    table = at_round_ks(curves)
+    assert table[table["model"] == "large"]["k"].tolist() == [1, 2, 5, 10, 20, 50, 100]
+    assert len(table) == 21
+
+
+def test_the_headline_has_one_row_per_task_and_model(curves):
+    table = headline(at_round_ks(curves))
+    assert table[["task", "model"]].to_numpy().tolist() == [["t", "small"], ["t", "large"], ["u", "small"]]
+    assert list(table) == ["task", "model", "coverage@1", "coverage@10", "largest k", "coverage@largest"]
+    assert table["coverage@1"].tolist() == ["0.040", "0.513", "0.000"]
+
+
+def test_a_table_is_written_for_programs_and_for_people(tmp_path, curves):
+    write_table(curves, tmp_path / "t.csv", tmp_path / "t.md")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), curves)
+    assert (tmp_path / "t.md").read_text().startswith("|")
+
+
+def test_problems_without_a_verified_sample_are_left_out_and_reported(tmp_path, capsys):
+    tally = pd.DataFrame({"problem_id": ["a", "b"], "samples": [0, 4], "correct": [0, 1]})
+    tally.to_parquet(tmp_path / "m.parquet")
+    tallies = read_tallies([["t", "m"]], [str(tmp_path / "m.parquet")])
+    assert tallies["t", "m"]["problem_id"].tolist() == ["b"]
+    assert "WARNING t m: 1 of 2 problems have no verified sample" in capsys.readouterr().out
+    tally.assign(samples=0, correct=0).to_parquet(tmp_path / "m.parquet")
+    with pytest.raises(ValueError, match=r"m\.parquet: no problem has a verified sample"):
+        read_tallies([["t", "m"]], [str(tmp_path / "m.parquet")])
+
+
+def test_votes_stand_beside_solve_rates_where_there_are_some(tmp_path):
+    rates = pd.DataFrame(
+        {"task": "t", "model": ["m", "m", "n"], "problem_id": ["01", "2", "2"], "rate": [0.1, 0.2, 0.3]}
+    )
+    (tmp_path / "votes.csv").write_text("problem_id,majority\n01,1.0\n2,0.0\n")
+    assert with_votes(rates, [["t", "m"]], [str(tmp_path / "votes.csv")])["majority"].tolist()[:2] == [1.0, 0.0]
+    assert with_votes(rates, [["t", "m"]], [str(tmp_path / "votes.csv")])["majority"].isna().tolist()[2]
+    assert with_votes(rates, [], [])["majority"].isna().all()

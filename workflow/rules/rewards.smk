@@ -1,0 +1,41 @@
+# What reward models say of samples.
+
+
+rule fetch_reward:
+    """Bring a reward model's weights into the Hugging Face cache."""
+    output:
+        "<results>/rewards/{reward}.{which}.fetched",
+    log:
+        "<logs>/fetch_reward/{reward}.{which}.log",
+    wildcard_constraints:
+        which="[0-9a-f]{12}",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        weights=reward_weights,
+    script:
+        "../scripts/fetch_model.py"
+
+
+rule score:
+    """Score the samples of one shard with a reward model; a killed job goes on from its journal."""
+    input:
+        samples="<results>/samples/{task}/{model}/{shard}.parquet",
+        problems=ancient("<results>/problems/{task}.parquet"),
+        weights=fetched_reward,
+    output:
+        "<results>/rewards/{task}/{model}/{reward}/{shard}.parquet",
+    log:
+        "<logs>/score/{task}/{model}/{reward}/{shard}.log",
+    conda:
+        "../../envs/sampling.yaml"
+    resources:
+        gpu=1,
+        mem_mb=lookup(within=config, dpath="rewards/{reward}/resources/mem_mb"),
+        runtime=lookup(within=config, dpath="rewards/{reward}/resources/runtime"),
+    params:
+        reward=reward_settings,
+        journal=reward_journal,
+    script:
+        "../scripts/score.py"

@@ -1,0 +1,24 @@
+"""Draw correct samples of all solve rates for people to grade."""
+
+from monkeys.logs import logging_to
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]):
+        import pandas as pd
+
+        from monkeys.analysis.exclusions import audit
+        from monkeys.storage import write_text
+
+        samples, verdicts = (
+            pd.concat([pd.read_parquet(path, columns=columns) for path in paths], ignore_index=True)
+            for paths, columns in (
+                (snakemake.input.samples, ["problem_id", "sample", "text"]),
+                (snakemake.input.verdicts, ["problem_id", "sample", "outcome"]),
+            )
+        )
+        problems = pd.read_parquet(snakemake.input.problems, columns=["problem_id", "question", "reference"])
+        bins = [0.0, *snakemake.params.bins, 1.0]
+        drawn = audit(
+            samples, verdicts, problems, bins, [snakemake.params.per_bin] * (len(bins) - 1), snakemake.params.seed
+        )
+        write_text(snakemake.output[0], drawn.to_csv(index=False))

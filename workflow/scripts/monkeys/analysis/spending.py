@@ -1,0 +1,94 @@
+"""What every number of samples costs a study, in FLOPs and dollars."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from monkeys.analysis.cost import (
+    Architecture,
+    Price,
+    cost_curve,
+    cost_effectiveness,
+    dollars,
+    expected_attempts,
+    flops_of_tally,
+    pareto,
+)
+from monkeys.analysis.tables import Pair, at_round_ks, stacked
+
+FACTS = ("parameters", "layers", "hidden_size")
+"""What must be known of a model to count its FLOPs."""
+
+
+def spending(
+    tallies: dict[Pair, pd.DataFrame],
+    curves: pd.DataFrame,
+    facts: dict[str, dict[str, Any]],
+    prices: dict[Pair, dict[str, float | None]],
+) -> pd.DataFrame:
+    """Coverage beside its mean cost per problem.
+
+    Args:
+        tallies: By task and model.
+        curves: Columns task, model, k, coverage.
+        facts: By model, parameters, layers, hidden_size; models that are not in it have unknown FLOPs.
+        prices: By task and model, prompt and generated (dollars per million tokens), attempt (dollars); None is 0.
+
+    Returns:
+        Columns task, model, k, coverage, flops, dollars (per problem; NaN where unknown), pareto (whether no other
+        model and budget of the task has more coverage for as many dollars), attempt_dollars (per sample), problems, and
+        attempts: how many are made on average by one who has a perfect verifier, stops at the first success, and gives
+        up after k.
+    """
+    parts = {}
+    for (task, model), curve in curves.groupby(["task", "model"], sort=False):
+        pair, tally = (task, model), tallies[task, model]
+        sizes: dict[str, Any] = {key: facts.get(model, {}).get(key) for key in FACTS}
+        part = curve[["k", "coverage"]].assign(flops=np.nan, dollars=np.nan, attempt_dollars=np.nan)
+        if None not in sizes.values():
+            work = flops_of_tally(tally, Architecture(**sizes))
+            part["flops"] = cost_curve(curve, work["first"], work["per_sample"])["cost"]
+        if pair in prices:
+            charged = dollars(tally, Price(**{key: value or 0.0 for key, value in prices[pair].items()}))
+            part["dollars"] = cost_curve(curve, charged["first"], charged["per_sample"])["cost"]
+            part["attempt_dollars"] = charged["per_sample"].mean()
+        ks = curve["k"].to_numpy()
+        part["attempts"] = [expected_attempts(tally["samples"], tally["correct"], k).mean() for k in ks]
+        parts[pair] = part.assign(problems=len(tally))
+    table = stacked(parts)
+    front = [pareto(rows.assign(cost=rows["dollars"])) for _, rows in table.groupby("task", sort=False)]
+    return table.assign(pareto=pd.concat(front))
+
+
+def effectiveness(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What solving costs at round k, and how cheaply each model solves as much as the best does with one attempt.
+
+    Args:
+        table: As `spending` gives it.
+
+    Returns:
+        Columns task, model, attempts, solved, flops, per_attempt, total (dollars of all problems), relative (to the
+        cheapest of the task), expected_attempts and expected_total (stopping at the first success); and of these, in
+        Table 1's form, for every model the first round number of attempts that solves as much as the task's best
+        single attempt.
+    """
+    rows = at_round_ks(table).rename(
+        columns={
+            "k": "attempts",
+            "attempts": "expected_attempts",
+            "coverage": "solved",
+            "attempt_dollars": "per_attempt",
+        }
+    )
+    rows["expected_total"] = rows["expected_attempts"] * rows["per_attempt"] * rows["problems"]
+    best = rows[rows["attempts"] == 1].groupby("task")["solved"].max()
+    enough = rows[rows["solved"] >= rows["task"].map(best)].groupby(["task", "model"], sort=False).head(1)
+    columns = ["task", "model", "attempts", "solved", "flops", "per_attempt", "total", "relative"]
+    columns += ["expected_attempts", "expected_total"]
+
+    def priced(some: pd.DataFrame) -> pd.DataFrame:
+        parts = [cost_effectiveness(part) for _, part in some.groupby("task", sort=False)]
+        return pd.concat(parts, ignore_index=True)[columns]
+
+    return priced(rows), priced(enough)

@@ -1,0 +1,117 @@
+"""The page that a report opens with: what was studied, what came out, what is missing, and how it was made."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from monkeys import __version__, catalogue, study
+
+Pair = tuple[str, str]
+
+
+def overview(
+    config: dict[str, Any],
+    tallies: Mapping[Pair, pd.DataFrame],
+    headline: pd.DataFrame,
+    samples: Iterable[dict[str, Any]],
+    verdicts: Iterable[dict[str, Any]],
+) -> str:
+    """The page in reStructuredText.
+
+    Args:
+        config: The study's, checked.
+        tallies: By task and model.
+        headline: A row per task and model, ready to be shown.
+        samples: Provenance of samples files, one of each task and model that has some.
+        verdicts: The same of verdicts files.
+    """
+    drawn = {(about["task"], about["model"]): about for about in samples}
+    judged = [about for about in verdicts if "verifier_version" in about]
+    without = catalogue.missing(config)
+    parts = [
+        f"Study **{config['study']}**: {len(config['models'])} models sampled repeatedly on {len(config['tasks'])} "
+        "tasks, every sample verified. *Coverage* (pass@k) is the expected fraction of problems that at least one of k "
+        "samples solves.",
+        _section("Coverage", _table(headline)),
+        _section("Tasks", _table(_tasks(tallies))),
+        _section("Models", _table(_models(config, drawn))),
+        _section("Missing", _bullets(f"{figure}: {reason}" for figure, reason in without.items()) or "Nothing."),
+        _section("How it was made", _bullets(_making(config, drawn, judged))),
+    ]
+    # the report centres this text, and what is higher than the window could not be reached
+    framed = [_html('<div style="max-height: 92vh; overflow-y: auto">'), *parts, _html("</div>")]
+    # it renders it as a template, too
+    return "{% raw %}" + "\n\n".join(framed) + "\n{% endraw %}\n"
+
+
+def _tasks(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
+    rows = []
+    for (task, model), tally in tallies.items():
+        fewest, most = int(tally["samples"].min()), int(tally["samples"].max())
+        failed = int(tally["verifier_error"].fillna(0).sum()) if "verifier_error" in tally else 0
+        rows.append(
+            {
+                "task": task,
+                "model": model,
+                "problems": f"{len(tally):,}",
+                "samples per problem": f"{most:,}" if fewest == most else f"{fewest:,}–{most:,}",
+                "without a verdict": f"{failed:,}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _models(config: dict[str, Any], drawn: Mapping[Pair, dict[str, Any]]) -> pd.DataFrame:
+    rows = []
+    for name, model in config["models"].items():
+        (source,) = [source for source in study.SOURCES if model[source] is not None]
+        starts = [start for (_, of), about in drawn.items() if of == name for start in about.get("engine_starts", ())]
+        commits = {start["commit"] for start in starts if start.get("commit")}
+        what = {
+            "weights": model["weights"],
+            "endpoint": (model["endpoint"] or {}).get("model"),
+            "published": (model["published"] or {}).get("dataset"),
+            "outcomes": "counts",
+        }[source]
+        commit = ", ".join(sorted(commits)) or model["revision"] or ""
+        rows.append({"model": name, "source": source, "of": what, "commit": commit})
+    return pd.DataFrame(rows)
+
+
+def _making(
+    config: dict[str, Any], drawn: Mapping[Pair, dict[str, Any]], judged: list[dict[str, Any]]
+) -> Iterable[str]:
+    yield f"Workflow {__version__}, study's seed {config['seed']}"
+    engines = {
+        f"{start['engine']} {start.get('version', '')}".strip()
+        for about in drawn.values()
+        for start in about.get("engine_starts", ())
+    }
+    if engines:
+        yield f"Sampled with {', '.join(sorted(engines))}"
+    verifiers = {f"{about['verifier']} (version {about['verifier_version']})" for about in judged}
+    if verifiers:
+        yield f"Verified by {', '.join(sorted(verifiers))}"
+    analysis = config["analysis"]
+    content = f"{100 * analysis['confidence']:g} % of {analysis['bootstrap']:,}"
+    yield f"Intervals hold {content} bootstrap resamples of the problems"
+    yield f"Votes are averaged over {analysis['subsets']} random subsets of the samples"
+
+
+def _html(tag: str) -> str:
+    return f".. raw:: html\n\n   {tag}"
+
+
+def _section(title: str, text: str) -> str:
+    return f"{title}\n{'=' * len(title)}\n\n{text}"
+
+
+def _table(frame: pd.DataFrame) -> str:
+    # a name with an @ would be taken for an address
+    frame = frame.rename(columns=lambda name: name.replace("@", r"\@"))
+    return frame.to_markdown(index=False, tablefmt="rst", disable_numparse=True)
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"* {line}" for line in lines)

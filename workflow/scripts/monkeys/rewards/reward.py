@@ -1,0 +1,44 @@
+"""What the config says of one reward model."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from monkeys.rewards import SCORER_VERSION
+
+
+@dataclass(frozen=True)
+class Reward:
+    """A reward model, what it is shown, and how it is executed."""
+
+    name: str
+    weights: str
+    """Hugging Face id, or a folder."""
+    commit: str | None
+    """Which commit of the id; None for a folder."""
+    chat: bool
+    """Show it a chat of two turns, the problem and the sample; else the problem and, right behind it, the sample."""
+    about: Literal["question", "prompt"]
+    """Which column of the problems file stands for the problem."""
+    max_length: int | None
+    """The most tokens that it is shown of both together; None for what its context holds."""
+    dtype: str = "auto"
+    """Of its weights and activations: a name that torch knows, or `auto` for that of the files."""
+    batch_tokens: int = 16384
+    """Tokens of one forward pass, padding included."""
+    trust_remote_code: bool = False
+    """Run code that comes with the weights."""
+
+    def settings(self) -> dict[str, Any]:
+        """What the rewards depend on, but for the samples and rounding."""
+        return {
+            "scorer_version": SCORER_VERSION,
+            "weights": self.weights,
+            "commit": self.commit,
+            "chat": self.chat,
+            "about": self.about,
+            "max_length": self.max_length,
+        }
+
+    def mistake(self, key: str, what: str) -> ValueError:
+        """The error that names a key of the config."""
+        return ValueError(f"rewards.{self.name}.{key}: {what}")

@@ -1,0 +1,147 @@
+"""Score the samples of one shard with a reward model; a killed job goes on from its journal."""
+
+import hashlib
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, TextIO
+
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from monkeys import __version__
+from monkeys.logs import progress_bar
+from monkeys.rewards.model import RewardModel
+from monkeys.rewards.reward import Reward
+from monkeys.rewards.wording import Wording
+from monkeys.sampling import weights
+from monkeys.sampling.journal import Journal, unwinding_on_sigterm
+from monkeys.storage import REWARDS, digest, parquet_writer, read_provenance, read_rows
+
+WINDOW = 4096
+"""Samples that are in memory at once. They are scored in order of their length, so that little of it is padding."""
+
+
+def score_shard(
+    problems: str, samples: str, rewards: str, journal: str, reward: Reward, console: TextIO | None = None
+) -> None:
+    """Write the rewards of all samples of a shard, in their order.
+
+    Args:
+        problems: The task's problems file.
+        samples: The shard's samples file.
+        rewards: Where the rewards go.
+        journal: What is scored is recorded here, window by window.
+        reward: The reward model's config; its weights are in the Hugging Face cache, or in a folder.
+        console: Where the progress bar goes; None for none.
+
+    Raises:
+        ValueError: the config does not fit the model or the problems; a reward is not a number.
+        RuntimeError: another process is at work on the shard.
+    """
+    shown = _shown(problems, reward)
+    with open(samples, "rb") as file:
+        drawn = hashlib.file_digest(file, "sha256").hexdigest()  # other samples may lie here when a killed job goes on
+    settings = digest([reward.settings(), shown, drawn])
+    with unwinding_on_sigterm(), Journal(journal, settings, console=console) as kept:
+        done = sum(len(entry.get("rewards", ())) for entry in kept.entries())
+        total = pq.read_metadata(samples).num_rows
+        if done < total:
+            source = read_provenance(samples)
+            title = f"{reward.name} {source.get('task')} {source.get('model')} shard {source.get('index')}"
+            with progress_bar(console, total - done, title, "rewards") as bar:
+                _score(kept, shown, samples, done, reward, bar)
+        _write(kept, samples, rewards, reward)
+
+
+def _shown(problems: str, reward: Reward) -> dict[str, str]:
+    """What the reward model is shown of every problem, by id."""
+    shown = {row["problem_id"]: row[reward.about] for row in read_rows(problems, ["problem_id", reward.about])}
+    if nothing := [problem for problem, text in shown.items() if text is None]:
+        raise reward.mistake("about", f"problem {nothing[0]} has no {reward.about} in {problems}")
+    return shown
+
+
+def _score(kept: Journal, shown: dict[str, str], samples: str, done: int, reward: Reward, bar: tqdm) -> None:
+    """Score the samples behind the first `done` ones into the journal."""
+    folder = weights.local_folder(reward.weights, reward.commit, reward.trust_remote_code)
+    model = RewardModel(reward, folder)
+    wording = Wording(reward, model.tokenizer, model.longest)
+    kept.append({"start": {"samples_before": done, **model.facts()}})
+    began = time.monotonic()
+    rows = islice(read_rows(samples, ["problem_id", "sample", "text"]), done, None)
+    while window := list(islice(rows, WINDOW)):
+        entry = _scored(window, shown, model, wording, bar, samples)
+        kept.append({"seconds": round(time.monotonic() - began, 3), **entry})
+
+
+def _scored(
+    window: list[dict[str, Any]],
+    shown: dict[str, str],
+    model: RewardModel,
+    wording: Wording,
+    bar: tqdm,
+    samples: str,
+) -> dict[str, Any]:
+    """The journal's entry about some samples; equal ones of one problem are scored once."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for number, row in enumerate(window):
+        if row["problem_id"] not in shown:
+            raise ValueError(f"{samples}: problem {row['problem_id']} is not in the problems file")
+        alike.setdefault((row["problem_id"], row["text"]), []).append(number)
+    groups = list(alike.values())
+    worded = wording.words([(shown[problem], text) for problem, text in alike])
+    rewards = [math.nan] * len(window)
+    for batch, values in model.rewards([words.tokens for words in worded]):
+        for group, value in zip((groups[number] for number in batch), values, strict=True):
+            if not math.isfinite(value):
+                row = window[group[0]]
+                raise ValueError(
+                    f"problem {row['problem_id']}, sample {row['sample']}: reward {value}; "
+                    f"if {model.facts()['dtype']} overflows, try another rewards.{model.reward.name}.dtype"
+                )
+            for number in group:
+                rewards[number] = value
+            bar.update(len(group))
+    cut = Counter({"problem": 0, "sample": 0})
+    for group, words in zip(groups, worded, strict=True):
+        if words.cut:
+            cut[words.cut] += len(group)
+    return {
+        "rewards": rewards,
+        "counts": {"distinct": len(groups), "cut_problems": cut["problem"], "cut_samples": cut["sample"]},
+    }
+
+
+def _write(kept: Journal, samples: str, rewards: str, reward: Reward) -> None:
+    """Write the rewards file from a complete journal."""
+    starts: list[dict[str, Any]] = []
+    counts = Counter[str]()
+    provenance: dict[str, Any] = {
+        "samples": read_provenance(samples),
+        "reward": reward.name,
+        "settings": reward.settings(),
+        "starts": starts,
+        "project_version": __version__,
+    }
+
+    def scored() -> Iterator[float]:
+        for entry in kept.entries():
+            if "start" in entry:
+                starts.append({**entry["start"], "seconds": 0.0})
+                continue
+            starts[-1]["seconds"] = entry["seconds"]
+            counts.update(entry["counts"])
+            yield from entry["rewards"]
+
+    with parquet_writer(rewards, REWARDS, provenance) as add_row:
+        for row, value in zip(read_rows(samples, ["problem_id", "sample"]), scored(), strict=True):
+            add_row({**row, "reward": value})
+        provenance |= counts
+    if cut := counts["cut_problems"] + counts["cut_samples"]:
+        print(
+            f"NOTE {cut} samples and their problems together exceed rewards.{reward.name}.max_length: the problem lost "
+            f"its beginning, and, of {counts['cut_samples']} samples, so did the sample"
+        )

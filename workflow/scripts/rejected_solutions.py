@@ -1,0 +1,14 @@
+"""List the problems that reject solutions known to be right."""
+
+from monkeys.logs import logging_to
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]):
+        import pandas as pd
+
+        from monkeys.analysis.exclusions import rejected
+        from monkeys.analysis.tables import write_table
+
+        verdicts = zip(snakemake.params.tasks, snakemake.input.verdicts, strict=True)
+        tables = [rejected(pd.read_parquet(path)).assign(task=task) for task, path in verdicts]
+        write_table(pd.concat(tables, ignore_index=True), snakemake.output.csv, snakemake.output.markdown)

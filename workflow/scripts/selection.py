@@ -1,0 +1,23 @@
+"""Compute how often votes and rewards choose a correct sample of one task and model."""
+
+from monkeys.logs import logging_to
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]):
+        from monkeys.analysis.choices import choices
+        from monkeys.storage import write_text
+
+        curves, votes = choices(
+            samples=snakemake.input.samples,
+            verdicts=snakemake.input.verdicts,
+            rewards={
+                name: [path for path in snakemake.input.rewards if f"/{name}/" in path]
+                for name in snakemake.params.rewards
+            },
+            logistic=set(snakemake.params.logistic),
+            verifier=snakemake.params.verifier if snakemake.params.votes else None,
+            subsets=snakemake.params.subsets,
+            seed=snakemake.params.seed,
+        )
+        write_text(snakemake.output.curves, curves.to_csv(index=False))
+        write_text(snakemake.output.votes, votes.to_csv(index=False))
