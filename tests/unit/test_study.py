@@ -38,7 +38,8 @@ def message(**changes):
 def test_defaults_are_filled_in_at_every_level():
     config = study.checked(copy.deepcopy(CONFIG))
     assert config["results"] == "results"
-    assert config["analysis"] == {"bootstrap": 1000, "confidence": 0.95}
+    assert (config["analysis"]["bootstrap"], config["analysis"]["confidence"]) == (1000, 0.95)
+    assert config["analysis"]["audit"]["bins"] == [0.1, 0.25, 0.75]
     assert config["tasks"]["t"]["problems"] == "all"
     assert config["tasks"]["t"]["sampling"] == {
         "temperature": 1.0,
