@@ -14,5 +14,5 @@ if __name__ == "__main__":
         model = snakemake.config[f"{kind}s"][name]
         wanted = json.loads(snakemake.params.weights)
         commit = hub.commit_of("model", wanted["weights"], wanted["revision"], snakemake.config["results"])
-        fetch(wanted["weights"], commit, model["engine"]["trust_remote_code"])
+        fetch(wanted["weights"], commit, model.get("engine", model)["trust_remote_code"])
         write_text(snakemake.output[0], json.dumps(wanted | {"commit": commit}) + "\n")
