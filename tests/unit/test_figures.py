@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from monkeys.analysis.coverage import log_grid
+from monkeys.catalogue import FIGURES
 from monkeys.figures import (
     coverage,
     coverage_by_family,
@@ -94,19 +95,6 @@ class Study:
         }
         module, *tables = arguments[name]
         return module.draw(*tables)
-
-
-FIGURES = [
-    "coverage",
-    "coverage_by_family",
-    "coverage_vs_compute",
-    "coverage_vs_cost",
-    "power_law_fits",
-    "curve_similarity",
-    "selection",
-    "solve_rates",
-    "flaky_problems",
-]
 
 
 def with_holes():

@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from monkeys import __version__, catalogue, study
-
-Pair = tuple[str, str]
+from monkeys.analysis.tables import Pair
 
 
 def overview(
