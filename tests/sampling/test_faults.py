@@ -134,6 +134,7 @@ def test_a_second_job_on_a_shard_does_not_write_and_names_the_first(engine, tmp_
     assert "is at work on this shard" in second.log()
     assert first.alive()
     first.kill(signal.SIGKILL)  # a dead holder on the same machine is not waited for
+    wait_until(lambda: not first.alive(), "the first one's end")
     third = engine.start(tmp_path, 4000, lease_seconds=600)
     wait_until(lambda: f"pid={third.pid}\n" in holder(tmp_path), "the takeover of the lock", 20)
     third.kill(signal.SIGKILL)
