@@ -207,7 +207,7 @@ rule selection:
             name for name, about in config["rewards"].items() if about["logistic"]
         ],
         votes=has_votes,
-        verifier=lookup(within=config, dpath="tasks/{task}/verifier"),
+        verifier=verifier_of,
         subsets=config["analysis"]["subsets"],
         seed=config["seed"],
         journals=every_reward(REWARD_JOURNAL),

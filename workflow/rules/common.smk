@@ -115,6 +115,14 @@ def gpus(wildcards):
     return model_of(wildcards)["engine"]["tensor_parallel_size"]
 
 
+def sampling_memory(wildcards):
+    return model_of(wildcards)["resources"]["mem_mb"]
+
+
+def sampling_runtime(wildcards):
+    return model_of(wildcards)["resources"]["runtime"]
+
+
 def sampling_threads(wildcards):
     """An engine in the job's own process keeps one core busy; beside it, the feeder and the workers want more."""
     return 4 if model_of(wildcards)["engine"]["separate_process"] else 1
@@ -158,6 +166,14 @@ def reward_settings(wildcards):
     reward = config["rewards"][wildcards.reward]
     keys = ("weights", "revision", "chat", "about", "max_length")
     return canonical({key: reward[key] for key in keys})
+
+
+def scoring_memory(wildcards):
+    return config["rewards"][wildcards.reward]["resources"]["mem_mb"]
+
+
+def scoring_runtime(wildcards):
+    return config["rewards"][wildcards.reward]["resources"]["runtime"]
 
 
 REWARDS = "<results>/rewards/{task}/{model}/{reward}/{shard}.parquet"
@@ -212,8 +228,12 @@ def published_problems(wildcards):
     return problems if isinstance(problems, list) else None
 
 
+def verifier_of(wildcards):
+    return task_of(wildcards)["verifier"]
+
+
 def verifier_version(wildcards):
-    return verification.load(task_of(wildcards)["verifier"]).version
+    return verification.load(verifier_of(wildcards)).version
 
 
 def verification_settings(wildcards):

@@ -32,8 +32,8 @@ rule score:
         "../../envs/sampling.yaml"
     resources:
         gpu=1,
-        mem_mb=lookup(within=config, dpath="rewards/{reward}/resources/mem_mb"),
-        runtime=lookup(within=config, dpath="rewards/{reward}/resources/runtime"),
+        mem_mb=scoring_memory,
+        runtime=scoring_runtime,
     params:
         reward=reward_settings,
         version=rewards.SCORER_VERSION,

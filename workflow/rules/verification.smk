@@ -15,7 +15,7 @@ rule verify:
         mem_mb=verification_memory,
         runtime=240,
     params:
-        verifier=lookup(within=config, dpath="tasks/{task}/verifier"),
+        verifier=verifier_of,
         version=verifier_version,
         settings=verification_settings,
         journal=journal,
@@ -106,7 +106,7 @@ rule verify_known_solutions:
         mem_mb=verification_memory,
         runtime=240,
     params:
-        verifier=lookup(within=config, dpath="tasks/{task}/verifier"),
+        verifier=verifier_of,
         version=verifier_version,
         settings=verification_settings,
         journal=None,
