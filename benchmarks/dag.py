@@ -1,0 +1,147 @@
+"""Planning a study, beside Snakemake's own floor: a bare workflow with the same jobs, files and links between them.
+
+Planned (`snakemake --dry-run`) are the paper's study in `config.yaml`, one of 10,000 jobs, and one of 10,000 shards,
+which has twice as many. The peer samples, verifies and tallies as many shards; its rules have inputs, outputs, logs and
+scripts, but no functions for params and resources, and no other rules. Both are whole runs of Snakemake, in turn.
+
+Parsing is planning one job of the largest study that needs no other, beside a Snakefile of one rule; a job of a cluster
+pays it twice.
+
+Ends with lines `dag, case: ours/bare = X (min–max over n pairs)` of CPU time, with medians of wall time and memory.
+"""
+
+import argparse
+import copy
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from monkeys import study  # noqa: E402
+
+BARE = """
+SHARDS = {shards}
+
+def shards(stage):
+    return lambda w: [f"{{stage}}/{{w.task}}/{{w.model}}/{{shard}}.parquet" for shard in range(SHARDS[w.task])]
+
+wildcard_constraints:
+    task="[^/.]+",
+    model="[^/]+",
+    shard="[0-9]+"
+
+rule all:
+    input: {tallies}
+
+rule prompts:
+    output: "{{task}}.prompts.parquet", "{{task}}.prompts"
+    log: "prompts/{{task}}.log"
+    script: "script.py"
+
+rule problems:
+    input: "{{task}}.prompts.parquet"
+    output: "{{task}}.parquet", "{{task}}.references"
+    log: "problems/{{task}}.log"
+    script: "script.py"
+
+rule fetch_model:
+    output: "{{model}}.fetched"
+    log: "fetch_model/{{model}}.log"
+    script: "script.py"
+
+rule sample:
+    input: "{{task}}.prompts.parquet", "{{task}}.prompts", "{{model}}.fetched"
+    output: "samples/{{task}}/{{model}}/{{shard}}.parquet"
+    log: "sample/{{task}}/{{model}}/{{shard}}.log"
+    script: "script.py"
+
+rule verify:
+    input: "samples/{{task}}/{{model}}/{{shard}}.parquet", "{{task}}.parquet", "{{task}}.references"
+    output: "verdicts/{{task}}/{{model}}/{{shard}}.parquet"
+    log: "verify/{{task}}/{{model}}/{{shard}}.log"
+    script: "script.py"
+
+rule tally:
+    input: shards("samples"), shards("verdicts")
+    output: "tallies/{{task}}/{{model}}.parquet"
+    log: "tally/{{task}}/{{model}}.log"
+    script: "script.py"
+"""
+ONE_RULE = "rule nothing:\n    output: 'nothing'\n    shell: 'true'\n"
+
+
+def bare(config: dict[str, Any]) -> str:
+    """A Snakefile with the shards of a study and nothing of its own."""
+    tallies = [f"tallies/{task}/{model}.parquet" for task, model in study.pairs(config)]
+    shards = {task: len(study.shards(config, task)) for task in config["tasks"]}
+    return BARE.format(tallies=tallies, shards=shards)
+
+
+def of_shards(shards: int) -> dict[str, Any]:
+    """A study with this many shards: four tasks, five models."""
+    tasks = {name: {"samples": shards // 20, "shard": 1} for name in ("gsm8k", "math", "code_contests", "humaneval")}
+    model = {"weights": "some/model", "revision": "main", "tasks": list(tasks)}
+    return {"study": "bench", "tasks": tasks, "models": {f"model{number}": model for number in range(5)}}
+
+
+def plan(folder: Path, *arguments: str) -> tuple[float, float, float]:
+    """CPU seconds, wall seconds and peak MiB of one dry run."""
+    command = [sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--quiet", "all"]
+    start = time.monotonic()
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed in {folder}")
+    return used.ru_utime + used.ru_stime, time.monotonic() - start, used.ru_maxrss / 1024
+
+
+def shown(runs: list[tuple[float, float, float]]) -> str:
+    """Medians over runs."""
+    cpu, wall, peak = map(statistics.median, zip(*runs, strict=True))
+    return f"{wall:.1f} s ({cpu:.1f} s of CPU), {peak:.0f} MiB"
+
+
+def main() -> None:
+    """Run the pairs and print their ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=3)
+    options = parser.parse_args()
+    paper = yaml.safe_load((ROOT / "config.yaml").read_text())
+    studies = {"the paper's study": paper, "10,000 jobs": of_shards(5000), "10,000 shards": of_shards(10_000)}
+    lines = []
+    with tempfile.TemporaryDirectory() as name:
+        cases = [
+            (title, config, bare(study.checked(copy.deepcopy(config))), "all") for title, config in studies.items()
+        ]
+        cases.append(("parsing", of_shards(10_000), ONE_RULE, "summary"))
+        for title, config, snakefile, target in cases:
+            folder = Path(name, title)
+            folder.mkdir()
+            (folder / "study.yaml").write_text(yaml.safe_dump(config))
+            (folder / "Snakefile").write_text(snakefile)
+            (folder / "script.py").touch()
+            ours, peer = [], []
+            for _ in range(options.pairs):
+                peer.append(plan(folder))
+                ours.append(plan(folder, target, "--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml"))
+                print(f"{title}: ours {shown(ours[-1:])}; bare {shown(peer[-1:])}", flush=True)
+            ratios = [mine[0] / theirs[0] for mine, theirs in zip(ours, peer, strict=True)]
+            spread = f"{min(ratios):.2f}–{max(ratios):.2f} over {len(ratios)} pairs"
+            lines.append(
+                f"dag, {title}: ours/bare = {statistics.median(ratios):.2f} ({spread}); "
+                f"ours {shown(ours)}, bare {shown(peer)}"
+            )
+    print(*lines, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
