@@ -16,6 +16,15 @@ import yaml
 
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "studies", "resources", "envs")
 
+WITHOUT_NETWORK = """
+import fcntl, os, socket, struct, sys
+
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+    fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS: loopback is up
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Started in a network namespace of its own, runs a command that reaches nothing but itself."""
+
 
 @dataclass
 class Checkout:
@@ -42,10 +51,14 @@ class Checkout:
         # --configfile comes last: it would take a target that follows for another config
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", study]
 
-    def snakemake(self, *arguments: str, study: str = "mini.yaml", succeeds: bool = True) -> str:
+    def snakemake(self, *arguments: str, study: str = "mini.yaml", succeeds: bool = True, network: bool = True) -> str:
         """Run Snakemake to its end and return what it said."""
+        command = self.command(*arguments, study=study)
+        if not network:
+            namespace = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
+            command = ["unshare", *namespace, sys.executable, "-c", WITHOUT_NETWORK, *command]
         result = subprocess.run(
-            self.command(*arguments, study=study),
+            command,
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from monkeys.storage import read_provenance
 
@@ -125,6 +126,22 @@ def test_a_model_is_fetched_once_and_sampled_with_the_hub_out_of_reach(checkout,
     assert len(hub.asked) == asked
     (samples,) = checkout.results("samples/arithmetic/hub/*")
     assert read_provenance(samples)["model_settings"]["revision"] == COMMIT
+
+
+def test_what_is_fetched_once_is_sampled_verified_and_scored_without_any_network(checkout, hub, root):
+    source, judge = root / "resources/demo/marmoset-0.2m", hub.folders["tiny/monkey"].with_name("judge")
+    AutoModelForSequenceClassification.from_pretrained(source, num_labels=1, pad_token_id=0).save_pretrained(judge)
+    AutoTokenizer.from_pretrained(source).save_pretrained(judge)
+    hub.folders["tiny/judge"] = judge
+    of_hub(checkout, "tiny/monkey")
+    of_dataset(checkout, revision="main", question="{{ question }}")
+    reward = {"weights": "tiny/judge", "revision": COMMIT, "tasks": ["arithmetic"], "chat": False}
+    checkout.change(models__hub__tasks=["arithmetic", "programs"], rewards={"judge": reward})
+    assert "the hub cannot be reached" in checkout.snakemake(PROMPTS, network=False, succeeds=False)
+    checkout.snakemake("--until", "problems", "fetch_model", "fetch_reward")
+    said = checkout.snakemake("verdicts", "results/selection/arithmetic/hub.csv", network=False)
+    ran = set(re.findall(r"rule (\w+):", said))
+    assert ran == {"sample", "verify", "score", "selection", "verdicts"}
 
 
 @pytest.mark.parametrize(
