@@ -8,7 +8,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-HOUSE = Path(workflow.basedir)
+# where this file stands, also if another workflow uses ours as a module
+HOUSE = Path(workflow.current_basedir).parents[1]
 sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
 from monkeys import catalogue, rewards, sampling, study, verification
