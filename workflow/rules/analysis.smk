@@ -316,3 +316,20 @@ rule cot_audit_table:
         pairs=graded_pairs(),
     script:
         "../scripts/cot_audit_table.py"
+
+
+rule resources:
+    """Add up what jobs used of the machines, beside what they had requested; made on demand from the notes there are."""
+    input:
+        notes=usage_notes,
+        code=package("../resources.py", "analysis/usage.py", "analysis/tables.py"),
+    output:
+        csv="<results>/tables/resources.csv",
+        markdown="<results>/tables/resources.md",
+    log:
+        "<logs>/resources.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    script:
+        "../scripts/resources.py"

@@ -417,6 +417,11 @@ def problems_of(pairs):
     ]
 
 
+def usage_notes(wildcards):
+    """What jobs have noted so far of what they use; made by whatever ran, so that asking for them runs nothing."""
+    return sorted(map(str, Path(config["results"], "logs").rglob("*.usage.jsonl")))
+
+
 def tables():
     without = catalogue.missing(config)
     names = [

@@ -9,6 +9,7 @@ if __name__ == "__main__":
 
         from monkeys.sampling.shard import Shard, sampling
         from monkeys.storage import read_rows
+        from monkeys.usage import usage_noted
 
         # How a model is executed is read from the config, not from the params: it invalidates nothing.
         model = snakemake.config["models"][snakemake.wildcards.model]
@@ -28,5 +29,8 @@ if __name__ == "__main__":
             model["revision"] = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         else:
             from monkeys.sampling.endpoint import sample
-        with sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console) as progress:
+        with (
+            usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
+            sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console) as progress,
+        ):
             sample(progress, model, shard.model_settings["sampling"], console)

@@ -14,6 +14,7 @@ if __name__ == "__main__":
 
         from monkeys.rewards.reward import Reward
         from monkeys.rewards.shard import score_shard
+        from monkeys.usage import usage_noted
 
         name = snakemake.wildcards.reward
         # How a model is executed is read from the config, not from the params: it invalidates nothing.
@@ -23,11 +24,12 @@ if __name__ == "__main__":
         }
         settings["commit"] = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         del settings["revision"]  # the branch or tag that the commit was looked up by
-        score_shard(
-            problems=snakemake.input.problems,
-            samples=snakemake.input.samples,
-            rewards=snakemake.output[0],
-            journal=snakemake.params.journal,
-            reward=Reward(name=name, **settings),
-            console=console,
-        )
+        with usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources):
+            score_shard(
+                problems=snakemake.input.problems,
+                samples=snakemake.input.samples,
+                rewards=snakemake.output[0],
+                journal=snakemake.params.journal,
+                reward=Reward(name=name, **settings),
+                console=console,
+            )

@@ -7,26 +7,28 @@ if __name__ == "__main__":
         import json
         from pathlib import Path
 
+        from monkeys.usage import usage_noted
         from monkeys.verification import Lean, Settings
         from monkeys.verification.shard import verify_shard
 
         settings = json.loads(snakemake.params.settings)
         machine = snakemake.config["verification"]
 
-        verify_shard(
-            problems=snakemake.input.problems,
-            samples=snakemake.input.samples,
-            verdicts=snakemake.output[0],
-            verifier=snakemake.params.verifier,
-            settings=Settings(
-                **settings["limits"],
-                allow_unsandboxed=machine["allow_unsandboxed"],
-                lean=Lean(**machine["lean"]),
-                second_opinion=settings["second_opinion"],
-                threads=snakemake.threads,
-            ),
-            console=console,
-        )
+        with usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources):
+            verify_shard(
+                problems=snakemake.input.problems,
+                samples=snakemake.input.samples,
+                verdicts=snakemake.output[0],
+                verifier=snakemake.params.verifier,
+                settings=Settings(
+                    **settings["limits"],
+                    allow_unsandboxed=machine["allow_unsandboxed"],
+                    lean=Lean(**machine["lean"]),
+                    second_opinion=settings["second_opinion"],
+                    threads=snakemake.threads,
+                ),
+                console=console,
+            )
         # The samples file is known to be complete by now; only here is its journal no longer needed.
         if snakemake.params.journal:
             Path(snakemake.params.journal).unlink(missing_ok=True)

@@ -1,0 +1,146 @@
+"""What jobs note of their use of a machine, and how it is added up."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from monkeys.analysis.usage import read_notes, usage
+from monkeys.storage import SAMPLES, read_rows, write_parquet
+
+JOB = """
+import subprocess, sys, time
+from monkeys import usage
+usage.LOOK_SECONDS = usage.NOTE_SECONDS = 0.2
+wildcards, requested = {"task": "t", "model": "m", "shard": "0"}, {"mem_mb": 500, "runtime": 10, "gpu": 2}
+with usage.usage_noted("logs/0.log", "sample", wildcards, 4, requested):
+    exec(sys.argv[1])
+"""
+
+
+@pytest.fixture
+def job(root, tmp_path):
+    """Starts a process that notes its usage while it does what it is told."""
+    environment = dict(os.environ, PYTHONPATH=str(root / "workflow/scripts"))
+
+    def start(work):
+        return subprocess.Popen([sys.executable, "-c", JOB, work], cwd=tmp_path, env=environment)
+
+    return start
+
+
+def notes(folder):
+    path = folder / "logs/0.usage.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+BRIEF = "for _ in range(10): subprocess.run([sys.executable, '-c', 'sum(range(5_000_000))'])"
+
+
+def test_programs_that_live_briefly_count(job, tmp_path):
+    before = os.times()
+    assert job(BRIEF).wait() == 0
+    after = os.times()
+    (note,) = notes(tmp_path)
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    assert note["cpu_seconds"] == pytest.approx(used, abs=0.3)
+    assert {key: note[key] for key in ("rule", "task", "threads", "gpu", "mem_mb", "runtime")} == {
+        "rule": "sample",
+        "task": "t",
+        "threads": 4,
+        "gpu": 2,
+        "mem_mb": 500,
+        "runtime": 10,
+    }
+
+
+VERIFY = """
+from monkeys.verification import Settings
+from monkeys.verification.shard import verify_shard
+verify_shard("problems.parquet", "samples.parquet", "verdicts.parquet", "programs", Settings(threads=2))
+"""
+
+
+def test_programs_in_a_sandbox_count_although_nobody_waits_for_its_processes(job, tmp_path):
+    problem = {"problem_id": "a", "reference": [{"input": "", "output": ""}]}
+    pq.write_table(pa.Table.from_pylist([problem]), tmp_path / "problems.parquet")
+    program = "```python\nimport time\nwhile time.process_time() < 0.3: pass\n# {}\n```"
+    rows = (
+        {**dict.fromkeys(SAMPLES.names), "problem_id": "a", "sample": n, "text": program.format(n)} for n in range(20)
+    )
+    write_parquet(tmp_path / "samples.parquet", SAMPLES, rows, {})
+    assert job(VERIFY).wait() == 0
+    assert {row["outcome"] for row in read_rows(tmp_path / "verdicts.parquet")} == {"correct"}
+    (note,) = notes(tmp_path)
+    assert 20 * 0.3 * 0.9 < note["cpu_seconds"] < 20 * 0.3 + 5
+
+
+def test_memory_is_the_peak_of_all_processes_together(job, tmp_path):
+    hold = "x = b'x' * 200_000_000; import time; time.sleep(1.5)"
+    assert (
+        job(f"c = [subprocess.Popen([sys.executable, '-c', {hold!r}]) for _ in 'ab']; [p.wait() for p in c]").wait()
+        == 0
+    )
+    (note,) = notes(tmp_path)
+    assert 400 < note["memory_mb"] < 800
+
+
+def test_a_killed_run_counts_with_what_it_had_noted(job, tmp_path):
+    killed = job("time.sleep(60)")
+    while not notes(tmp_path) or notes(tmp_path)[0]["wall_seconds"] < 0.5:
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert job("time.sleep(0.5)").wait() == 0
+    first, second = notes(tmp_path)
+    assert first["wall_seconds"] >= 0.5 and second["wall_seconds"] >= 0.5
+    (row,) = usage(read_notes([tmp_path / "logs/0.usage.jsonl"])).to_dict("records")
+    wall = first["wall_seconds"] + second["wall_seconds"]
+    assert (row["jobs"], row["runs"]) == (1, 2)
+    assert row["wall_hours"] == pytest.approx(wall / 3600)
+    assert row["gpu_hours"] == pytest.approx(2 * wall / 3600)
+    assert row["used_minutes"] == pytest.approx(max(first["wall_seconds"], second["wall_seconds"]) / 60)
+
+
+def test_jobs_are_added_up_by_rule_task_and_model(tmp_path):
+    def note(name, **changes):
+        about = {"rule": "verify", "task": "t", "model": "m", "threads": 8, "gpu": None, "mem_mb": 4000, "runtime": 240}
+        used = {"wall_seconds": 1800, "cpu_seconds": 7200, "memory_mb": 900}
+        (tmp_path / name).write_text(json.dumps(about | used | changes) + "\n")
+        return tmp_path / name
+
+    score = {"rule": "score", "reward": "r", "gpu": 1}
+    table = usage(read_notes([note("a"), note("b", memory_mb=1200), note("c", **score), note("d", model="n")]))
+    assert table[["rule", "model", "reward", "jobs"]].to_numpy().tolist() == [
+        ["score", "m", "r", 1],
+        ["verify", "m", "", 2],
+        ["verify", "n", "", 1],
+    ]
+    assert table["cpu_hours"].tolist() == [2, 4, 2]
+    assert table["gpu_hours"].tolist() == [0.5, 0, 0]
+    assert table["used_mb"].tolist() == [900, 1200, 900]
+
+
+def test_a_study_that_noted_nothing_has_an_empty_table():
+    assert list(usage(read_notes([]))) == [
+        "rule",
+        "task",
+        "model",
+        "reward",
+        "jobs",
+        "runs",
+        "wall_hours",
+        "cpu_hours",
+        "gpu_hours",
+        "threads",
+        "requested_mb",
+        "used_mb",
+        "requested_minutes",
+        "used_minutes",
+    ]

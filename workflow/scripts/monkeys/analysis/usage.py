@@ -1,0 +1,44 @@
+"""Where a study's hours of machines went, from the notes of its jobs (see `monkeys.usage`)."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+WHOSE = ["rule", "task", "model", "reward"]
+NUMBERS = ["threads", "gpu", "mem_mb", "runtime", "wall_seconds", "cpu_seconds", "memory_mb"]
+
+
+def read_notes(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """A row for every run of a job: its note, and the file that it is from; what does not apply is empty or NaN."""
+    lines = [(str(path), line) for path in paths for line in Path(path).read_text().splitlines()]
+    notes = pd.DataFrame(
+        [{"file": path, **json.loads(line)} for path, line in lines], columns=["file", *WHOSE, *NUMBERS]
+    )
+    return notes.fillna(dict.fromkeys(WHOSE, "")).astype(dict.fromkeys(NUMBERS, float))
+
+
+def usage(notes: pd.DataFrame) -> pd.DataFrame:
+    """What the jobs of each rule, task and model used, and had requested.
+
+    Returns:
+        rule · task · model · reward · jobs · runs · wall_hours · cpu_hours · gpu_hours (GPUs requested × wall time) ·
+        threads · requested_mb · used_mb · requested_minutes · used_minutes; the first sums up all runs, the others are
+        the largest of any run. NaN is what was not requested.
+    """
+    hours = notes[["wall_seconds", "cpu_seconds"]] / 3600
+    rows = notes.assign(wall=hours["wall_seconds"], cpu=hours["cpu_seconds"], gpus=hours["wall_seconds"] * notes["gpu"])
+    table = rows.groupby(WHOSE).agg(
+        jobs=("file", "nunique"),
+        runs=("file", "size"),
+        wall_hours=("wall", "sum"),
+        cpu_hours=("cpu", "sum"),
+        gpu_hours=("gpus", "sum"),
+        threads=("threads", "max"),
+        requested_mb=("mem_mb", "max"),
+        used_mb=("memory_mb", "max"),
+        requested_minutes=("runtime", "max"),
+        used_minutes=("wall_seconds", "max"),
+    )
+    return table.assign(used_minutes=table["used_minutes"] / 60).reset_index()
