@@ -9,6 +9,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import monkeys
+
 ENVIRONMENTS = ("sampling", "verification", "analysis")
 
 
@@ -45,6 +47,11 @@ def test_the_lock_covers_what_is_asked_for(root, lock):
     lines = (root / "envs/requirements.in").read_text().splitlines()
     asked = {re.split(r"[\[=<>]", line)[0] for line in lines if line and not line.startswith("#")}
     assert asked <= set(lock)
+
+
+def test_what_is_cited_is_the_version_that_files_carry(root):
+    assert yaml.safe_load((root / "CITATION.cff").read_text())["version"] == monkeys.__version__
+    assert f"## [{monkeys.__version__}]" in (root / "CHANGELOG.md").read_text()
 
 
 def test_every_rules_environment_exists(root):
