@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 HOUSE = Path(workflow.current_basedir).parents[1]
 sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
-from monkeys import catalogue, rewards, sampling, study, verification
+from monkeys import catalogue, rewards, sampling, study, usage, verification
 from monkeys.storage import canonical, digest
 
 try:
@@ -107,9 +107,8 @@ def distribution(wildcards):
     return canonical(study.distribution(config, wildcards.task, wildcards.model))
 
 
-def journal(wildcards):
-    """Where a sampling job records finished requests: no declared output, so that Snakemake never deletes it."""
-    return f"{config['results']}/.journal/{wildcards.task}/{wildcards.model}/{wildcards.shard}.jsonl"
+JOURNAL = f"{config['results']}/.journal/{{task}}/{{model}}/{{shard}}.jsonl"
+"""Where a sampling job records finished requests: no declared output, so that Snakemake never deletes it."""
 
 
 def gpus(wildcards):
@@ -180,7 +179,7 @@ def scoring_runtime(wildcards):
 REWARDS = "<results>/rewards/{task}/{model}/{reward}/{shard}.parquet"
 
 REWARD_JOURNAL = f"{config['results']}/.journal/rewards/{{task}}/{{model}}/{{reward}}/{{shard}}.jsonl"
-"""Where a scoring job records its rewards, as `journal`."""
+"""Where a scoring job records its rewards, as `JOURNAL`."""
 
 
 def rewards_of(wildcards):
@@ -419,7 +418,7 @@ def problems_of(pairs):
 
 def usage_notes(wildcards):
     """What jobs have noted so far of what they use; made by whatever ran, so that asking for them runs nothing."""
-    return sorted(map(str, Path(config["results"], "logs").rglob("*.usage.jsonl")))
+    return sorted(map(str, Path(config["results"], "logs").rglob(f"*{usage.ENDING}")))
 
 
 def tables():

@@ -62,7 +62,7 @@ rule sample:
         seed=config["seed"],
         size=shard_size,
         version=sampling.SAMPLER_VERSION,
-        journal=journal,
+        journal=JOURNAL,
     script:
         "../scripts/sample.py"
 
@@ -92,7 +92,7 @@ rule request_samples:
         seed=config["seed"],
         size=shard_size,
         version=sampling.SAMPLER_VERSION,
-        journal=journal,
+        journal=JOURNAL,
     script:
         "../scripts/sample.py"
 

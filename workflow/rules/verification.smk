@@ -18,7 +18,7 @@ rule verify:
         verifier=verifier_of,
         version=verifier_version,
         settings=verification_settings,
-        journal=journal,
+        journal=JOURNAL,
     script:
         "../scripts/verify.py"
 

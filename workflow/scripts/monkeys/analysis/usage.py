@@ -24,21 +24,22 @@ def usage(notes: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         rule · task · model · reward · jobs · runs · wall_hours · cpu_hours · gpu_hours (GPUs requested × wall time) ·
-        threads · requested_mb · used_mb · requested_minutes · used_minutes; the first sums up all runs, the others are
-        the largest of any run. NaN is what was not requested.
+        threads · requested_mb · used_mb · requested_minutes · used_minutes; hours are sums over all runs, and what
+        follows them is the largest of any run. NaN is what was not requested.
     """
-    hours = notes[["wall_seconds", "cpu_seconds"]] / 3600
-    rows = notes.assign(wall=hours["wall_seconds"], cpu=hours["cpu_seconds"], gpus=hours["wall_seconds"] * notes["gpu"])
+    rows = notes.assign(gpu_seconds=notes["wall_seconds"] * notes["gpu"])
     table = rows.groupby(WHOSE).agg(
         jobs=("file", "nunique"),
         runs=("file", "size"),
-        wall_hours=("wall", "sum"),
-        cpu_hours=("cpu", "sum"),
-        gpu_hours=("gpus", "sum"),
+        wall_hours=("wall_seconds", "sum"),
+        cpu_hours=("cpu_seconds", "sum"),
+        gpu_hours=("gpu_seconds", "sum"),
         threads=("threads", "max"),
         requested_mb=("mem_mb", "max"),
         used_mb=("memory_mb", "max"),
         requested_minutes=("runtime", "max"),
         used_minutes=("wall_seconds", "max"),
     )
-    return table.assign(used_minutes=table["used_minutes"] / 60).reset_index()
+    table[["wall_hours", "cpu_hours", "gpu_hours"]] /= 3600
+    table["used_minutes"] /= 60
+    return table.reset_index()
