@@ -31,9 +31,10 @@ rule score:
     conda:
         "../../envs/sampling.yaml"
     resources:
-        gpu=1,
-        mem_mb=lookup(within=config, dpath="rewards/{reward}/resources/mem_mb"),
-        runtime=lookup(within=config, dpath="rewards/{reward}/resources/runtime"),
+        gpu=gpus,
+        gres=gres,
+        mem_mb=scoring_memory,
+        runtime=scoring_runtime,
     params:
         reward=reward_settings,
         journal=reward_journal,

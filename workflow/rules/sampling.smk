@@ -54,8 +54,9 @@ rule sample:
     threads: sampling_threads
     resources:
         gpu=gpus,
-        mem_mb=lookup(within=config, dpath="models/{model}/resources/mem_mb"),
-        runtime=lookup(within=config, dpath="models/{model}/resources/runtime"),
+        gres=gres,
+        mem_mb=sampling_memory,
+        runtime=sampling_runtime,
     # Only what the distribution of the samples depends on: a changed param draws the shard anew.
     params:
         distribution=distribution,
