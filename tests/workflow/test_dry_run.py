@@ -21,9 +21,7 @@ def test_the_published_study_needs_no_gpu_and_no_problems(checkout):
 def test_the_papers_study_has_its_models_and_tasks_and_gives_a_cluster_some_hundred_jobs(checkout):
     full = checkout.snakemake("--dry-run", study="config.yaml")
     assert len(set(re.findall(r"wildcards: task=(\S+), model=(\S+), shard", full))) == 4 + 4 + 2 * 3 + 2 * 8
-    submitted = re.findall(r"^rule (?!all)(\w+):", full, flags=re.M)
-    assert set(submitted) == {"sample", "verify", "score", "selection"}
-    assert 300 < len(submitted) < 1000
+    assert 300 < len(re.findall(r"^rule (?:sample|verify|score|selection):", full, flags=re.M)) < 1000
 
 
 def test_a_bare_snakemake_takes_config_yaml_and_a_named_study_replaces_it(checkout):

@@ -7,12 +7,13 @@ import re
 import sys
 from pathlib import Path
 
+from snakemake.common.tbdstring import TBDString
 from snakemake.exceptions import WorkflowError
 
 HOUSE = Path(workflow.basedir)
 sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
-from monkeys import catalogue, sampling, study, verification
+from monkeys import catalogue, sampling, slurm, study, verification
 from monkeys.storage import canonical, digest
 
 try:
@@ -481,6 +482,35 @@ def figures():
         figure=catalogue.figures(config),
         ending=["pdf", "png"],
     ) + ["<results>/figures/explorer.html"]
+
+
+def refuse_what_slurm_would():
+    """End the run before its first job if Slurm would refuse jobs, or let them wait, without a word."""
+    if workflow.executor_plugin.name != "slurm":
+        return
+    jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    requests = [
+        slurm.Request(
+            comment=f"rule_{job.name}_wildcards_{'_'.join(job.wildcards)}",
+            # what cannot be known yet has a placeholder
+            resources={
+                name: value
+                for name, value in job.resources.items()
+                if not isinstance(value, TBDString)
+            },
+            threads=job.threads,
+        )
+        for job in jobs
+    ]
+    settings = workflow.executor_settings
+    refused = slurm.objections(
+        requests,
+        settings.status_command,
+        settings.init_seconds_before_status_checks,
+        Path.cwd(),
+    )
+    if refused := list(refused):
+        raise WorkflowError("nothing was submitted:\n" + "\n".join(refused))
 
 
 def opening_page():
