@@ -491,7 +491,7 @@ def refuse_what_slurm_would():
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
     requests = [
         slurm.Request(
-            comment=f"rule_{job.name}_wildcards_{'_'.join(job.wildcards)}",
+            comment=slurm.comment(job.name, job.wildcards),
             # what cannot be known yet has a placeholder
             resources={
                 name: value

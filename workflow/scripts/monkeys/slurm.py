@@ -33,7 +33,10 @@ FLAGS = {
 }
 """The option of sbatch for each of Snakemake's resources."""
 
-SHARED = "nfs lustre gpfs beegfs ceph wekafs panfs afs pvfs orangefs glusterfs cifs smb fuse 9p virtiofs".split()
+SHARED = (
+    *("nfs", "lustre", "gpfs", "beegfs", "ceph", "weka", "panfs", "afs", "pvfs", "orangefs", "gluster", "cifs", "smb"),
+    *("fuse", "9p", "virtiofs"),
+)
 """How the types of file systems begin that several nodes can see."""
 
 PASSING = ("None", "Resources", "Priority", "Dependency", "BeginTime", "Reservation", "JobHeldUser", "Prolog")
@@ -58,6 +61,12 @@ class Request:
         extra = shlex.split(self.resources.get("slurm_extra") or "")
         given = [f"{flag}={value}" for flag, value in found.items() if value is not None]
         return (*given, "--ntasks=1", f"--cpus-per-task={self.threads}", *extra)
+
+
+def comment(rule: str, wildcards: Iterable[str]) -> str:
+    """What Slurm shows of a job."""
+    values = "_".join(wildcards).replace("/", "_")
+    return f"rule_{rule}_wildcards_{values}" if values else f"rule_{rule}"
 
 
 def objections(
@@ -114,13 +123,12 @@ def _unknown_accounts(accounts: Iterable[str]) -> Iterator[str]:
 def _at_work(comments: set[str], folder: Path) -> Iterator[str]:
     """Jobs of an earlier run whose driver was killed: they would draw the same shards."""
     rows = _run("squeue", "--me", "--noheader", "--format=%i|%k|%Z").stdout.splitlines()
-    jobs = [
-        job for job, comment, place in (row.split("|") for row in rows) if comment in comments and place == str(folder)
-    ]
-    if jobs:
+    jobs = [row.split("|") for row in rows]
+    ours = [job for job, comment, place in jobs if comment in comments and place == str(folder)]
+    if ours:
         yield (
             "jobs of an earlier run are still at work on what is to be done, or wait to be: let them end, or end them, "
-            f"then start again (their journals keep what was sampled):\n  scancel {' '.join(jobs)}"
+            f"then start again (their journals keep what was sampled):\n  scancel {' '.join(ours)}"
         )
 
 
@@ -164,8 +172,17 @@ def partitions() -> list[Partition]:
     for row in rows:
         name, limit, nodes, cpus, memory, gres = row.split("|")
         gpus = ",".join(re.findall(r"gpu[\w:.]*", gres))
-        numbers = (int(re.match(r"\d+", text)[0]) for text in (nodes, cpus, memory))  # type: ignore[index]
-        found.append(Partition(name.rstrip("*"), name.endswith("*"), _minutes(limit), *numbers, gpus))
+        found.append(
+            Partition(
+                name=name.rstrip("*"),
+                default=name.endswith("*"),
+                minutes=_minutes(limit),
+                nodes=int(nodes),
+                cpus=int(cpus.rstrip("+")),
+                memory_mb=int(memory.rstrip("+")),
+                gpus=gpus,
+            )
+        )
     return found
 
 
@@ -213,10 +230,10 @@ def warnings(profile: Mapping[str, Any], there: list[Partition], folders: Iterab
     limits = [partition.minutes for partition in there if partition.minutes]
     if limits and most.get("runtime", sys.maxsize) > max(limits):
         yield (
-            f"no partition runs a job longer than {max(limits)} minutes, and Slurm may let one that asks for more wait for "
-            f"ever: set runtime under resources in {PROFILE} to the limit of yours"
+            f"no partition runs a job longer than {max(limits)} minutes, and Slurm may let one that asks for more "
+            f"wait for ever: set runtime under resources in {PROFILE} to the limit of yours"
         )
-    if sum(partition.nodes for partition in there) > 1:
+    if len(set(_run("sinfo", "--noheader", "--Node", "--format=%N").stdout.split())) > 1:
         for folder in folders:
             if not (kind := file_system(folder)).startswith(tuple(SHARED)):
                 yield f"{folder} is on {kind}, which looks like a disk of this machine alone; all nodes must see it"
@@ -238,8 +255,8 @@ def report(profile: Mapping[str, Any]) -> int:
     for partition in there:
         limit = f"at most {partition.minutes} minutes" if partition.minutes else "no limit of time"
         print(
-            f"  slurm_partition  {partition.name}{' (the default)' * partition.default}: {limit}, {partition.nodes} nodes of "
-            f"{partition.cpus} CPUs, {partition.memory_mb} MB, {partition.gpus or 'no GPU'}"
+            f"  slurm_partition  {partition.name}{' (the default)' * partition.default}: {limit}, nodes: "
+            f"{partition.nodes} of {partition.cpus} CPUs, {partition.memory_mb} MB, {partition.gpus or 'no GPU'}"
         )
     models = sorted({part.split(":")[1] for p in there for part in p.gpus.split(",") if part.count(":") > 1})
     print(f"  gpu_model        {' or '.join(models) or 'nothing: GPUs have no types'}")
@@ -249,9 +266,8 @@ def report(profile: Mapping[str, Any]) -> int:
     for warning in found:
         print(f"\nWARNING {warning}")
     if not found:
-        print(
-            "\nA CPU job and a GPU job would be accepted. The first run: snakemake --profile slurm --configfile studies/smoke.yaml"
-        )
+        print("\nA CPU job and a GPU job would be accepted. The first run:")
+        print("  snakemake --profile slurm --configfile studies/smoke.yaml")
     return len(found)
 
 
