@@ -189,7 +189,7 @@ class Cluster:
 
     def jobs(self) -> list[dict[str, str]]:
         """What the accounting says of all jobs, oldest first."""
-        fields = ("JobID", "Comment", "State", "AllocTRES", "Timelimit", "Partition", "Account", "WorkDir", "NCPUS")
+        fields = ("Comment", "State", "AllocTRES", "Timelimit", "Partition", "Account", "WorkDir", "Start", "End")
         rows = said("sacct", "-X", "--noheader", "--parsable2", f"--format={','.join(fields)}", "--starttime=now-1days")
         return [dict(zip(fields, row.split("|"), strict=True)) for row in rows.splitlines()]
 

@@ -8,7 +8,7 @@ import yaml
 from checkout import ENGINE, Checkout
 from cluster import Cluster
 
-SECONDS = 400
+SECONDS = 580
 """The longest that a driver may run: one that hangs is a failure, not a hanging test."""
 
 
@@ -29,7 +29,7 @@ class LoginNode(Checkout):
         text = profile.read_text()
         for key in (*keys, *others):
             value = others.get(key, r"\3")
-            text, there = re.subn(rf"^( *)# ({key}: *)(\S+)", rf"\1\2{value}", text, flags=re.M)
+            text, there = re.subn(rf"^( *)# ({key}: *)({{.*?}}|\S+)", rf"\1\2{value}", text, flags=re.M)
             assert there, key
         profile.write_text(text)
 
@@ -46,6 +46,7 @@ def smoke_study(root: Path, folder: Path) -> LoginNode:
     for task in study["tasks"].values():
         task |= {"problems": 4, "samples": 16, "shard": 16}
     model = study["models"].pop("marmoset-3m")
-    study["models"]["small"] = {**model, "weights": "resources/demo/marmoset-0.2m", "engine": ENGINE}
+    own = {"weights": "resources/demo/marmoset-0.2m", "engine": ENGINE, "resources": {"mem_mb": 3000, "runtime": 30}}
+    study["models"]["small"] = {**model, **own}
     (folder / "mini.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     return login

@@ -13,7 +13,7 @@ FIGURES = ("coverage", "power_law_fits", "solve_rates", "selection", "coverage_v
 def login(root, accounted, tmp_path_factory):
     """The finished smoke study; the profile is filled in as on a site with accounts and two partitions."""
     login = smoke_study(root, tmp_path_factory.mktemp("smoke") / "checkout")
-    login.fill_in("slurm_account", "slurm_partition", gpu_model="h200")
+    login.fill_in("slurm_account", "slurm_partition", gpu_model="h200", resources="{mem_mb: 6000, runtime: 40}")
     login.console = login.snakemake()
     return login
 
@@ -24,12 +24,21 @@ def test_slurm_was_asked_for_what_the_config_says(login, accounted):
         assert (job["State"], job["Account"]) == ("COMPLETED", "lab")
     for task in ("arithmetic", "programs"):
         sample = jobs[f"rule_sample_wildcards_{task}_small_0"]
-        assert set(sample["AllocTRES"].split(",")) >= {"cpu=1", "mem=8000M", "gres/gpu=1"}
+        assert set(sample["AllocTRES"].split(",")) >= {"cpu=1", "mem=3000M", "gres/gpu=1"}
         assert (sample["Partition"], sample["Timelimit"]) == ("gpu", "00:30:00")
     verify = jobs["rule_verify_wildcards_programs_small_0"]
-    assert set(verify["AllocTRES"].split(",")) >= {"cpu=16", f"mem={2000 + 16 * 256}M"}
-    assert "gpu" not in verify["AllocTRES"]
+    assert "cpu=16" in verify["AllocTRES"] and "gpu" not in verify["AllocTRES"]
     assert (verify["Partition"], verify["Timelimit"]) == ("cpu", "00:31:00")
+
+
+def test_a_sites_limits_hold_for_each_job_and_not_for_all_together(login, accounted):
+    """Verifying programs would want 2000 + 16 × 256 MB, and selecting 8000 MB and an hour."""
+    jobs = {job["Comment"]: job for job in accounted.jobs()}
+    assert "mem=6000M" in jobs["rule_verify_wildcards_programs_small_0"]["AllocTRES"]
+    selection = jobs["rule_selection_wildcards_programs_small"]
+    assert "mem=6000M" in selection["AllocTRES"] and selection["Timelimit"] == "00:40:00"
+    first, second = (jobs[f"rule_sample_wildcards_{task}_small_0"] for task in ("arithmetic", "programs"))
+    assert first["Start"] < second["End"] and second["Start"] < first["End"]
 
 
 def test_only_jobs_worth_a_place_in_the_queue_are_submitted(login, accounted):

@@ -139,7 +139,7 @@ def sampling_threads(wildcards):
 
 def grown(first, attempt):
     """What a job asks for in an attempt: half as much again each time, for it may have failed for want of it."""
-    return first * (1 + attempt) // 2
+    return math.ceil(first * (1 + attempt) / 2)
 
 
 def minutes(seconds, attempt):

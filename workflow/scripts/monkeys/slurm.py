@@ -76,7 +76,7 @@ def objections(
 
     Args:
         requests: The jobs.
-        status_command: The setting `slurm-status-command`; None takes sacct.
+        status_command: The setting `slurm-status-command`.
         init_seconds: The setting `slurm-init-seconds-before-status-checks`.
         folder: Where the jobs will work.
     """
@@ -84,7 +84,7 @@ def objections(
     if missing := [command for command in COMMANDS if shutil.which(command) is None]:
         yield f"not in PATH: {', '.join(missing)}; load your site's Slurm module, or ask where they are"
         return
-    yield from _unknown_states(status_command or "sacct", init_seconds)
+    yield from _unknown_states(status_command, init_seconds)
     accounts = sorted({str(r.resources["slurm_account"]) for r in requests if r.resources.get("slurm_account")})
     yield from _unknown_accounts(accounts)
     alike: dict[tuple[str, ...], list[str]] = {}
@@ -98,17 +98,29 @@ def objections(
     yield from _at_work({request.comment for request in requests}, folder)
 
 
-def _unknown_states(status_command: str, init_seconds: int) -> Iterator[str]:
+def asks_squeue(status_command: str | None, init_seconds: int) -> bool:
+    """Whether the executor learns from squeue what became of jobs; else it asks sacct, whatever the setting is."""
+    return status_command == "squeue" and _memory_of_squeue() >= 3 * init_seconds
+
+
+def _memory_of_squeue() -> int:
+    """For how long squeue knows of a job that has ended, seconds."""
+    return int(configuration()["MinJobAge"].split()[0])
+
+
+def _unknown_states(status_command: str | None, init_seconds: int) -> Iterator[str]:
     """Settings with which the executor would never learn that a job has ended."""
-    config = configuration()
-    age = int(re.match(r"\d+", config["MinJobAge"])[0])  # type: ignore[index]
-    if config["AccountingStorageType"].endswith("/none") and status_command != "squeue":
-        yield f"there is no accounting here, so that sacct knows nothing: set slurm-status-command: squeue in {PROFILE}"
-    elif status_command == "squeue" and age < 3 * init_seconds:
-        yield (
-            f"squeue forgets a job {age} s after its end (MinJobAge): set slurm-init-seconds-before-status-checks: "
-            f"{age // 3} or less in {PROFILE}"
-        )
+    if configuration()["AccountingStorageType"].endswith("/none") and not asks_squeue(status_command, init_seconds):
+        yield f"there is no accounting, so that sacct knows of no job's end. {_for_squeue()}"
+
+
+def _for_squeue() -> str:
+    """How to have squeue asked."""
+    age = _memory_of_squeue()
+    return (
+        f"In {PROFILE} set slurm-status-command: squeue; as squeue forgets a job {age} s after its end (MinJobAge), "
+        f"also slurm-init-seconds-before-status-checks: {age // 3} or less"
+    )
 
 
 def _unknown_accounts(accounts: Iterable[str]) -> Iterator[str]:
@@ -226,6 +238,8 @@ def warnings(profile: Mapping[str, Any], there: list[Partition], folders: Iterab
     if not any(partition.gpus for partition in there):
         yield "no partition with GPUs is visible: sampling and scoring jobs would wait for ever, or be refused"
     yield from objections(profile_requests(profile), profile.get("slurm-status-command"), init_seconds, Path.cwd())
+    if not asks_squeue(profile.get("slurm-status-command"), init_seconds):
+        yield f"the executor asks sacct, and never learns from it that a job was cancelled. {_for_squeue()}"
     most = profile.get("resources") or {}
     limits = [partition.minutes for partition in there if partition.minutes]
     if limits and most.get("runtime", sys.maxsize) > max(limits):
