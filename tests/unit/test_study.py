@@ -300,6 +300,19 @@ def test_published_samples_need_a_revision_of_the_hub_and_a_subset_for_every_tas
     assert "models.m.published.subsets: none for task t" in text
 
 
+def test_grades_are_kept_outside_the_results_and_belong_to_the_study(tmp_path):
+    graded = tmp_path / "results/graded.csv"
+    graded.parent.mkdir()
+    graded.touch()
+
+    def said(files):
+        return message(config__results=str(tmp_path / "results"), config__analysis={"audit": {"graded": files}})
+
+    assert f"analysis.audit.graded.t.m: {graded} lies among the results" in said({"t": {"m": str(graded)}})
+    assert "analysis.audit.graded.t.m: no file elsewhere.csv" in said({"t": {"m": "elsewhere.csv"}})
+    assert "analysis.audit.graded.t.n: the study has no such task and model" in said({"t": {"n": str(graded)}})
+
+
 def test_what_a_task_needs_depends_on_the_source_of_its_models(tmp_path):
     (tmp_path / "counts.csv").touch()
     config = {
@@ -316,6 +329,9 @@ def test_what_a_task_needs_depends_on_the_source_of_its_models(tmp_path):
         "  tasks.t: missing samples, which models.m needs",
         "  tasks.t: missing shard, which models.m needs",
     ]
+    config["rewards"] = {"r": {"weights": str(tmp_path), "tasks": ["t"]}}
+    with pytest.raises(study.ConfigError, match=r"tasks\.t: missing prompt, which rewards\.r needs to show"):
+        study.checked(copy.deepcopy(config))
     config["models"]["m"]["published"]["verify"] = True
     with pytest.raises(study.ConfigError, match=r"tasks\.t: missing verifier, which models\.m needs"):
         study.checked(copy.deepcopy(config))

@@ -158,6 +158,7 @@ rule cost:
         facts=every_models_facts(),
         code=package(
             "../cost.py",
+            "catalogue.py",
             "analysis/spending.py",
             "analysis/cost.py",
             "analysis/tables.py",
@@ -189,7 +190,7 @@ rule selection:
     input:
         samples=samples_for_logprob,
         verdicts=verdicts_that_count,
-        rewards=every_reward,
+        rewards=every_reward(REWARDS),
         code=package("../selection.py", "analysis/choices.py", "analysis/selection.py"),
     output:
         curves="<results>/selection/{task}/{model}.csv",
@@ -210,6 +211,7 @@ rule selection:
         verifier=lookup(within=config, dpath="tasks/{task}/verifier"),
         subsets=config["analysis"]["subsets"],
         seed=config["seed"],
+        journals=every_reward(REWARD_JOURNAL),
     script:
         "../scripts/selection.py"
 

@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 HOUSE = Path(workflow.basedir)
 sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
-from monkeys import catalogue, sampling, slurm, study, verification
+from monkeys import catalogue, rewards, sampling, slurm, study, verification
 from monkeys.storage import canonical, digest
 
 try:
@@ -217,10 +217,10 @@ def reward_settings(wildcards):
     return canonical({key: reward[key] for key in keys})
 
 
-def reward_journal(wildcards):
-    """Where a scoring job records its rewards, as `journal`."""
-    pair = f"{wildcards.task}/{wildcards.model}/{wildcards.reward}"
-    return f"{config['results']}/.journal/rewards/{pair}/{wildcards.shard}.jsonl"
+REWARDS = "<results>/rewards/{task}/{model}/{reward}/{shard}.parquet"
+
+REWARD_JOURNAL = f"{config['results']}/.journal/rewards/{{task}}/{{model}}/{{reward}}/{{shard}}.jsonl"
+"""Where a scoring job records its rewards, as `journal`."""
 
 
 def rewards_of(wildcards):
@@ -232,14 +232,20 @@ def has_votes(wildcards):
     return catalogue.votes(config, wildcards.task, wildcards.model)
 
 
-def every_reward(wildcards):
-    """The rewards of all shards of a task and model, by reward model."""
-    return [
-        f"<results>/rewards/{wildcards.task}/{wildcards.model}/{reward}/{shard}.parquet"
-        for reward in rewards_of(wildcards)
-        if reward != catalogue.LOGPROB
-        for shard in study.shards(config, wildcards.task)
-    ]
+def every_reward(pattern):
+    """An input function: one file for every reward model and shard of a task and model."""
+
+    def files(wildcards):
+        return expand(
+            pattern,
+            **wildcards,
+            reward=[
+                name for name in rewards_of(wildcards) if name in config["rewards"]
+            ],
+            shard=study.shards(config, wildcards.task),
+        )
+
+    return files
 
 
 def samples_for_logprob(wildcards):

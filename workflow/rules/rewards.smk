@@ -25,7 +25,7 @@ rule score:
         problems=ancient("<results>/problems/{task}.parquet"),
         weights=fetched_reward,
     output:
-        "<results>/rewards/{task}/{model}/{reward}/{shard}.parquet",
+        REWARDS,
     log:
         "<logs>/score/{task}/{model}/{reward}/{shard}.log",
     conda:
@@ -37,6 +37,7 @@ rule score:
         runtime=scoring_runtime,
     params:
         reward=reward_settings,
-        journal=reward_journal,
+        version=rewards.SCORER_VERSION,
+        journal=REWARD_JOURNAL,
     script:
         "../scripts/score.py"

@@ -4,11 +4,15 @@ from monkeys.logs import logging_to
 
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
+        import sys
+
         import pandas as pd
 
         from monkeys.analysis.exclusions import rejected
         from monkeys.analysis.tables import write_table
 
+        if not snakemake.params.tasks:
+            sys.exit("no task of this study has known solutions; of the built-in ones, code_contests has")
         verdicts = zip(snakemake.params.tasks, snakemake.input.verdicts, strict=True)
         tables = [rejected(pd.read_parquet(path)).assign(task=task) for task, path in verdicts]
         write_table(pd.concat(tables, ignore_index=True), snakemake.output.csv, snakemake.output.markdown)

@@ -4,6 +4,8 @@ from monkeys.logs import logging_to
 
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
+        from pathlib import Path
+
         from monkeys.analysis.choices import choices
         from monkeys.storage import write_text
 
@@ -21,3 +23,6 @@ if __name__ == "__main__":
         )
         write_text(snakemake.output.curves, curves.to_csv(index=False))
         write_text(snakemake.output.votes, votes.to_csv(index=False))
+        # All rewards are known to be complete by now; only here are their journals no longer needed.
+        for journal in snakemake.params.journals:
+            Path(journal).unlink(missing_ok=True)

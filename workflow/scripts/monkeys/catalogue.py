@@ -21,6 +21,9 @@ FIGURES = (
 )
 """All figures, in the order in which a report shows them."""
 
+SIZE = ("parameters", "layers", "hidden_size")
+"""What must be known of a model to count its FLOPs."""
+
 Pair = tuple[str, str]
 """A task and a model."""
 
@@ -69,12 +72,11 @@ def _counts_tokens(model: dict[str, Any]) -> bool:
 
 def computed(config: dict[str, Any]) -> list[Pair]:
     """The pairs whose inference FLOPs can be told."""
-    known = ("parameters", "layers", "hidden_size")
     return [
         (task, name)
         for task, name in study.pairs(config)
         if _counts_tokens(model := config["models"][name])
-        and (model["weights"] is not None or all(model["facts"][fact] is not None for fact in known))
+        and (model["weights"] is not None or all(model["facts"][fact] is not None for fact in SIZE))
     ]
 
 
@@ -90,15 +92,8 @@ def priced(config: dict[str, Any]) -> list[Pair]:
 
 def rewards_of(config: dict[str, Any], task: str, name: str) -> list[str]:
     """The rewards that a pair's samples have."""
-    model = config["models"][name]
-    if model["outcomes"] is not None:
-        return []
-    own = [LOGPROB] if _counts_tokens(model) else []
-    return own + [
-        reward
-        for reward, about in config["rewards"].items()
-        if task in about["tasks"] and (about["models"] is None or name in about["models"])
-    ]
+    own = [LOGPROB] if _counts_tokens(config["models"][name]) else []
+    return own + [reward for reward, about in config["rewards"].items() if study.scores(about, config, task, name)]
 
 
 def votes(config: dict[str, Any], task: str, name: str) -> bool:

@@ -113,6 +113,21 @@ def _senseless(config: dict[str, Any]) -> Iterator[str]:
     bins = config["analysis"]["audit"]["bins"]
     if sorted(set(bins)) != bins:
         yield f"analysis.audit.bins: {bins} are not increasing"
+    yield from _senseless_grades("analysis.audit.graded", config)
+
+
+def _senseless_grades(where: str, config: dict[str, Any]) -> Iterator[str]:
+    for task, files in config["analysis"]["audit"]["graded"].items():
+        for model, file in files.items():
+            if (task, model) not in pairs(config):
+                yield f"{where}.{task}.{model}: the study has no such task and model"
+            elif not Path(file).is_file():
+                yield f"{where}.{task}.{model}: no file {file}"
+            elif Path(file).resolve().is_relative_to(Path(config["results"]).resolve()):
+                yield (
+                    f"{where}.{task}.{model}: {file} lies among the results, where another draw would overwrite the "
+                    "grades; move it elsewhere"
+                )
 
 
 def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
@@ -193,7 +208,17 @@ def _senseless_reward(where: str, reward: dict[str, Any], config: dict[str, Any]
     for name in reward["models"] or []:
         if config["models"].get(name, {}).get("outcomes") is not None:
             yield f"{where}.models: {name} has outcomes and no samples to score"
+    for task in dict.fromkeys(task for task, model in pairs(config) if scores(reward, config, task, model)):
+        for key in ("dataset", "prompt"):
+            if config["tasks"][task][key] is None:
+                yield f"tasks.{task}: missing {key}, which {where} needs to show the problems to its model"
     yield from _no_such_model(where, reward)
+
+
+def scores(reward: dict[str, Any], config: dict[str, Any], task: str, model: str) -> bool:
+    """Whether a reward model scores the samples of a task and model."""
+    chosen = task in reward["tasks"] and (reward["models"] is None or model in reward["models"])
+    return chosen and config["models"][model]["outcomes"] is None
 
 
 def _needed_of_task(model: dict[str, Any]) -> tuple[str, ...]:

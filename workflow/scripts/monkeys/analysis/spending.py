@@ -16,9 +16,7 @@ from monkeys.analysis.cost import (
     pareto,
 )
 from monkeys.analysis.tables import Pair, at_round_ks, stacked
-
-FACTS = ("parameters", "layers", "hidden_size")
-"""What must be known of a model to count its FLOPs."""
+from monkeys.catalogue import SIZE
 
 
 def spending(
@@ -44,7 +42,7 @@ def spending(
     parts = {}
     for (task, model), curve in curves.groupby(["task", "model"], sort=False):
         pair, tally = (task, model), tallies[task, model]
-        sizes: dict[str, Any] = {key: facts.get(model, {}).get(key) for key in FACTS}
+        sizes: dict[str, Any] = {key: facts.get(model, {}).get(key) for key in SIZE}
         part = curve[["k", "coverage"]].assign(flops=np.nan, dollars=np.nan, attempt_dollars=np.nan)
         if None not in sizes.values():
             work = flops_of_tally(tally, Architecture(**sizes))
