@@ -14,6 +14,8 @@ from pathlib import Path
 ETC = Path("/etc/slurm")
 """Where clients look: the environment variable SLURM_CONF does not reach a job's steps."""
 
+HOSTS = Path("/etc/hosts")
+
 GPUS = 4
 CONF = """
 ClusterName=test
@@ -94,6 +96,10 @@ class Cluster:
                 self._names[name] = listener.getsockname()[1]
 
     def start(self) -> None:
+        try:
+            socket.gethostbyname(self._names["host"])
+        except OSError:
+            HOSTS.write_text(HOSTS.read_text() + self._own_line())
         for folder in ("state", "spool", "dev", "mysql"):
             (self.state / folder).mkdir()
         for number in range(GPUS):
@@ -149,9 +155,15 @@ class Cluster:
             with_patience(lambda: not said("squeue", "--noheader"), 60)
         for daemon in reversed(list(self._daemons)):
             self._end(daemon)
-        for name in ("slurm.conf", "gres.conf", "slurmdbd.conf"):
-            if (ETC / name).is_symlink():
-                (ETC / name).unlink()
+        for link in ETC.glob("*.conf"):
+            if link.is_symlink() and link.readlink().parent == self.state:
+                link.unlink()
+        if self._own_line() in (hosts := HOSTS.read_text()):
+            HOSTS.write_text(hosts.replace(self._own_line(), ""))
+
+    def _own_line(self) -> str:
+        """For /etc/hosts, where this machine does not know its own name."""
+        return f"127.0.0.1 {self._names['host']} # tests/slurm\n"
 
     def _configure(self, name: str, text: str) -> None:
         file = self.state / name
@@ -159,14 +171,15 @@ class Cluster:
         file.chmod(0o600 if name == "slurmdbd.conf" else 0o644)
         ETC.mkdir(exist_ok=True)
         there = ETC / name
-        if there.exists():
-            raise RuntimeError(f"{there}: this machine has a Slurm of its own; these tests would disturb it")
-        there.unlink(missing_ok=True)  # a link to nowhere
+        if there.exists() and not (there.is_symlink() and "UP" not in said("scontrol", "ping")):
+            raise RuntimeError(f"{there}: this machine has a Slurm of its own, which these tests would disturb")
+        there.unlink(missing_ok=True)  # tests that were killed left it
         there.symlink_to(file)
 
     def _run(self, daemon: str, *arguments: str) -> None:
         output = open(self.state / f"{daemon}.out", "ab")
-        command = [shutil.which(daemon, path=f"{os.environ['PATH']}:/usr/sbin") or daemon, *arguments]
+        program = shutil.which(daemon, path=f"{os.environ['PATH']}:/usr/sbin") or daemon
+        command = ["setpriv", "--pdeathsig=TERM", program, *arguments]  # also when the tests are killed
         self._daemons[daemon] = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )

@@ -1,6 +1,7 @@
 """What a cluster does not accept is said at once: by `make slurm-check`, and by a run before its first job."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -72,3 +73,21 @@ def test_the_check_names_jobs_that_wait_for_ever(login, accounted):
 
 def test_the_check_names_commands_that_are_missing(login, accounted, tmp_path):
     assert "WARNING not in PATH: sbatch, srun" in check(login, PATH=str(tmp_path))
+
+
+def test_a_model_on_two_gpus_asks_for_two_and_an_interrupt_cancels_its_job(login, accounted):
+    engine = {**login.study()["models"]["small"]["engine"], "tensor_parallel_size": 2, "separate_process": True}
+    login.change(models__small__engine=engine)
+    target = "results/samples/programs/small/0.parquet"
+    driver = subprocess.Popen(login.command(target)[3:], cwd=login.folder, stderr=subprocess.DEVNULL)
+    job = "rule_sample_wildcards_programs_small_0"
+    try:
+        assert cluster.with_patience(lambda: job in cluster.said("squeue", "--noheader", "--format=%k"), 120)
+        said = cluster.said("scontrol", "show", "job")
+        assert "NumTasks=1 " in said and "CPUs/Task=4" in said and "gres/gpu=2" in said
+    finally:
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(60)
+    assert cluster.with_patience(lambda: not cluster.said("squeue", "--noheader"), 60)
+    (state,) = (found["State"] for found in accounted.jobs() if found["WorkDir"] == str(login.folder))
+    assert state.startswith("CANCELLED")
