@@ -25,7 +25,7 @@ SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={state}/munge.socket
 MpiDefault=none
-ProctrackType=proctrack/linuxproc
+ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SwitchType=switch/none
 ReturnToService=2

@@ -89,5 +89,10 @@ def test_a_model_on_two_gpus_asks_for_two_and_an_interrupt_cancels_its_job(login
         driver.send_signal(signal.SIGINT)
         assert driver.wait(60)
     assert cluster.with_patience(lambda: not cluster.said("squeue", "--noheader"), 60)
-    (state,) = (found["State"] for found in accounted.jobs() if found["WorkDir"] == str(login.folder))
-    assert state.startswith("CANCELLED")
+
+    def states():
+        return [found["State"] for found in accounted.jobs() if found["WorkDir"] == str(login.folder)]
+
+    assert cluster.with_patience(lambda: [state.split()[0] for state in states()] == ["CANCELLED"], 30), (
+        accounted.jobs()
+    )

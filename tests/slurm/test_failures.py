@@ -93,7 +93,7 @@ def disturbed(root, accounted, tmp_path_factory):
             disturb(disturbed)
             assert driver.wait() == 0, (login.folder / "console").read_text()
         finally:
-            driver.kill()
+            driver.terminate()  # `timeout` hands it on, and kills after some seconds
             driver.wait()
     return disturbed
 
