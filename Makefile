@@ -1,5 +1,6 @@
 # make demo   run the demo study: real sampling on tiny models, all figures, tables and a report
 # make test   run all tests
+# make slurm-check   what to fill in at the top of slurm/profile.yaml, on a cluster
 # Both make the environment in .venv on first use.
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ DEMO := results/demo
 DEMO_STUDY := --configfile studies/demo.yaml
 SOURCES := workflow/scripts tests benchmarks
 
-.PHONY: demo test lint format bench lock demo-models clean
+.PHONY: demo test slurm-check lint format bench lock demo-models clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -26,6 +27,10 @@ $(DEMO)/report.html: $(wildcard $(DEMO)/figures/* $(DEMO)/tables/*.csv $(DEMO)/o
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# What a cluster has, and whether slurm/profile.yaml fits it.
+slurm-check: $(READY)
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m monkeys.slurm
 
 lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow/rules

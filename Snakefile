@@ -26,6 +26,11 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/demo.smk"
 
 
+# Only where the run is started, once there is something to do.
+onstart:
+    refuse_what_slurm_would()
+
+
 rule all:
     default_target: True
     input:

@@ -13,6 +13,7 @@ rule tally:
         "<logs>/tally/{task}/{model}.log",
     wildcard_constraints:
         model=any_of(models_from("weights", "endpoint", "published")),
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     script:

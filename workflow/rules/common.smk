@@ -1,24 +1,38 @@
 # The study's config, checked, and the functions that rules get their inputs, params and resources from.
 
+import functools
 import json
+import math
 import os
 import re
 import sys
 from pathlib import Path
 
+from snakemake.common.tbdstring import TBDString
 from snakemake.exceptions import WorkflowError
 
 # where this file stands, also if another workflow uses ours as a module
 HOUSE = Path(workflow.current_basedir).parents[1]
 sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
-from monkeys import catalogue, rewards, sampling, study, usage, verification
+from monkeys import (
+    catalogue,
+    rewards,
+    sampling,
+    slurm,
+    study,
+    usage,
+    verification,
+)
 from monkeys.storage import canonical, digest
 
 try:
     study.checked(config)
 except study.ConfigError as error:
     raise WorkflowError(str(error)) from None
+
+TOKENS_PER_SECOND = 5000
+"""Of the longest samples that there may be, drawn by a large model on its GPUs; most end long before."""
 
 PAIRS = study.pairs(config)
 SELECTED = catalogue.selected(config)
@@ -111,21 +125,66 @@ JOURNAL = f"{config['results']}/.journal/{{task}}/{{model}}/{{shard}}.jsonl"
 """Where a sampling job records finished requests: no declared output, so that Snakemake never deletes it."""
 
 
-def gpus(wildcards):
+def gpu_count(wildcards):
+    """GPUs of a job: a reward model runs on one, a model on as many as its engine is told."""
+    if hasattr(wildcards, "reward"):
+        return 1
     return model_of(wildcards)["engine"]["tensor_parallel_size"]
 
 
-def sampling_memory(wildcards):
-    return model_of(wildcards)["resources"]["mem_mb"]
+def gpus(wildcards):
+    """GPUs to ask for by number; None where the site wants them asked for by `gres`."""
+    return None if config["gres"] else gpu_count(wildcards)
 
 
-def sampling_runtime(wildcards):
-    return model_of(wildcards)["resources"]["runtime"]
+def gres(wildcards):
+    return f"{config['gres']}:{gpu_count(wildcards)}" if config["gres"] else None
 
 
 def sampling_threads(wildcards):
     """An engine in the job's own process keeps one core busy; beside it, the feeder and the workers want more."""
     return 4 if model_of(wildcards)["engine"]["separate_process"] else 1
+
+
+def grown(first, attempt):
+    """What a job asks for in an attempt: half as much again each time, for it may have failed for want of it."""
+    return math.ceil(first * (1 + attempt) / 2)
+
+
+def minutes(seconds, attempt):
+    """Time to ask for where a job works this long, with half an hour to start; int."""
+    return grown(30 + math.ceil(seconds / 60), attempt)
+
+
+def sampling_memory(wildcards, attempt):
+    return grown(model_of(wildcards)["resources"]["mem_mb"], attempt)
+
+
+def sampling_runtime(wildcards, input, attempt):
+    """As configured, or by the tokens that a shard may have: the slowest of jobs is meant to end in that time."""
+    runtime = model_of(wildcards)["resources"]["runtime"]
+    if runtime is not None:
+        return grown(runtime, attempt)
+    sampling = study.sampling_settings(config, wildcards.task, wildcards.model)
+    tokens = rows(input.prompts) * shard_size(wildcards) * sampling["max_tokens"]
+    return minutes(tokens / TOKENS_PER_SECOND, attempt)
+
+
+def scoring_memory(wildcards, attempt):
+    return grown(config["rewards"][wildcards.reward]["resources"]["mem_mb"], attempt)
+
+
+def scoring_runtime(wildcards, attempt):
+    return grown(config["rewards"][wildcards.reward]["resources"]["runtime"], attempt)
+
+
+@functools.cache
+def rows(file):
+    """How many rows a parquet file has; while it is not there, the resource that asks is one to be decided."""
+    with open(file, "rb") as opened:  # its error names the file, as Snakemake wants it
+        from pyarrow.parquet import read_metadata
+
+        return read_metadata(opened).num_rows
 
 
 def weights_of(kind, name):
@@ -252,11 +311,21 @@ def verification_threads(wildcards):
     return 8 if task["second_opinion"] else verification.load(task["verifier"]).threads
 
 
-def verification_memory(wildcards, threads):
+def verification_memory(wildcards, threads, attempt):
     """MiB for the job itself and for what it runs at once."""
     task = task_of(wildcards)
     resident = verification.load(task["verifier"]).resident_mb
-    return 2000 + threads * (resident or task["limits"]["memory_mb"])
+    return grown(2000 + threads * (resident or task["limits"]["memory_mb"]), attempt)
+
+
+def verification_runtime(wildcards, input, threads, attempt):
+    """By the number of samples: a job that is ended begins anew."""
+    if hasattr(wildcards, "shard"):
+        samples = rows(input.problems) * shard_size(wildcards)
+    else:
+        samples = rows(input.samples)
+    seconds = verification.load(verifier_of(wildcards)).seconds
+    return minutes(samples * seconds / threads, attempt)
 
 
 def bootstrap():
@@ -450,6 +519,35 @@ def figures():
         figure=catalogue.figures(config),
         ending=["pdf", "png"],
     ) + ["<results>/figures/explorer.html"]
+
+
+def refuse_what_slurm_would():
+    """End the run before its first job if Slurm would refuse jobs, or let them wait, without a word."""
+    if workflow.executor_plugin.name != "slurm":
+        return
+    jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    requests = [
+        slurm.Request(
+            comment=slurm.comment(job.name, job.wildcards),
+            # what cannot be known yet has a placeholder
+            resources={
+                name: value
+                for name, value in job.resources.items()
+                if not isinstance(value, TBDString)
+            },
+            threads=job.threads,
+        )
+        for job in jobs
+    ]
+    settings = workflow.executor_settings
+    refused = slurm.objections(
+        requests,
+        settings.status_command,
+        settings.init_seconds_before_status_checks,
+        Path.cwd(),
+    )
+    if refused := list(refused):
+        raise WorkflowError("nothing was submitted:\n" + "\n".join(refused))
 
 
 def opening_page():

@@ -31,7 +31,8 @@ rule score:
     conda:
         "../../envs/sampling.yaml"
     resources:
-        gpu=1,
+        gpu=gpus,
+        gres=gres,
         mem_mb=scoring_memory,
         runtime=scoring_runtime,
     params:

@@ -54,6 +54,7 @@ rule sample:
     threads: sampling_threads
     resources:
         gpu=gpus,
+        gres=gres,
         mem_mb=sampling_memory,
         runtime=sampling_runtime,
     # Only what the distribution of the samples depends on: a changed param draws the shard anew.

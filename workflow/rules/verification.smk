@@ -13,7 +13,7 @@ rule verify:
     threads: verification_threads
     resources:
         mem_mb=verification_memory,
-        runtime=240,
+        runtime=verification_runtime,
     params:
         verifier=verifier_of,
         version=verifier_version,
@@ -104,7 +104,7 @@ rule verify_known_solutions:
     threads: verification_threads
     resources:
         mem_mb=verification_memory,
-        runtime=240,
+        runtime=verification_runtime,
     params:
         verifier=verifier_of,
         version=verifier_version,

@@ -31,6 +31,7 @@ class ProgramVerifier(Verifier):
     """A verifier that runs the programs in samples."""
 
     threads = 16
+    seconds = 1.0
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

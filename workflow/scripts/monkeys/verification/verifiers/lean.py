@@ -21,6 +21,7 @@ class Verifier(verifier.Verifier):
     version = 1
     threads = 8
     resident_mb = 4000
+    seconds = 5.0
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -1,0 +1,147 @@
+"""A copy of the project in which tests run Snakemake for real, and a small study on the demo's models."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "slurm", "studies", "resources", "envs")
+
+WITHOUT_NETWORK = """
+import fcntl, os, socket, struct, sys
+
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+    fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS: loopback is up
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Started in a network namespace of its own, runs a command that reaches nothing but itself."""
+
+
+@dataclass
+class Checkout:
+    """A copy of the project in which a test may run, edit and break things."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, root: Path, folder: Path) -> "Checkout":
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in PARTS:
+            if (root / part).is_dir():
+                shutil.copytree(root / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(root / part, folder / part)
+        return cls(folder)
+
+    def copy(self, folder: Path) -> "Checkout":
+        """The same with all results and Snakemake's records of them, modification times kept."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Checkout(folder)
+
+    def command(self, *arguments: str, study: str = "mini.yaml") -> list[str]:
+        # --configfile comes last: it would take a target that follows for another config
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", study]
+
+    def snakemake(self, *arguments: str, study: str = "mini.yaml", succeeds: bool = True, network: bool = True) -> str:
+        """Run Snakemake to its end and return what it said."""
+        command = self.command(*arguments, study=study)
+        if not network:
+            namespace = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
+            command = ["unshare", *namespace, sys.executable, "-c", WITHOUT_NETWORK, *command]
+        result = subprocess.run(
+            command,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=dict(os.environ, TERM="dumb"),
+        )
+        assert (result.returncode == 0) == succeeds, result.stdout
+        return result.stdout
+
+    def plan(self, **changes: Any) -> Counter[str]:
+        """What a run would do, rule by rule, after changes to the study."""
+        self.change(**changes)
+        said = self.snakemake("--dry-run", "--quiet", "rules")
+        full = self.snakemake("--dry-run")
+        if "Nothing to be done" in said + full:
+            return Counter()
+        jobs: Counter[str] = Counter()
+        rule = ""
+        for line in full.splitlines():
+            if match := re.match(r"(?:local)?rule (\w+):", line):
+                rule = match[1]
+                jobs[rule] += 1
+            elif match := re.match(r"\s+wildcards: (.*)", line):
+                jobs[f"{rule} {match[1]}"] += 1
+        del jobs["all"]
+        return jobs
+
+    def publish(self, name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+        """Make a dataset of published samples in hub layout; returns the config that names it, without its subsets."""
+        folder = self.folder / "published"
+        folder.mkdir(exist_ok=True)
+        (folder / "samples.json").write_text(json.dumps(records))
+        files = {"split": "test", "path": "samples.json"}
+        header = yaml.safe_dump({"configs": [{"config_name": name, "data_files": [files]}]})
+        (folder / "README.md").write_text(f"---\n{header}---\n")
+        return {"dataset": "published"}
+
+    def study(self) -> dict[str, Any]:
+        return yaml.safe_load((self.folder / "mini.yaml").read_text())
+
+    def change(self, **changes: Any) -> None:
+        """Set keys of the study, given as `tasks__arithmetic__samples=…` (a dash in a name is written as `_0`)."""
+        study = self.study()
+        for path, value in changes.items():
+            *parents, key = path.replace("_0", "-").split("__")
+            node = study
+            for parent in parents:
+                node = node[parent]
+            node[key] = value
+        (self.folder / "mini.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+
+    def results(self, pattern: str) -> list[Path]:
+        return sorted((self.folder / "results").glob(pattern))
+
+
+ENGINE = {"dtype": "float32", "enforce_eager": True, "separate_process": False, "max_num_seqs": 64, "block_size": 32}
+
+MINI = {
+    "study": "mini",
+    "tasks": {
+        "arithmetic": {
+            "dataset": "resources/demo/arithmetic",
+            "columns": {"id": "id", "reference": "answer"},
+            "prompt": "Question: {{ question }}\nAnswer:\n",
+            "verifier": "gsm8k",
+            "problems": 10,
+            "samples": 32,
+            "shard": 16,
+            "sampling": {"temperature": 1.0, "max_tokens": 64},
+        },
+        "programs": {
+            "dataset": "resources/demo/programs",
+            "columns": {"id": "id", "reference": "tests"},
+            "prompt": "Specification: {{ specification }}\nProgram:\n",
+            "verifier": "programs",
+            "problems": 6,
+            "samples": 16,
+            "shard": 16,
+            "sampling": {"temperature": 0.8, "max_tokens": 128},
+            "limits": {"cpu_seconds": 1, "memory_mb": 256},
+        },
+    },
+    "models": {
+        "small": {"weights": "resources/demo/marmoset-0.2m", "tasks": ["arithmetic", "programs"], "engine": ENGINE},
+        "medium": {"weights": "resources/demo/marmoset-0.8m", "tasks": ["arithmetic"], "engine": ENGINE},
+    },
+}

@@ -1,0 +1,98 @@
+"""What a cluster does not accept is said at once: by `make slurm-check`, and by a run before its first job."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cluster
+import pytest
+from login import smoke_study
+
+
+@pytest.fixture
+def login(root, tmp_path):
+    return smoke_study(root, tmp_path / "checkout")
+
+
+def check(login, **environment):
+    """What `make slurm-check` runs."""
+    result = subprocess.run(
+        [sys.executable, "-m", "monkeys.slurm"],
+        cwd=login.folder,
+        env=dict(os.environ, PYTHONPATH="workflow/scripts", **environment),
+        capture_output=True,
+        text=True,
+    )
+    assert not result.stderr
+    assert (result.returncode == 0) == ("WARNING" not in result.stdout)
+    return result.stdout
+
+
+def test_the_check_says_what_to_fill_in_and_is_content_once_that_was_done(login, accounted):
+    said = check(login)
+    assert "slurm_account    lab or root" in said
+    assert "slurm_partition  cpu (the default): at most 1440 minutes, nodes: 1 of 32 CPUs" in said
+    assert "slurm_partition  gpu: at most 1440 minutes" in said and "gpu:h200:4" in said
+    assert "gpu_model        h200" in said
+    login.fill_in("slurm_account", "slurm_partition", "resources", gpu_model="h200")
+    said = check(login)
+    assert "A CPU job and a GPU job would be accepted." in said
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("slurm_partition", "nope", "invalid partition specified: nope"),
+        ("slurm_account", "nobody", "nobody is not an account of yours; yours are lab, root"),
+        ("gpu_model", "a100", "Requested node configuration is not available"),
+        ("constraint", "gpu80", "Invalid feature specification"),
+    ],
+)
+def test_what_the_cluster_does_not_have_ends_a_run_within_seconds(login, accounted, key, value, message):
+    login.fill_in("resources", **{key: value})
+    began = time.monotonic()
+    said = login.snakemake(succeeds=False)
+    assert time.monotonic() - began < 60
+    assert "nothing was submitted" in said and message in said
+    assert login.submitted(accounted) == []
+    assert message in check(login)
+
+
+def test_the_check_names_jobs_that_wait_for_ever(login, accounted):
+    login.fill_in("resources")
+    submitted = cluster.said("sbatch", "--parsable", "--time=3-00:00:00", "--comment=patient", "--wrap=true").strip()
+    cluster.with_patience(lambda: "Partition" in cluster.said("squeue", "--noheader", "--format=%r"), 60)
+    try:
+        said = check(login)
+    finally:
+        cluster.said("scancel", submitted)
+    assert f"WARNING job {submitted} (patient) waits because of Partition" in said
+
+
+def test_the_check_names_commands_that_are_missing(login, accounted, tmp_path):
+    assert "WARNING not in PATH: sbatch, srun" in check(login, PATH=str(tmp_path))
+
+
+def test_a_model_on_two_gpus_asks_for_two_and_an_interrupt_cancels_its_job(login, accounted):
+    engine = {**login.study()["models"]["small"]["engine"], "tensor_parallel_size": 2, "separate_process": True}
+    login.change(models__small__engine=engine)
+    target = "results/samples/programs/small/0.parquet"
+    driver = subprocess.Popen(login.command(target)[3:], cwd=login.folder, stderr=subprocess.DEVNULL)
+    job = "rule_sample_wildcards_programs_small_0"
+    try:
+        assert cluster.with_patience(lambda: job in cluster.said("squeue", "--noheader", "--format=%k"), 120)
+        said = cluster.said("scontrol", "show", "job")
+        assert "NumTasks=1 " in said and "CPUs/Task=4" in said and "gres/gpu=2" in said
+    finally:
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(60)
+    assert cluster.with_patience(lambda: not cluster.said("squeue", "--noheader"), 60)
+
+    def states():
+        return [found["State"] for found in accounted.jobs() if found["WorkDir"] == str(login.folder)]
+
+    assert cluster.with_patience(lambda: [state.split()[0] for state in states()] == ["CANCELLED"], 30), (
+        accounted.jobs()
+    )

@@ -1,0 +1,36 @@
+"""A cluster without accounting, whose weights are in the cache that all nodes share."""
+
+import shutil
+
+from checkout import ENGINE
+from login import smoke_study
+from test_check import check
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_a_study_runs_with_the_profile_as_it_is_and_jobs_see_where_weights_are(
+    root, unaccounted, tmp_path, monkeypatch
+):
+    """The model is known by its name on the hub, which cannot be reached."""
+    login = smoke_study(root, tmp_path / "checkout")
+    cached = tmp_path / "hf/hub/models--tiny--monkey"
+    shutil.copytree(root / "resources/demo/marmoset-0.2m", cached / "snapshots" / COMMIT)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    model = {"weights": "tiny/monkey", "revision": COMMIT, "tasks": ["programs"], "engine": ENGINE}
+    login.change(models={"hub": {**model, "resources": {"mem_mb": 2000}}})
+    login.snakemake("verdicts")
+    assert login.results("verdicts/programs/hub/0.parquet")
+    assert "Nothing to be done" in login.snakemake("verdicts")
+
+
+def test_without_accounting_sacct_is_not_to_be_asked(root, unaccounted, tmp_path):
+    """It would be asked in vain for ever."""
+    login = smoke_study(root, tmp_path / "checkout")
+    said = login.snakemake("--slurm-status-command", "sacct", succeeds=False)
+    assert "there is no accounting, so that sacct knows of no job's end" in said
+    login.fill_in("slurm_account")
+    said = login.snakemake(succeeds=False)
+    assert "lab is not an account of yours; there is no accounting, so leave it out" in said
+    assert "slurm_account    nothing: there is no accounting" in check(login)

@@ -1,0 +1,98 @@
+"""The smoke study on a cluster, then what users do next: another model, more samples, other commits."""
+
+import subprocess
+
+import pytest
+from checkout import PARTS
+from login import smoke_study
+
+FIGURES = ("coverage", "power_law_fits", "solve_rates", "selection", "coverage_vs_compute")
+
+
+@pytest.fixture(scope="module")
+def login(root, accounted, tmp_path_factory):
+    """The finished smoke study; the profile is filled in as on a site with accounts and two partitions."""
+    login = smoke_study(root, tmp_path_factory.mktemp("smoke") / "checkout")
+    login.fill_in("slurm_account", "slurm_partition", gpu_model="h200", resources="{mem_mb: 6000, runtime: 40}")
+    login.console = login.snakemake()
+    return login
+
+
+def test_slurm_was_asked_for_what_the_config_says(login, accounted):
+    jobs = {job["Comment"]: job for job in accounted.jobs()}
+    for job in jobs.values():
+        assert (job["State"], job["Account"]) == ("COMPLETED", "lab")
+    for task in ("arithmetic", "programs"):
+        sample = jobs[f"rule_sample_wildcards_{task}_small_0"]
+        assert set(sample["AllocTRES"].split(",")) >= {"cpu=1", "mem=3000M", "gres/gpu=1"}
+        assert (sample["Partition"], sample["Timelimit"]) == ("gpu", "00:30:00")
+    verify = jobs["rule_verify_wildcards_programs_small_0"]
+    assert "cpu=16" in verify["AllocTRES"] and "gpu" not in verify["AllocTRES"]
+    assert (verify["Partition"], verify["Timelimit"]) == ("cpu", "00:31:00")
+
+
+def test_a_sites_limits_hold_for_each_job_and_not_for_all_together(login, accounted):
+    """Verifying programs would want 2000 + 16 × 256 MB, and selecting 8000 MB and an hour."""
+    jobs = {job["Comment"]: job for job in accounted.jobs()}
+    assert "mem=6000M" in jobs["rule_verify_wildcards_programs_small_0"]["AllocTRES"]
+    selection = jobs["rule_selection_wildcards_programs_small"]
+    assert "mem=6000M" in selection["AllocTRES"] and selection["Timelimit"] == "00:40:00"
+    first, second = (jobs[f"rule_sample_wildcards_{task}_small_0"] for task in ("arithmetic", "programs"))
+    assert first["Start"] < second["End"] and second["Start"] < first["End"]
+
+
+def test_only_jobs_worth_a_place_in_the_queue_are_submitted(login, accounted):
+    rules = [comment.split("_wildcards_")[0] for comment in login.submitted(accounted)]
+    assert sorted(rules) == sorted(2 * ["rule_sample", "rule_verify", "rule_selection"])
+
+
+def test_a_second_call_has_nothing_to_do(login, accounted):
+    before = login.submitted(accounted)
+    assert "Nothing to be done" in login.snakemake()
+    assert login.submitted(accounted) == before
+
+
+def test_another_commit_and_back_draws_nothing_anew(login):
+    """Git gives every file that differs between commits the time of the checkout."""
+
+    def git(*arguments):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *who, *arguments], cwd=login.folder, check=True, capture_output=True)
+
+    git("init", "--initial-branch=main")
+    git("add", *PARTS, "mini.yaml")
+    git("commit", "--message=one")
+    git("checkout", "-b", "other")
+    changed = [file for part in ("workflow", "resources", "studies") for file in (login.folder / part).rglob("*.*")]
+    for file in changed:
+        if file.suffix in (".py", ".smk", ".jsonl", ".yaml", ".json"):
+            file.write_text(file.read_text() + "\n")
+    git("commit", "--all", "--message=two")
+    git("checkout", "main")
+    assert login.plan() == {}
+
+
+def test_of_an_added_model_only_its_own_jobs_are_submitted_and_all_figures_are_new(login, accounted):
+    before = login.submitted(accounted)
+    drawn = {path: path.stat().st_mtime_ns for path in login.results("figures/*.pdf")}
+    assert {path.stem for path in drawn} == set(FIGURES)
+    models = login.study()["models"]
+    medium = {**models["small"], "weights": "resources/demo/marmoset-0.8m", "tasks": ["programs"]}
+    login.change(models={**models, "medium": medium})
+    login.snakemake()
+    assert login.submitted(accounted)[len(before) :] == [
+        "rule_sample_wildcards_programs_medium_0",
+        "rule_verify_wildcards_programs_medium_0",
+        "rule_selection_wildcards_programs_medium",
+    ]
+    assert all(path.stat().st_mtime_ns > time for path, time in drawn.items())
+
+
+def test_of_more_samples_only_the_new_shards_are_submitted(login, accounted):
+    before = login.submitted(accounted)
+    login.change(tasks__arithmetic__samples=32)
+    login.snakemake("tallies")
+    assert login.submitted(accounted)[len(before) :] == [
+        "rule_sample_wildcards_arithmetic_small_1",
+        "rule_verify_wildcards_arithmetic_small_1",
+    ]
