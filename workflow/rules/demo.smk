@@ -11,10 +11,11 @@ wildcard_constraints:
 
 
 rule demo_models:
-    """Both tasks and the whole family of models."""
+    """Both tasks, the whole family of models, and the reward model."""
     input:
         expand(
-            "resources/demo/{folder}", folder=["arithmetic", "programs", *DEMO_MODELS]
+            "resources/demo/{folder}",
+            folder=["arithmetic", "programs", *DEMO_MODELS, "marmoset-reward"],
         ),
 
 
@@ -49,3 +50,25 @@ rule demo_model:
         prompts=demo_prompts,
     script:
         "../scripts/demo_model.py"
+
+
+rule demo_reward:
+    """Train the demo's reward model on samples of the whole family that the verifiers judged."""
+    input:
+        expand("resources/demo/{model}", model=DEMO_MODELS),
+    output:
+        directory("resources/demo/marmoset-reward"),
+    log:
+        "<logs>/demo_reward.log",
+    # and, for the verifiers, what verification.yaml has; .venv has both
+    conda:
+        "../../envs/sampling.yaml"
+    threads: 2
+    resources:
+        runtime=60,
+    params:
+        seed=0,
+        prompts=demo_prompts,
+        limits=lambda _: config["tasks"]["programs"]["limits"],
+    script:
+        "../scripts/demo_reward.py"

@@ -6,16 +6,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from monkeys.demo.examples import Example
 
 EOS = "<eos>"
 CONTEXT = 320
 """Longest prompt and completion together, in tokens."""
+
+UNLABELLED = -100
+"""The label of a token from which nothing is learnt, as in torch's cross-entropy."""
+
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True)
@@ -82,62 +88,94 @@ def new_model(recipe: Recipe, vocabulary: int, eos: int) -> LlamaForCausalLM:
     )
 
 
-def _batches(
-    examples: Iterator[Example], tokenizer: PreTrainedTokenizerFast, size: int, rng: random.Random
+def batches(
+    rows: Iterator[tuple[list[int], list[int]]], padding: int, size: int, rng: random.Random
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Endless padded batches (tokens, labels), both (size, longest); examples of similar length go together."""
-    eos = tokenizer.eos_token_id
+    """Endless padded batches of endless rows; rows of similar length go together, those beyond the context nowhere.
+
+    Args:
+        rows: Tokens and their labels, a label per token, `UNLABELLED` for none.
+        padding: The token to pad with; it has no label.
+        size: Rows per batch.
+        rng: Shuffles the batches.
+
+    Returns:
+        Tokens and labels, both of shape (size, longest).
+    """
     while True:
-        pool = list(itertools.islice(examples, size * 16))
-        prompts = tokenizer([example.prompt for example in pool])["input_ids"]
-        completions = tokenizer([example.completion for example in pool])["input_ids"]
-        rows = [
-            (prompt + completion + [eos], [-100] * len(prompt) + completion + [eos])
-            for prompt, completion in zip(prompts, completions, strict=True)
-        ]
-        rows = sorted((row for row in rows if len(row[0]) <= CONTEXT), key=lambda row: len(row[0]))
-        chunks = [rows[i : i + size] for i in range(0, len(rows), size)]
+        pool = sorted((row for row in itertools.islice(rows, size * 16) if len(row[0]) <= CONTEXT), key=_length)
+        chunks = [pool[i : i + size] for i in range(0, len(pool), size)]
         rng.shuffle(chunks)
         for chunk in chunks:
             longest = len(chunk[-1][0])
-            tokens = torch.tensor([row + [eos] * (longest - len(row)) for row, _ in chunk])
-            labels = torch.tensor([row + [-100] * (longest - len(row)) for _, row in chunk])
+            tokens = torch.tensor([row + [padding] * (longest - len(row)) for row, _ in chunk])
+            labels = torch.tensor([row + [UNLABELLED] * (longest - len(row)) for _, row in chunk])
             yield tokens, labels
+
+
+def _length(row: tuple[list[int], list[int]]) -> int:
+    return len(row[0])
+
+
+def to_continue(
+    examples: Iterator[Example], tokenizer: PreTrainedTokenizerFast
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Tokens of examples, their ends included; only those of the completion are labels, too."""
+    eos = tokenizer.eos_token_id
+    for example in examples:
+        prompt, completion = tokenizer([example.prompt, example.completion])["input_ids"]
+        yield prompt + completion + [eos], [UNLABELLED] * len(prompt) + completion + [eos]
 
 
 def train(
     recipe: Recipe, examples: Iterator[Example], tokenizer: PreTrainedTokenizerFast, seed: int
 ) -> LlamaForCausalLM:
-    """Train one model from scratch: Muon for the matrices, AdamW for the rest, constant then linearly to zero.
+    """Train one model from scratch."""
+    torch.manual_seed(seed)
+    eos = tokenizer.eos_token_id
+    model = new_model(recipe, len(tokenizer), eos)
+    rows = to_continue(examples, tokenizer)
+
+    def losses() -> Iterator[tuple[torch.Tensor, int]]:
+        for tokens, labels in batches(rows, eos, recipe.batch, random.Random(f"batches {seed}")):
+            yield model(input_ids=tokens, labels=labels).loss, tokens.numel()
+
+    return fit(model, recipe.steps, recipe.matrix_rate, losses())
+
+
+def fit(model: Model, steps: int, matrix_rate: float, losses: Iterator[tuple[torch.Tensor, int]]) -> Model:
+    """Train what is not frozen: Muon for the layers' matrices, AdamW for the rest, constant then linearly to zero.
 
     Muon reaches in 250 steps a loss that AdamW needs several times as many for; that keeps training in minutes.
+
+    Args:
+        model: The model; it is changed.
+        steps: How many losses are taken.
+        matrix_rate: Muon's learning rate.
+        losses: Each computed, when it is asked for, with the model as it is then; and of how many tokens.
     """
-    torch.manual_seed(seed)
-    model = new_model(recipe, len(tokenizer), tokenizer.eos_token_id)
-    parameters = sum(p.numel() for p in model.parameters())
-    hidden = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name]
-    rest = [p for name, p in model.named_parameters() if p.dim() != 2 or "embed" in name]
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    hidden = [p for name, p in trained.items() if p.dim() == 2 and "layers" in name]
+    rest = [p for name, p in trained.items() if p.dim() != 2 or "layers" not in name]
     optimizers = [
-        torch.optim.Muon(hidden, lr=recipe.matrix_rate, weight_decay=0.01, momentum=0.95, nesterov=True),
+        torch.optim.Muon(hidden, lr=matrix_rate, weight_decay=0.01, momentum=0.95, nesterov=True),
         torch.optim.AdamW(rest, lr=3e-3, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
     def schedule(step: int) -> float:
-        return min(1.0, (step + 1) / 20, (recipe.steps - step) / (0.6 * recipe.steps))
+        return min(1.0, (step + 1) / 20, (steps - step) / (0.6 * steps))
 
     schedulers = [torch.optim.lr_scheduler.LambdaLR(optimizer, schedule) for optimizer in optimizers]
-    print(f"{parameters:,} parameters, {recipe.steps} steps", flush=True)
+    print(f"{sum(p.numel() for p in trained.values()):,} parameters, {steps} steps", flush=True)
     start, seen, smooth = time.monotonic(), 0, 0.0
-    batches = _batches(examples, tokenizer, recipe.batch, random.Random(f"batches {seed}"))
-    for step, (tokens, labels) in enumerate(itertools.islice(batches, recipe.steps), 1):
-        loss = model(input_ids=tokens, labels=labels).loss
+    for step, (loss, tokens) in enumerate(itertools.islice(losses, steps), 1):
         model.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
         for optimizer, scheduler in zip(optimizers, schedulers, strict=True):
             optimizer.step()
             scheduler.step()
-        seen += tokens.numel()
+        seen += tokens
         smooth = loss.item() if step == 1 else 0.98 * smooth + 0.02 * loss.item()
         if step % 100 == 0:
             rate = seen / (time.monotonic() - start)
@@ -145,7 +183,7 @@ def train(
     return model.eval()
 
 
-def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write a Hugging Face folder (config, tokenizer, bfloat16 safetensors) that vLLM loads like any other."""
     model.bfloat16().save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -1,0 +1,64 @@
+"""A reward model joins a study that is complete."""
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from monkeys.storage import read_provenance, read_rows
+
+REWARDS = {
+    "judge": {
+        "weights": "resources/demo/marmoset-reward",
+        "tasks": ["arithmetic"],
+        "chat": False,
+        "about": "prompt",
+        "logistic": True,
+        "dtype": "float32",
+    }
+}
+
+
+@pytest.fixture
+def scored(finished):
+    """The finished study with a reward model, which scored everything."""
+    finished.change(rewards=REWARDS)
+    finished.snakemake()
+    return finished
+
+
+def test_only_its_scores_and_the_choices_by_them_are_new(finished):
+    jobs = finished.plan(rewards=REWARDS)
+    assert {name: count for name, count in jobs.items() if " " not in name} == {
+        "fetch_reward": 1,
+        "score": 4,
+        "selection": 2,
+        "selection_table": 1,
+        "selection_figure": 1,
+        "solve_rates_figure": 1,
+    }
+
+
+def test_every_sample_has_a_reward_and_choices_by_it_are_in_the_table(scored):
+    for path in scored.results("rewards/arithmetic/*/judge/*.parquet"):
+        samples = str(path).replace("/rewards/", "/samples/").replace("/judge/", "/")
+        rows = list(read_rows(path))
+        assert [row["sample"] for row in rows] == pq.read_table(samples)["sample"].to_pylist()
+        assert len({row["reward"] for row in rows}) > 10
+        assert read_provenance(path)["settings"]["about"] == "prompt"
+    assert len(scored.results("rewards/arithmetic/*/judge/*.parquet")) == 4
+    table = pd.read_csv(scored.folder / "results/tables/selection.csv")
+    judged = table[table["reward"] == "judge"]
+    assert set(zip(judged["task"], judged["model"], strict=True)) == {("arithmetic", "small"), ("arithmetic", "medium")}
+    assert judged["accuracy"].between(0, 1).all()
+    assert judged["selector"].nunique() == 2  # the best one, and the vote weighed by rewards
+
+
+def test_then_nothing_is_left_to_do_and_more_samples_score_only_the_new_ones(scored):
+    assert scored.plan() == {}
+    assert not scored.results(".journal/**/*.jsonl")
+    jobs = scored.plan(tasks__arithmetic__samples=48)
+    assert jobs["sample"] == jobs["verify"] == jobs["score"] == 2
+    scored.change(tasks__arithmetic__samples=32)
+    execution = {"judge": REWARDS["judge"] | {"dtype": "bfloat16", "batch_tokens": 4096}}
+    assert not scored.plan(rewards=execution)["score"]
+    assert scored.plan(rewards={"judge": REWARDS["judge"] | {"about": "question"}})["score"] == 4
