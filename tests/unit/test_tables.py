@@ -61,3 +61,13 @@ def test_votes_stand_beside_solve_rates_where_there_are_some(tmp_path):
     assert with_votes(rates, [["t", "m"]], [str(tmp_path / "votes.csv")])["majority"].tolist()[:2] == [1.0, 0.0]
     assert with_votes(rates, [["t", "m"]], [str(tmp_path / "votes.csv")])["majority"].isna().tolist()[2]
     assert with_votes(rates, [], [])["majority"].isna().all()
+
+
+def test_what_is_undefined_is_nan_for_machines_and_blank_for_people(tmp_path):
+    table = pd.DataFrame(
+        {"selector": ["majority", "best_of_n"], "reward": [None, "logprob"], "accuracy": [0.123456, np.nan]}
+    )
+    write_table(table, tmp_path / "t.csv", tmp_path / "t.md")
+    assert "nan" not in (tmp_path / "t.md").read_text()
+    assert "0.1235" in (tmp_path / "t.md").read_text()
+    assert pd.read_csv(tmp_path / "t.csv")["accuracy"][0] == 0.123456

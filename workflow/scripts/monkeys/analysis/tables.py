@@ -76,7 +76,7 @@ def headline(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_table(table: pd.DataFrame, csv: str | Path, markdown: str | Path, shown: pd.DataFrame | None = None) -> None:
-    """Write a table as CSV and, in the form `shown` (default: itself, to four digits), as Markdown."""
+    """Write a table as CSV and, in the form `shown` (default: itself, to four digits, blank for NaN), as Markdown."""
     write_text(csv, table.to_csv(index=False))
-    people = table.round(4) if shown is None else shown
+    people = table.round(4).astype(object).where(table.notna(), None) if shown is None else shown
     write_text(markdown, people.to_markdown(index=False, disable_numparse=shown is not None) + "\n")
