@@ -79,15 +79,19 @@ def test_a_model_on_two_gpus_asks_for_two_and_an_interrupt_cancels_its_job(login
     engine = {**login.study()["models"]["small"]["engine"], "tensor_parallel_size": 2, "separate_process": True}
     login.change(models__small__engine=engine)
     target = "results/samples/programs/small/0.parquet"
-    driver = subprocess.Popen(login.command(target)[3:], cwd=login.folder, stderr=subprocess.DEVNULL)
+    # as if from a terminal: what runs in the background of a shell ignores interrupts
+    command = ["env", "--default-signal=INT", *login.command(target)[3:]]
+    driver = subprocess.Popen(command, cwd=login.folder, stderr=subprocess.DEVNULL)
     job = "rule_sample_wildcards_programs_small_0"
     try:
         assert cluster.with_patience(lambda: job in cluster.said("squeue", "--noheader", "--format=%k"), 120)
         said = cluster.said("scontrol", "show", "job")
         assert "NumTasks=1 " in said and "CPUs/Task=4" in said and "gres/gpu=2" in said
-    finally:
         driver.send_signal(signal.SIGINT)
         assert driver.wait(60)
+    finally:
+        driver.kill()
+        driver.wait()
     assert cluster.with_patience(lambda: not cluster.said("squeue", "--noheader"), 60)
 
     def states():
