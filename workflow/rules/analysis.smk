@@ -204,9 +204,7 @@ rule selection:
         runtime=60,
     params:
         rewards=rewards_of,
-        logistic=[
-            name for name, about in config["rewards"].items() if about["logistic"]
-        ],
+        logistic=logistic_rewards,
         votes=has_votes,
         verifier=verifier_of,
         subsets=config["analysis"]["subsets"],

@@ -246,6 +246,20 @@ def rewards_of(wildcards):
     return catalogue.rewards_of(config, wildcards.task, wildcards.model)
 
 
+def reward_models_of(wildcards):
+    """The reward models that score the samples of a task and model."""
+    return [name for name in rewards_of(wildcards) if name in config["rewards"]]
+
+
+def logistic_rewards(wildcards):
+    """Those of them whose rewards are logits."""
+    return [
+        name
+        for name in reward_models_of(wildcards)
+        if config["rewards"][name]["logistic"]
+    ]
+
+
 def has_votes(wildcards):
     return catalogue.votes(config, wildcards.task, wildcards.model)
 
@@ -257,9 +271,7 @@ def every_reward(pattern):
         return expand(
             pattern,
             **wildcards,
-            reward=[
-                name for name in rewards_of(wildcards) if name in config["rewards"]
-            ],
+            reward=reward_models_of(wildcards),
             shard=study.shards(config, wildcards.task),
         )
 
