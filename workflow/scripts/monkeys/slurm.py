@@ -286,4 +286,7 @@ def report(profile: Mapping[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(bool(report(yaml.safe_load(Path(PROFILE).read_text()))))
+    try:
+        sys.exit(bool(report(yaml.safe_load(Path(PROFILE).read_text()))))
+    except RuntimeError as error:
+        sys.exit(f"WARNING {error}")
