@@ -13,6 +13,7 @@ import pytest
 
 from monkeys.analysis.usage import read_notes, usage
 from monkeys.storage import SAMPLES, read_rows, write_parquet
+from monkeys.usage import usage_noted
 
 JOB = """
 import subprocess, sys, time
@@ -144,3 +145,10 @@ def test_a_study_that_noted_nothing_has_an_empty_table():
         "requested_minutes",
         "used_minutes",
     ]
+
+
+@pytest.mark.parametrize(("requested", "gpus"), [({"gres": "gpu:h100:2"}, 2), ({"gres": "gpu:1"}, 1), ({}, None)])
+def test_gpus_count_however_they_are_asked_for(tmp_path, requested, gpus):
+    with usage_noted(tmp_path / "logs/0.log", "sample", {"task": "t"}, 1, requested):
+        pass
+    assert [note["gpu"] for note in notes(tmp_path)] == [gpus]

@@ -1,5 +1,7 @@
 """A reward model joins a study that is complete."""
 
+import re
+
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -62,3 +64,13 @@ def test_then_nothing_is_left_to_do_and_more_samples_score_only_the_new_ones(sco
     execution = {"judge": REWARDS["judge"] | {"dtype": "bfloat16", "batch_tokens": 4096}}
     assert not scored.plan(rewards=execution)["score"]
     assert scored.plan(rewards={"judge": REWARDS["judge"] | {"about": "question"}})["score"] == 4
+
+
+def test_a_scoring_job_that_fails_asks_for_more_memory_and_time_when_it_runs_again(finished):
+    broken = finished.folder / "resources/demo/marmoset-reward/model.safetensors"
+    broken.write_bytes(broken.read_bytes()[:1000])
+    finished.change(rewards=REWARDS)
+    score = "results/rewards/arithmetic/small/judge/0.parquet"
+    said = finished.snakemake(score, "--retries", "1", succeeds=False)
+    for mem_mb, runtime in ((32000, 240), (48000, 360)):
+        assert re.search(rf"resources: .*runtime={runtime}, mem_mb={mem_mb},", said), said

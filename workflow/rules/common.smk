@@ -227,14 +227,6 @@ def reward_settings(wildcards):
     return canonical({key: reward[key] for key in keys})
 
 
-def scoring_memory(wildcards):
-    return config["rewards"][wildcards.reward]["resources"]["mem_mb"]
-
-
-def scoring_runtime(wildcards):
-    return config["rewards"][wildcards.reward]["resources"]["runtime"]
-
-
 REWARDS = "<results>/rewards/{task}/{model}/{reward}/{shard}.parquet"
 
 REWARD_JOURNAL = f"{config['results']}/.journal/rewards/{{task}}/{{model}}/{{reward}}/{{shard}}.jsonl"

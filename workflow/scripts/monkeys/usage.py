@@ -39,6 +39,8 @@ def usage_noted(
     earlier = path.read_text() if path.exists() else ""
     note: dict[str, Any] = {"rule": rule, **dict(wildcards.items()), "threads": threads}
     note |= {key: resources.get(key) for key in ("gpu", "mem_mb", "runtime")}
+    if gres := resources.get("gres"):  # gpu:h100:2
+        note["gpu"] = int(gres.rpartition(":")[2])
     note |= {"started": datetime.now(UTC).isoformat(timespec="seconds")}
     note |= {"wall_seconds": 0.0, "cpu_seconds": 0.0, "memory_mb": 0}
     start, over, family = time.monotonic(), threading.Event(), Family(os.getpid())
