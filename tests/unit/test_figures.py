@@ -174,7 +174,13 @@ def in_legend(figure):
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
-everywhere = pytest.mark.parametrize(("study", "name"), list(itertools.product(STUDIES, FIGURES)))
+everywhere = pytest.mark.parametrize(
+    ("study", "name"),
+    [
+        pytest.param(study, name, marks=() if study in ("one", "two") else pytest.mark.slow)
+        for study, name in itertools.product(STUDIES, FIGURES)
+    ],
+)
 
 
 @everywhere
@@ -214,7 +220,7 @@ def test_a_figure_is_as_wide_as_a_column_or_a_page(drawn, study, name):
     assert drawn(study, name).get_size_inches()[0] in (3.25, 6.75)
 
 
-@pytest.mark.parametrize("study", ["two", "many models"])
+@pytest.mark.parametrize("study", ["two", pytest.param("many models", marks=pytest.mark.slow)])
 def test_a_model_looks_the_same_in_all_figures(drawn, study):
     models = STUDIES[study]().models
     seen = {model: set() for model in models}
@@ -431,6 +437,7 @@ def test_an_empty_table_gives_a_figure_that_says_so(name):
     assert not study.draw(name).axes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coverage", "power_law_fits", "solve_rates"])  # bands, notes, bars
 def test_files_hold_true_type_letters_and_the_same_bytes_each_time(tmp_path, name):
     contents = []
