@@ -102,8 +102,8 @@ def install(reason):
     step(uv, pip + ["install", "--quiet", "--no-deps", uv], "pip looks for it where `pip config list` says.")
     options, settings = as_for_pip(pip)
     install_torch(torch, options, settings)
-    what, arguments = f"{len(packages)} packages", ["--compile-bytecode", "--requirements", str(LOCK)]
-    step(what, uv_install(*arguments) + options, "What was downloaded is kept.", settings)
+    command = uv_install("--requirements", str(LOCK)) + options
+    step(f"{len(packages)} packages", command, "What was downloaded is kept.", settings)
     finish()
 
 
@@ -127,9 +127,9 @@ def install_torch(torch, options, settings):
 
 
 def uv_install(*what):
-    """The command that installs packages and nothing that they require: the lock is complete."""
+    """The command that installs packages, compiled, and nothing that they require: the lock is complete."""
     uv, python = (str(VENV / "bin" / name) for name in ("uv", "python"))
-    return [uv, "pip", "install", "--python", python, "--no-progress", "--no-deps", *what]
+    return [uv, "pip", "install", "--python", python, "--no-progress", "--no-deps", "--compile-bytecode", *what]
 
 
 def as_for_pip(pip):
