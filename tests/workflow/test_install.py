@@ -173,20 +173,19 @@ def test_another_lock_brings_the_environment_up_to_date_and_keeps_what_was_added
     assert project.tiny() == "2.0\n" and added.exists()
 
 
+def test_a_folder_that_was_moved_gets_an_environment_anew_whose_commands_start_its_own_python(project, tmp_path):
+    project.folder = project.folder.rename(tmp_path / "moved")
+    assert ".venv was moved" in project.installed()
+    assert project.tiny() == "2.0\n"
+    assert str(project.folder) in (project.folder / ".venv/bin/tiny").read_text()
+
+
 def test_torch_is_looked_for_on_pytorchs_own_index_and_nothing_is_ready_without_it(project, tmp_path):
-    """The folder is moved, too, before the next try, whose commands start the Python of the new place."""
-    project.lock(torch="9.0+cpu")
-    index = {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": tmp_path.as_uri(), "UV_OFFLINE": "1"}
-    said = project.refused(**index)
+    project.lock(torch="9.0+cpu", tiny="1.0")
+    said = project.refused(PIP_NO_INDEX="0", PIP_INDEX_URL=tmp_path.as_uri(), UV_OFFLINE="1")
     assert "torch==9.0+cpu of PyTorch's index" in said and "packages  " not in said
     assert "https://download.pytorch.org/whl/cpu has it, or they cannot be reached" in said
     assert "no version of torch==9.0+cpu" in said
-    project.lock(tiny="1.0")
-    project.installed()
-    project.folder = project.folder.rename(tmp_path / "moved")
-    assert ".venv was moved" in project.installed()
-    assert project.tiny() == "1.0\n"
-    assert str(project.folder) in (project.folder / ".venv/bin/tiny").read_text()
 
 
 @pytest.fixture
