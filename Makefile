@@ -11,12 +11,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO := results/demo
 DEMO_STUDY := --configfile studies/demo.yaml
-SOURCES := workflow/scripts tests benchmarks
+SOURCES := workflow/scripts tests benchmarks envs
 
 LINTS := lint-snakefmt lint-snakemake lint-ruff lint-format lint-mypy
 PYTEST := $(BIN)/python -m pytest --quiet --dist loadgroup
 
-.PHONY: demo check test test-all slurm-check lint $(LINTS) format bench lock demo-models clean
+.PHONY: demo check test test-all slurm-check lint $(LINTS) format bench lock demo-models clean FORCE
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -72,16 +72,11 @@ format: $(READY)
 bench: $(READY)
 	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
 
-# The lock is complete, so it is installed without resolving anything. torch comes first: from the configured index
-# if that has the CPU build, else from PyTorch's own index of CPU builds.
-$(READY): $(LOCK)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed; name one with make PYTHON=..."; exit 1; }
-	$(PYTHON) -m venv .venv
-	torch=$$(grep ^torch== $(LOCK)); \
-	$(BIN)/pip install --quiet --no-deps $$torch 2> .venv/torch.log || \
-	$(BIN)/pip install --quiet --no-deps --index-url https://download.pytorch.org/whl/cpu $$torch || { cat .venv/torch.log; exit 1; }
-	$(BIN)/pip install --quiet --no-deps -r $(LOCK)
-	touch $@
+# Decides itself whether there is anything to do. A Python that was named is the one that is wanted, whatever .venv has.
+$(READY): FORCE
+	@$(PYTHON) envs/install.py $(if $(filter file,$(origin PYTHON)),,--named)
+
+FORCE:
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate \
