@@ -271,7 +271,7 @@ def test_a_line_that_ends_early_is_joined_to_its_name_level_and_dotted(drawn):
     x, y = joint.get_path().vertices.T
     assert end[0] < edge - 100 and x.min() == pytest.approx(end[0]) and x.max() > edge
     assert y[x <= edge] == pytest.approx(end[1])
-    assert to_hex(joint.get_edgecolor()) == style.GREY.lower() and joint.get_linestyle() != "-"
+    assert to_hex(joint.get_edgecolor()) == style.LIGHT.lower() and joint.get_linestyle() != "-"
 
 
 def test_names_that_would_take_the_room_of_the_lines_are_in_a_legend(drawn):

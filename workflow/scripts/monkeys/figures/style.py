@@ -41,7 +41,7 @@ MOST_LABELS = 6
 DPI = 200
 """Pixels per inch, also when text is measured."""
 
-BLACK, GREY = "#000000", "#777777"
+BLACK, GREY, LIGHT = "#000000", "#777777", "#AAAAAA"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, YELLOW = "#E69F00", "#56B4E9", "#F0E442"
 OKABE_ITO = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW)
@@ -360,7 +360,7 @@ def _name_ends(axes: Axes) -> list[Annotation]:
                 arrowprops={
                     "arrowstyle": "-",
                     "connectionstyle": partial(_joint, axes),
-                    "color": GREY,
+                    "color": LIGHT,
                     "linewidth": 0.5,
                     "linestyle": (0, (1, 2)),
                     "relpos": (0, 0.5),

@@ -45,8 +45,10 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything was fetched before; a node of a cluster may not even reach the hub
     folder = weights.local_folder(model["weights"], model["revision"], engine["trust_remote_code"])
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; these two only count where the CPU samples
+    # these two only count where the CPU samples
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # jobs side by side must not share one core
+    if "kv_cache_memory_bytes" not in engine["arguments"]:  # it would be overruled
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
     if engine["enforce_eager"]:
         # some functions would be compiled even so, which takes a C++ compiler, and longer than it saves
         os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
