@@ -268,6 +268,18 @@ def test_names_stand_in_the_order_in_which_the_lines_end(drawn):
         assert sorted(heights, key=heights.get) == sorted(ends, key=ends.get)
 
 
+def test_a_line_that_ends_early_is_joined_to_its_name_level_and_dotted(drawn):
+    axes = drawn("holes", "coverage").axes[0]
+    (name,) = (name for name in axes.texts if name.get_text() == "m-2")
+    joint = name.arrow_patch
+    end = axes.transData.transform(name.xy)
+    edge = axes.bbox.x1
+    x, y = joint.get_path().vertices.T
+    assert end[0] < edge - 100 and x.min() == pytest.approx(end[0]) and x.max() > edge
+    assert y[x <= edge] == pytest.approx(end[1])
+    assert to_hex(joint.get_edgecolor()) == style.LIGHT.lower() and joint.get_linestyle() != "-"
+
+
 def test_names_that_would_take_the_room_of_the_lines_are_in_a_legend(drawn):
     assert in_legend(drawn("long names", "coverage")) == STUDIES["long names"]().models
 

@@ -188,6 +188,14 @@ def test_more_samples_run_only_the_new_shards(finished):
     assert finished.plan() == {}
 
 
+def test_more_samples_of_one_model_run_only_its_new_shards(finished):
+    jobs = finished.plan(models__medium__samples={"arithmetic": 64})
+    assert jobs_of(jobs) == {"sample": 2, "verify": 2, "tally": 1, "selection": 1} | CROSS_MODEL
+    assert {job for job in jobs if job.startswith("sample ")} == {
+        f"sample task=arithmetic, model=medium, shard={shard}" for shard in (2, 3)
+    }
+
+
 def test_fewer_samples_use_the_first_shards_and_keep_all_files(finished):
     before = {path: fingerprint(path) for path in finished.results("samples/*/*/*.parquet")}
     jobs = finished.plan(tasks__arithmetic__samples=16)

@@ -114,7 +114,7 @@ def problem_settings(wildcards):
 
 
 def shard_size(wildcards):
-    return task_of(wildcards)["shard"]
+    return study.shard_size(config, wildcards.task, wildcards.model)
 
 
 def distribution(wildcards):
@@ -264,7 +264,7 @@ def every_reward(pattern):
             pattern,
             **wildcards,
             reward=reward_models_of(wildcards),
-            shard=study.shards(config, wildcards.task),
+            shard=study.shards(config, wildcards.task, wildcards.model),
         )
 
     return files
@@ -364,7 +364,7 @@ def shards_of(stage):
     def files(wildcards):
         return [
             f"<results>/{stage}/{wildcards.task}/{wildcards.model}/{shard}.parquet"
-            for shard in study.shards(config, wildcards.task)
+            for shard in study.shards(config, wildcards.task, wildcards.model)
         ]
 
     return files
@@ -381,7 +381,7 @@ def sampled_shards():
         (task, model, shard)
         for task, model in PAIRS
         if model not in models_from("outcomes")
-        for shard in study.shards(config, task)
+        for shard in study.shards(config, task, model)
     ]
 
 
@@ -473,7 +473,7 @@ def files_of_shards(stage, pairs):
     return [
         f"<results>/{stage}/{task}/{model}/{shard}.parquet"
         for task, model in pairs
-        for shard in study.shards(config, task)
+        for shard in study.shards(config, task, model)
     ]
 
 

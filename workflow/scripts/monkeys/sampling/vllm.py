@@ -1,5 +1,6 @@
 """Draw the samples of a shard with vLLM in this process's own engine."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -44,14 +45,20 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything was fetched before; a node of a cluster may not even reach the hub
     folder = weights.local_folder(model["weights"], model["revision"], engine["trust_remote_code"])
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; these two only count where the CPU samples
+    # these two only count where the CPU samples
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # jobs side by side must not share one core
+    if "kv_cache_memory_bytes" not in engine["arguments"]:  # it would be overruled
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
+    if engine["enforce_eager"]:
+        # some functions would be compiled even so, which takes a C++ compiler, and longer than it saves
+        os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = str(int(engine["separate_process"]))
     for mistake in engine_arguments.mistakes(engine):
         raise ValueError(f"models.{progress.shard.model}.engine.arguments: {mistake}")
-    import vllm
-    from vllm.tokenizers import cached_tokenizer_from_config
-    from vllm.v1.engine.exceptions import EngineDeadError
+    with _objects_kept():
+        from vllm import LLM, EngineArgs, __version__
+        from vllm.tokenizers import cached_tokenizer_from_config
+        from vllm.v1.engine.exceptions import EngineDeadError
 
     seed = progress.shard.engine_seed(progress.samples)
     settings = {**engine_arguments.of(engine), **({"quantization": q} if (q := model["quantization"]) else {})}
@@ -62,14 +69,14 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
         "disable_log_stats": True,
         **settings,
     }
-    about = vllm.EngineArgs(**everything).create_model_config()
+    about = EngineArgs(**everything).create_model_config()
     tokenizer = cached_tokenizer_from_config(about)
     prompts = encoded(tokenizer, progress, model["chat"])
     if model["overlong_prompts"] == "refuse":
         refuse_overlong(prompts, about.max_model_len, progress.shard, sampling["max_tokens"])
     try:
-        llm = vllm.LLM(**everything)
-        version = {"version": vllm.__version__, "commit": model["revision"]}
+        llm = LLM(**everything)
+        version = {"version": __version__, "commit": model["revision"]}
         progress.begin({"engine": "vllm", **version, "seed": seed, "settings": settings})
         with _watched():
             run(llm, progress, prompts, sampling, console)
@@ -79,6 +86,21 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
             "Its own words are in the log; if it was out of memory, lower engine.max_num_seqs or "
             "engine.gpu_memory_utilization, or give the job more"
         ) from None
+
+
+@contextmanager
+def _objects_kept() -> Iterator[None]:
+    """Spare the collector of garbage what is made here for the whole life of the process.
+
+    vLLM's imports make hundreds of thousands of objects. Several collections while they are made, and some that vLLM
+    asks for when it starts an engine, would look through all of them.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 @contextmanager
