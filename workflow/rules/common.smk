@@ -576,19 +576,7 @@ def problems_counted(task):
 
 
 def jobs_to_run():
-    """The jobs that make files, as the screen wants to know them, by number."""
-    return {
-        workflow.dag.jobid(job): console.Job(
-            job.name,
-            dict(job.wildcards_dict),
-            logs=list(map(str, job.log)),
-            per_problem=(
-                shard_size(job.wildcards) if "shard" in job.wildcards_dict else None
-            ),
-        )
-        for job in workflow.dag.needrun_jobs()
-        if job.output
-    }
+    return console.jobs_of(workflow.dag, shard_size)
 
 
 def here(files):

@@ -93,6 +93,20 @@ class Job:
         return (1, 0) if self.state == "done" else (0, 1)
 
 
+def jobs_of(dag: Any, samples_per_problem: Callable[[Any], int]) -> dict[Any, Job]:
+    """The jobs of Snakemake's DAG that are to run and make files, by number; a shard's size is asked by wildcards."""
+    return {
+        dag.jobid(job): Job(
+            job.name,
+            dict(job.wildcards_dict),
+            [str(log) for log in job.log],
+            samples_per_problem(job.wildcards) if "shard" in job.wildcards_dict else None,
+        )
+        for job in dag.needrun_jobs()
+        if job.output
+    }
+
+
 class Stage:
     """The jobs of a stage."""
 
