@@ -17,6 +17,7 @@ sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
 from monkeys import (
     catalogue,
+    console,
     rewards,
     sampling,
     slurm,
@@ -558,3 +559,51 @@ def opening_page():
     """What the report opens with: the study's overview once it is there."""
     page = Path(config["results"], "overview.rst").absolute()
     return str(page if page.is_file() else HOUSE / "workflow/report/workflow.rst")
+
+
+SCREEN = console.Screen(
+    workflow.logger_manager.logger,
+    workflow.output_settings,
+    wanted=workflow.is_main_process and workflow.modifier.is_main_snakefile(),
+)
+"""What a person sees of a run."""
+
+
+def problems_counted(task):
+    """How many problems a task has, as soon as that is known."""
+    prompts = f"{config['results']}/problems/{task}.prompts.parquet"
+    return rows(prompts) if Path(prompts).exists() else None
+
+
+def jobs_to_run():
+    return console.jobs_of(workflow.dag, shard_size)
+
+
+def here(files):
+    """Files as one would type them."""
+    return " ".join(os.path.relpath(file) for file in files)
+
+
+def show_start(log):
+    """Show what a run does, stage by stage; calmly where it may take days."""
+    where = (
+        f"{workflow.cores} cores"
+        if workflow.local_exec
+        else workflow.executor_plugin.name
+    )
+    title = f"of study {config['study']} on {where}; Snakemake's log: {here(log)}"
+    SCREEN.start(jobs_to_run, problems_counted, not workflow.local_exec, title)
+
+
+def what_there_is():
+    """What to look at and what to type after a run of the whole study; nothing after a part of it."""
+    if not any(job.name == "all" for job in workflow.dag.jobs):
+        return ""
+    options = [
+        f"--configfile {here([file])}" for file in workflow.overwrite_configfiles
+    ]
+    return console.closing(config["results"], " ".join(options))
+
+
+def show_end(succeeded, log):
+    SCREEN.end(succeeded, here(log), what_there_is)

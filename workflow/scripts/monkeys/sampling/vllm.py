@@ -6,9 +6,8 @@ import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
-from monkeys.logs import progress_bar
 from monkeys.sampling import engine_arguments, weights
 from monkeys.sampling.shard import Progress, Request, Sample, Shard
 
@@ -24,7 +23,7 @@ The engine never runs dry, and memory does not grow with the number of samples.
 Item = TypeVar("Item")
 
 
-def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], console: TextIO | None = None) -> None:
+def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
     """Draw everything that is missing from a shard into its journal.
 
     Args:
@@ -32,7 +31,6 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
         model: The model's config: weights, revision (a commit; None for a folder), quantization, chat,
             overlong_prompts, engine.
         sampling: temperature, top_p, top_k, min_p, max_tokens, stop, include_stop.
-        console: Where the progress bar goes; None for none.
 
     Raises:
         ValueError: an argument that the engine does not know; a chat without a template; a prompt that leaves no room
@@ -79,7 +77,7 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
         version = {"version": __version__, "commit": model["revision"]}
         progress.begin({"engine": "vllm", **version, "seed": seed, "settings": settings})
         with _watched():
-            run(llm, progress, prompts, sampling, console)
+            run(llm, progress, prompts, sampling)
     except (EngineDeadError, ChildProcessError) as error:
         raise RuntimeError(
             f"the engine died ({error}); {progress.samples} samples are in the journal, run again to go on. "
@@ -173,9 +171,7 @@ def refuse_overlong(prompts: dict[str, list[int]], context: int, shard: Shard, m
             )
 
 
-def run(
-    llm: Any, progress: Progress, prompts: dict[str, list[int]], sampling: dict[str, Any], console: TextIO | None = None
-) -> None:
+def run(llm: Any, progress: Progress, prompts: dict[str, list[int]], sampling: dict[str, Any]) -> None:
     """Draw what is missing with an engine that is already there; see `sample`.
 
     Finished requests go into the journal in the order in which they were started. Recorded as they finish, short
@@ -218,11 +214,8 @@ def run(
     queue = QUEUE_FACTOR * settings.scheduler_config.max_num_seqs
     started = progress.requests(PER_REQUEST)
     finished = _finished(llm.llm_engine, started, prompts, parameters, settings.model_config.max_model_len, queue)
-    title = f"{progress.shard.task} {progress.shard.model} shard {progress.shard.index}"
-    with progress_bar(console, progress.missing, title, "samples") as bar:
-        for request, samples in _in_order((n, (request, samples_of(request, o))) for n, request, o in finished):
-            progress.add(request, len(prompts[request.problem_id]), samples)
-            bar.update(request.count)
+    for request, samples in _in_order((n, (request, samples_of(request, o))) for n, request, o in finished):
+        progress.add(request, len(prompts[request.problem_id]), samples)
 
 
 def decoded(tokenizer: Any, prompt: list[int], tokens: Sequence[int]) -> str:
