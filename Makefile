@@ -16,14 +16,14 @@ SOURCES := workflow/scripts tests benchmarks
 .DELETE_ON_ERROR:
 
 demo: $(READY)
-	$(BIN)/snakemake $(DEMO_STUDY) --cores $(CORES) --quiet rules reason host
+	@CLOSING=later $(BIN)/snakemake $(DEMO_STUDY) --cores $(CORES)
 	@$(MAKE) --no-print-directory $(DEMO)/report.html
-	@printf '\nFigures  %s/figures/\nTables   %s/tables/\nReport   %s/report.html\n\n' $(DEMO) $(DEMO) $(DEMO)
-	@cat $(DEMO)/tables/coverage.md
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m monkeys.console $(lastword $(DEMO_STUDY))
 
 # What the report shows; empty before the first run, complete in the second make that `demo` calls.
 $(DEMO)/report.html: $(wildcard $(DEMO)/figures/* $(DEMO)/tables/*.csv $(DEMO)/overview.rst workflow/report/*.rst)
-	$(BIN)/snakemake $(DEMO_STUDY) --quiet all --report $@
+	@echo "Making the report …"
+	@$(BIN)/snakemake $(DEMO_STUDY) --quiet all --report $@
 
 test: $(READY)
 	$(BIN)/python -m pytest
