@@ -20,14 +20,14 @@ PYTEST := $(BIN)/python -m pytest --quiet --dist loadgroup
 .DELETE_ON_ERROR:
 
 demo: $(READY)
-	$(BIN)/snakemake $(DEMO_STUDY) --cores $(CORES) --quiet rules reason host
+	@CLOSING=later $(BIN)/snakemake $(DEMO_STUDY) --cores $(CORES)
 	@$(MAKE) --no-print-directory $(DEMO)/report.html
-	@printf '\nFigures  %s/figures/\nTables   %s/tables/\nReport   %s/report.html\n\n' $(DEMO) $(DEMO) $(DEMO)
-	@cat $(DEMO)/tables/coverage.md
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m monkeys.console $(lastword $(DEMO_STUDY))
 
 # What the report shows; empty before the first run, complete in the second make that `demo` calls.
 $(DEMO)/report.html: $(wildcard $(DEMO)/figures/* $(DEMO)/tables/*.csv $(DEMO)/overview.rst workflow/report/*.rst)
-	$(BIN)/snakemake $(DEMO_STUDY) --quiet all --report $@
+	@echo "Making the report …"
+	@$(BIN)/snakemake $(DEMO_STUDY) --quiet all --report $@
 
 # A process more than cores: some tests wait for something else than the processor.
 TEST_PROCESSES = $(shell echo $$(($(CORES) + 1)))

@@ -596,8 +596,12 @@ def show_start(log):
 
 
 def what_there_is():
-    """What to look at and what to type after a run of the whole study; nothing after a part of it."""
-    if not any(job.name == "all" for job in workflow.dag.jobs):
+    """What to look at and what to type after a run of the whole study; nothing after a part of it.
+
+    `make demo` says it later, when the report is there, too.
+    """
+    whole = any(job.name == "all" for job in workflow.dag.jobs)
+    if not whole or os.environ.get("CLOSING") == "later":
         return ""
     options = [
         f"--configfile {here([file])}" for file in workflow.overwrite_configfiles
