@@ -1,7 +1,8 @@
 # make demo   run the demo study: real sampling on tiny models, all figures, tables and a report
-# make test   run all tests
+# make test   run the tests that need nothing but Python, make and git
+# make check  for work on the project: lint, types and quick tests; make test-all runs all tests there are
 # make slurm-check   what to fill in at the top of slurm/profile.yaml, on a cluster
-# Both make the environment in .venv on first use.
+# All make the environment in .venv on first use.
 
 PYTHON ?= python3
 CORES ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
@@ -12,7 +13,10 @@ DEMO := results/demo
 DEMO_STUDY := --configfile studies/demo.yaml
 SOURCES := workflow/scripts tests benchmarks envs
 
-.PHONY: demo test slurm-check lint format bench lock demo-models clean FORCE
+LINTS := lint-snakefmt lint-snakemake lint-ruff lint-format lint-mypy
+PYTEST := $(BIN)/python -m pytest --quiet --dist loadgroup
+
+.PHONY: demo check test test-all slurm-check lint $(LINTS) format bench lock demo-models clean FORCE
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -25,18 +29,39 @@ demo: $(READY)
 $(DEMO)/report.html: $(wildcard $(DEMO)/figures/* $(DEMO)/tables/*.csv $(DEMO)/overview.rst workflow/report/*.rst)
 	$(BIN)/snakemake $(DEMO_STUDY) --quiet all --report $@
 
+# A process more than cores: some tests wait for something else than the processor.
+TEST_PROCESSES = $(shell echo $$(($(CORES) + 1)))
+
+check: $(READY)
+	@$(MAKE) --no-print-directory --jobs $(CORES) --output-sync=target lint
+	$(PYTEST) -n $(CORES) --quick tests/unit
+
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(PYTEST) -n $(TEST_PROCESSES) tests/unit tests/workflow
+
+test-all: $(READY)
+	@$(MAKE) --no-print-directory --jobs $(CORES) --output-sync=target lint
+	$(PYTEST) -n $(TEST_PROCESSES) --nothing-skipped
 
 # What a cluster has, and whether slurm/profile.yaml fits it.
 slurm-check: $(READY)
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m monkeys.slurm
 
-lint: $(READY)
+lint: $(LINTS)
+
+lint-snakefmt: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow/rules
+
+lint-snakemake: $(READY)
 	$(BIN)/snakemake --lint
+
+lint-ruff: $(READY)
 	$(BIN)/ruff check $(SOURCES)
+
+lint-format: $(READY)
 	$(BIN)/ruff format --check $(SOURCES)
+
+lint-mypy: $(READY)
 	$(BIN)/mypy
 
 format: $(READY)

@@ -29,6 +29,15 @@ include: "workflow/rules/demo.smk"
 # Only where the run is started, once there is something to do.
 onstart:
     refuse_what_slurm_would()
+    show_start(log)
+
+
+onsuccess:
+    show_end(True, log)
+
+
+onerror:
+    show_end(False, log)
 
 
 rule all:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import snakemakes
 import yaml
 
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "slurm", "studies", "resources", "envs")
@@ -46,34 +47,36 @@ class Checkout:
         shutil.copytree(self.folder, folder, symlinks=True)
         return Checkout(folder)
 
-    def command(self, *arguments: str, study: str = "mini.yaml") -> list[str]:
+    def arguments(self, *arguments: str, study: str = "mini.yaml") -> list[str]:
         # --configfile comes last: it would take a target that follows for another config
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", study]
+        return ["--cores", "2", *arguments, "--configfile", study]
+
+    def command(self, *arguments: str, study: str = "mini.yaml") -> list[str]:
+        return [sys.executable, "-m", "snakemake", *self.arguments(*arguments, study=study)]
 
     def snakemake(self, *arguments: str, study: str = "mini.yaml", succeeds: bool = True, network: bool = True) -> str:
         """Run Snakemake to its end and return what it said."""
-        command = self.command(*arguments, study=study)
-        if not network:
+        if network:
+            status, said = snakemakes.run(self.arguments(*arguments, study=study), self.folder)
+        else:
             namespace = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
-            command = ["unshare", *namespace, sys.executable, "-c", WITHOUT_NETWORK, *command]
-        result = subprocess.run(
-            command,
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=dict(os.environ, TERM="dumb"),
-        )
-        assert (result.returncode == 0) == succeeds, result.stdout
-        return result.stdout
+            command = ["unshare", *namespace, sys.executable, "-c", WITHOUT_NETWORK]
+            result = subprocess.run(
+                [*command, *self.command(*arguments, study=study)],
+                cwd=self.folder,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=dict(os.environ, TERM="dumb"),
+            )
+            status, said = result.returncode, result.stdout
+        assert (status == 0) == succeeds, said
+        return said
 
-    def plan(self, **changes: Any) -> Counter[str]:
+    def plan(self, *targets: str, **changes: Any) -> Counter[str]:
         """What a run would do, rule by rule, after changes to the study."""
         self.change(**changes)
-        said = self.snakemake("--dry-run", "--quiet", "rules")
-        full = self.snakemake("--dry-run")
-        if "Nothing to be done" in said + full:
-            return Counter()
+        full = self.snakemake("--dry-run", *targets)
         jobs: Counter[str] = Counter()
         rule = ""
         for line in full.splitlines():

@@ -1,20 +1,112 @@
-"""What all tests share: where the project and the optional published data are."""
+"""What all tests share: what a machine must have, which tests share a process, where the project and its data are."""
 
+import itertools
 import os
 import shutil
 import stat
 import sys
+from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("unhurried")
+
 ROOT = Path(__file__).parents[1]
+
+PACKAGES = {
+    "chromium": ("chromium",),
+    "chromium-driver": ("chromedriver",),
+    "bubblewrap": ("bwrap",),
+    "slurm-wlm": ("slurmctld", "slurmd"),
+    "munge": ("munged",),
+    "slurmdbd": ("slurmdbd",),
+    "mariadb-server": ("mariadbd",),
+}
+"""Packages of Debian that some tests need (marker `needs`), and the programs that each is known by."""
+
+MISSING = "not installed: "
+"""How the reason begins why a test did not run on this machine."""
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="leave out the tests that are marked as slow")
+    parser.addoption(
+        "--nothing-skipped", action="store_true", help="fail where this machine lacks what some tests need"
+    )
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs(package, …): packages of Debian without which the test is not run")
+    config.addinivalue_line("markers", "slow: takes seconds; left out by --quick")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Say which tests run in one process under pytest-xdist, and put first what others wait for.
+
+    Tests that share a fixture of their file do. Whoever needs the small study finished waits until one process has run
+    it, so one of those tests begins while the other processes are busy with unit tests.
+    """
+    if config.option.quick:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    for item in items:
+        fixtures = itertools.chain(*item._fixtureinfo.name2fixturedefs.values())
+        if any(fixture.scope == "module" for fixture in fixtures) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    folders = ["cluster", "faults", "unit", "workflow"]
+    items.sort(key=lambda item: folders.index(item.path.relative_to(ROOT / "tests").parts[0]))
+    first = next((item for item in items if "finished_study" in item.fixturenames), None)
+    if first is not None and config.getoption("dist", "no") != "no":
+        items.remove(first)
+        items.insert(0, first)
+
+
+def pytest_runtest_setup(item):
+    wanted = [package for marker in item.iter_markers("needs") for package in marker.args]
+    if missing := [package for package in wanted if not installed(package)]:
+        pytest.skip(MISSING + " ".join(missing))
+
+
+def installed(package):
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    return all(shutil.which(program, path=path) for program in PACKAGES[package])
+
+
+def not_run(terminalreporter):
+    """How many tests want each of the packages that this machine lacks."""
+    reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", [])]
+    lacking = [reason.removeprefix(MISSING).split() for reason in reasons if reason.startswith(MISSING)]
+    return Counter(package for packages in lacking for package in packages)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if missing := not_run(terminalreporter):
+        terminalreporter.section("not run on this machine")
+        for package, count in missing.items():
+            terminalreporter.line(f"{count:4} tests want {package}")
+        terminalreporter.line(f"To run them, too: sudo apt-get install {' '.join(missing)}")
+
+
+def pytest_sessionfinish(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.option.nothing_skipped and reporter and not_run(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory) -> Path:
+    """A folder that all processes of this run of the tests share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")

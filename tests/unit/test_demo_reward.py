@@ -42,6 +42,7 @@ def test_a_sample_that_breaks_off_begins_right_and_ends_wrong(shipped):
     assert next(rows) == (tokenizer.encode("1+1="), [1, 1, 1, 0])
 
 
+@pytest.mark.slow
 def test_no_exercise_is_a_problem_of_the_demo():
     asked = {exercise.prompt for exercise in exercises(0, **TEMPLATES)}
     assert len(asked) > 1000
@@ -74,6 +75,7 @@ PROGRAMS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("solved", "spoil"), [(WORD_PROBLEMS, miscalculated), (PROGRAMS, misread)])
 def test_the_shipped_model_mostly_prefers_the_right_one_of_two_solutions(shipped, solved, spoil):
     rng = random.Random(0)

@@ -14,6 +14,7 @@ def test_the_shipped_problems_are_those_that_the_generator_makes(root, task):
     assert [json.loads(line) for line in shipped] == demo_rows(task, seed=0)
 
 
+@pytest.mark.slow
 def test_training_never_shows_a_held_out_problem():
     examples = training_examples(0, 2, "{{ question }}", "{{ specification }}")
     seen = {example.prompt for example in itertools.islice(examples, 40_000)}
@@ -24,6 +25,7 @@ def test_training_never_shows_a_held_out_problem():
     assert not seen & held_out
 
 
+@pytest.mark.slow
 def test_training_would_show_held_out_problems_if_they_were_not_excluded():
     held_out = {p.specification for p in programs.held_out_set(0, RESERVED_PER_LEVEL, RESERVED_LEVELS)}
     seen = {p.specification for p in itertools.islice(programs.training_set(2, set()), 40_000)}
@@ -36,6 +38,7 @@ def test_the_demos_problems_are_part_of_what_is_reserved():
         assert set(module.held_out_set(0, *shape)) <= set(reserved)
 
 
+@pytest.mark.slow
 def test_streams_are_deterministic_and_differ():
     def first(stream):
         return list(itertools.islice(training_examples(0, stream, "{{ question }}", "{{ specification }}"), 50))

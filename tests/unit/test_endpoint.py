@@ -1,4 +1,4 @@
-"""How our requests meet servers of every temper; a real vLLM server answers in tests/sampling."""
+"""How our requests meet servers of every temper; a real vLLM server answers in tests/workflow."""
 
 import email.utils
 import json

@@ -99,6 +99,7 @@ def brought_along(packages):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_scripts_import_what_their_conda_environment_has(root, environment):
     *listed, last = yaml.safe_load((root / "envs" / f"{environment}.yaml").read_text())["dependencies"]

@@ -185,6 +185,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gold", [r"\frac{1}{2}", r"\sqrt{2}", "(1,2)"])
 def test_hostile_answers_end_within_their_limits_and_the_next_is_judged(judge, gold):
     judge = judge(cpu_seconds=0.3, memory_mb=256)
@@ -281,6 +282,7 @@ def test_a_worker_that_dies_is_an_error_of_the_machine_and_replaced(judge, worke
     assert len(workers) == 2
 
 
+@pytest.mark.slow
 def test_workers_start_when_they_are_needed_one_for_each_thread(judge, workers):
     judge = judge()
     assert judge.verdict("18", "18.0").outcome == "correct"
@@ -321,6 +323,7 @@ def test_a_worker_that_cannot_start_is_an_error_and_never_wrong(judge, monkeypat
         judge().verdict("2x", "x+x")
 
 
+@pytest.mark.slow
 def test_math_verify_is_asked_for_what_was_written(judge):
     judge = judge(second_opinion=True, cpu_seconds=2)
     assert judge.verdict("x", "x").second_opinion == "correct"
@@ -328,6 +331,7 @@ def test_math_verify_is_asked_for_what_was_written(judge):
     assert judge.verdict("0.5", "1", (r"\frac{1}{2}", "1")) == Verdict("wrong", "0.5", "wrong")
 
 
+@pytest.mark.slow
 def test_hostile_answers_do_not_stop_math_verify(judge):
     judge = judge(second_opinion=True, cpu_seconds=0.3)
     for name, answer in HOSTILE.items():
@@ -335,6 +339,7 @@ def test_hostile_answers_do_not_stop_math_verify(judge):
         assert opinion in ("wrong", "timeout", "memory_limit", "runtime_error"), name
 
 
+@pytest.mark.slow
 def test_labelled_pairs_come_out_no_worse_than_with_the_harness(outcome, shared_data):
     """Pairs from the tests of other graders: we find more of the equal ones, and no new false ones."""
     with open(shared_data / "graders" / "math_equivalence_pairs.jsonl") as file:

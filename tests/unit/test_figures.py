@@ -174,7 +174,13 @@ def in_legend(figure):
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
-everywhere = pytest.mark.parametrize(("study", "name"), list(itertools.product(STUDIES, FIGURES)))
+everywhere = pytest.mark.parametrize(
+    ("study", "name"),
+    [
+        pytest.param(study, name, marks=() if study in ("one", "two") else pytest.mark.slow)
+        for study, name in itertools.product(STUDIES, FIGURES)
+    ],
+)
 
 
 @everywhere
@@ -214,7 +220,7 @@ def test_a_figure_is_as_wide_as_a_column_or_a_page(drawn, study, name):
     assert drawn(study, name).get_size_inches()[0] in (3.25, 6.75)
 
 
-@pytest.mark.parametrize("study", ["two", "many models"])
+@pytest.mark.parametrize("study", ["two", pytest.param("many models", marks=pytest.mark.slow)])
 def test_a_model_looks_the_same_in_all_figures(drawn, study):
     models = STUDIES[study]().models
     seen = {model: set() for model in models}
@@ -260,6 +266,18 @@ def test_names_stand_in_the_order_in_which_the_lines_end(drawn):
         heights = {name.get_text(): name.xyann[1] for name in axes.texts}
         ends = {label: line.get_ydata()[-1] for label, line in named_lines(axes).items()}
         assert sorted(heights, key=heights.get) == sorted(ends, key=ends.get)
+
+
+def test_a_line_that_ends_early_is_joined_to_its_name_level_and_dotted(drawn):
+    axes = drawn("holes", "coverage").axes[0]
+    (name,) = (name for name in axes.texts if name.get_text() == "m-2")
+    joint = name.arrow_patch
+    end = axes.transData.transform(name.xy)
+    edge = axes.bbox.x1
+    x, y = joint.get_path().vertices.T
+    assert end[0] < edge - 100 and x.min() == pytest.approx(end[0]) and x.max() > edge
+    assert y[x <= edge] == pytest.approx(end[1])
+    assert to_hex(joint.get_edgecolor()) == style.LIGHT.lower() and joint.get_linestyle() != "-"
 
 
 def test_names_that_would_take_the_room_of_the_lines_are_in_a_legend(drawn):
@@ -431,6 +449,7 @@ def test_an_empty_table_gives_a_figure_that_says_so(name):
     assert not study.draw(name).axes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coverage", "power_law_fits", "solve_rates"])  # bands, notes, bars
 def test_files_hold_true_type_letters_and_the_same_bytes_each_time(tmp_path, name):
     contents = []

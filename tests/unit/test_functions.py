@@ -70,6 +70,7 @@ def test_a_reference_of_which_nothing_can_be_made_is_an_error(reference, message
         verification.check("functions", {"problem_id": "p", "reference": reference})
 
 
+@pytest.mark.slow
 def test_published_labels_of_humaneval_samples_are_reproduced(shared_data):
     """8,200 samples of 82 problems; the labels cut a sample where a top-level statement begins."""
     official = {

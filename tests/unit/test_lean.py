@@ -2,7 +2,6 @@ import dataclasses
 import json
 import os
 import re
-import shutil
 import time
 from pathlib import Path
 
@@ -286,7 +285,7 @@ def test_no_process_is_left_behind(settings, starts):
     assert not any(Path(f"/proc/{number}").exists() for number in ids)
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+@pytest.mark.needs("bubblewrap")
 def test_a_repl_reaches_nothing_but_what_it_needs(settings):
     repl = Repl(installation.find(settings.lean, allow_unsandboxed=False), settings.memory_mb)
     try:

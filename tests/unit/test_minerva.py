@@ -118,6 +118,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(PIECES), max_size=15).map("".join))
 @settings(max_examples=2000)
 def test_answers_are_normalised_as_by_the_harness(answer):
@@ -192,6 +193,7 @@ def test_all_gold_answers_are_found_and_normalised_as_by_the_harness(shared_data
         assert normalised(gold) == harness.normalize_final_answer(gold)
 
 
+@pytest.mark.slow
 def test_every_gold_answer_is_equal_to_itself(shared_data):
     (path,) = (shared_data / "hub" / "competition_math" / "data").glob("test-*.parquet")
     with Verifier(Settings()) as judge:
@@ -200,6 +202,7 @@ def test_every_gold_answer_is_equal_to_itself(shared_data):
             assert found.outcome == "correct", solution
 
 
+@pytest.mark.slow
 def test_published_labels_are_reproduced(shared_data):
     """800 answers of a model with the labels of its authors' grader, which does not know that comma."""
     with gzip.open(shared_data / "graders" / "math_qwen25math_x8_rm_scored.jsonl.gz", "rt") as file:
@@ -214,6 +217,7 @@ def test_published_labels_are_reproduced(shared_data):
     assert differ == [("10000", "10{,}000")]
 
 
+@pytest.mark.slow
 def test_gold_answers_to_other_problems_are_judged_as_by_the_harness(shared_data):
     """Neighbours in the file of answers; sympy alone decides about most."""
     with open(shared_data / "subsets" / "math_test_index.csv") as file:

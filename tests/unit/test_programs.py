@@ -120,6 +120,7 @@ def test_a_sample_is_judged_by_how_its_program_ends_and_what_it_prints(judge, te
     assert verdict(judge, PROBLEM, text) == Verdict(outcome)
 
 
+@pytest.mark.slow
 def test_a_problems_own_limits_count_more_than_the_tasks(judge):
     slow = "import time\nwhile time.process_time() < 2.5: pass\n" + SUM
     large = "x = [0] * 10**7\n" + SUM
@@ -147,6 +148,7 @@ def test_what_a_busy_machine_may_have_decided_is_not_certain(judge):
     assert verdict(judge, PROBLEM, slow) == Verdict("timeout", certain=False)
 
 
+@pytest.mark.slow
 def test_verdicts_are_the_same_on_a_busy_machine(judge):
     """Eight busy loops beside a sandbox in which four programs run at once."""
     answers = [
@@ -193,12 +195,14 @@ def test_test_cases_of_which_nothing_can_be_made_are_an_error(reference, message
         verification.check("programs", {"problem_id": "p", "reference": reference})
 
 
+@pytest.mark.slow
 def test_the_demos_reference_solutions_are_correct(judge):
     for row in demo_rows("programs", 0):
         problem = {"problem_id": row["id"], "reference": row["tests"]}
         assert verdict(judge, problem, row["solution"]) == Verdict("correct")
 
 
+@pytest.mark.slow
 def test_published_solutions_pass_or_fail_as_labelled(shared_data):
     """300 programs for CodeContests' problems: 228 pass their tests, the others are labelled with how they fail."""
     with gzip.open(shared_data / "programs/code_contests_correct_300.jsonl.gz", "rt") as file:

@@ -165,6 +165,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_depend_on_the_size_of_the_file(root, tmp_path):
     peaks = {}
     for problems in (10, 200):

@@ -26,6 +26,8 @@ from monkeys.rewards.wording import Wording
 from monkeys.sampling.journal import read_entries
 from monkeys.storage import REWARDS, SAMPLES, read_provenance, read_rows, write_parquet
 
+pytestmark = pytest.mark.slow  # imports torch, and runs models
+
 DEMO = Path(__file__).parents[2] / "resources/demo"
 PROBLEMS = pa.schema([(name, pa.string()) for name in ("problem_id", "prompt", "question")])
 TEMPLATE = "{% for turn in messages %}<{{ turn.role }}>{{ turn.content }}<eos>{% endfor %}"

@@ -21,12 +21,15 @@ RUNGS = {
     "Landlock and seccomp alone": Layers(bubblewrap=False, namespaces=False, network=False),
 }
 
+EVERY_RUNG = [
+    pytest.param(rung, marks=pytest.mark.needs("bubblewrap") if layers.bubblewrap else ())
+    for rung, layers in RUNGS.items()
+]
 
-@pytest.fixture(scope="module", params=RUNGS)
+
+@pytest.fixture(scope="module", params=EVERY_RUNG)
 def box(request):
     """A sandbox as on machines that allow more or less."""
-    if "bubblewrap" in request.param and not shutil.which("bwrap"):
-        pytest.skip("bubblewrap is not installed")
     box = Sandbox(RUNGS[request.param], Limits(cpu_seconds=0.4, memory_mb=256))
     yield box
     box.close()
@@ -223,6 +226,7 @@ def test_an_ordinary_user_gets_the_same_guarantees(root):
         assert said.stdout.splitlines() == ["[]"] * len(ladder.rungs())
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_longer_than_its_cpu_time_is_certain_only_beyond_twice_of_it():
     """In between, a busy machine may have slowed it down: whoever asked runs it again with nothing beside it."""
     box = Sandbox(RUNGS["namespaces"], Limits(cpu_seconds=0.5, memory_mb=256))
@@ -235,6 +239,7 @@ def test_a_run_that_takes_longer_than_its_cpu_time_is_certain_only_beyond_twice_
     assert 0.1 <= quick.cpu_seconds < 0.5 < slow.cpu_seconds < 1 < endless.cpu_seconds < 3
 
 
+@pytest.mark.slow
 def test_a_program_that_sleeps_is_ended_and_not_for_certain():
     box = Sandbox(RUNGS["namespaces"], Limits())
     ended = run(box, "import time\ntime.sleep(1000)")
@@ -244,6 +249,7 @@ def test_a_program_that_sleeps_is_ended_and_not_for_certain():
     assert (after.status, after.certain) == ("finished", True)
 
 
+@pytest.mark.slow
 def test_a_program_that_handles_the_kernels_signal_gains_nothing(box):
     ended = run(box, "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass")
     assert ended.status == "timeout"
@@ -269,10 +275,8 @@ def processes(label):
     return subprocess.run(["pgrep", "-f", label], capture_output=True, text=True).stdout.split()
 
 
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", EVERY_RUNG)
 def test_nothing_is_left_of_a_sandbox_whose_job_was_killed_in_the_middle_of_a_run(root, rung):
-    if "bubblewrap" in rung and not shutil.which("bwrap"):
-        pytest.skip("bubblewrap is not installed")
     job = subprocess.Popen(
         [sys.executable, "-c", JOB.replace("{layers}", repr(vars(RUNGS[rung])))],
         env={**os.environ, "PYTHONPATH": str(root / "workflow/scripts")},

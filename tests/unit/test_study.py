@@ -92,6 +92,59 @@ def test_samples_must_be_a_multiple_of_the_shard_size():
     assert "tasks.t.samples: 120 is not a multiple of the shard size 50 (tasks.t.shard); the next is 150" in text
 
 
+def test_a_model_may_have_its_own_numbers_of_samples_and_sizes_of_shards():
+    config = copy.deepcopy(CONFIG)
+    for name, own in {"many": {"samples": {"t": 400}, "shard": {"t": 200}}, "few": {"samples": {"t": 50}}}.items():
+        config["models"][name] = {**config["models"]["m"], **own}
+    study.checked(config)
+    sizes = {
+        name: (
+            study.samples(config, "t", name),
+            study.shard_size(config, "t", name),
+            len(study.shards(config, "t", name)),
+        )
+        for name in config["models"]
+    }
+    assert sizes == {"m": (100, 50, 2), "many": (400, 200, 2), "few": (50, 50, 1)}
+
+
+def test_a_task_needs_no_numbers_if_all_of_its_models_have_their_own():
+    config = copy.deepcopy(CONFIG)
+    config["tasks"]["t"] |= {"samples": None, "shard": None}
+    config["models"]["m"] |= {"samples": {"t": 20}, "shard": {"t": 10}}
+    assert study.shards(study.checked(config), "t", "m") == range(2)
+    assert "tasks.t: missing shard, which models.m needs" in message(task__shard=None, model__samples={"t": 20})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"model__samples": {"t": 120}},
+            "models.m.samples.t: 120 is not a multiple of the shard size 50 (tasks.t.shard); the next is 150",
+        ),
+        (
+            {"model__samples": {"t": 120}, "model__shard": {"t": 80}},
+            "models.m.samples.t: 120 is not a multiple of the shard size 80 (models.m.shard.t); the next is 160",
+        ),
+        (
+            {"model__shard": {"t": 80}},
+            "tasks.t.samples: 100 is not a multiple of the shard size 80 (models.m.shard.t); the next is 160",
+        ),
+        ({"model__samples": {"u": 50}}, "models.m.samples.u: the model has no such task; models.m.tasks: t"),
+        ({"model__shard": {"u": 50}}, "models.m.shard.u: the model has no such task; models.m.tasks: t"),
+        ({"model__samples": {"t": 0}}, "models.m.samples.t: 0 is less than the minimum of 1"),
+        (
+            {"model__samples": {"t": 50}, "model__weights": None, "model__outcomes": {"t": __file__}},
+            "models.m.samples: the model has outcomes, whose files say how many samples there are; leave it out",
+        ),
+    ],
+)
+def test_a_models_own_numbers_must_fit_its_tasks_and_shards(changes, said):
+    _, *mistakes = message(**changes).splitlines()
+    assert len(mistakes) == 1 and said in mistakes[0]
+
+
 @pytest.mark.parametrize("where", ["task", "model"])
 @pytest.mark.parametrize("temperature", [0, -1])
 def test_temperature_must_be_above_zero(where, temperature):

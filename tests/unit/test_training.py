@@ -22,6 +22,7 @@ def test_texts_survive_the_tokenizer_and_digits_stay_single(tokenizer):
     assert [tokenizer.decode([token]) for token in tokenizer.encode("12=345")] == ["1", "2", "=", "3", "4", "5"]
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_the_same_way_again_and_loads_like_any_other(tokenizer, tmp_path):
     recipe = Recipe(hidden_size=32, layers=1, steps=3, batch=4)
     weights = []

@@ -68,6 +68,7 @@ verify_shard("problems.parquet", "samples.parquet", "verdicts.parquet", "program
 """
 
 
+@pytest.mark.slow
 def test_programs_in_a_sandbox_count_although_nobody_waits_for_its_processes(job, tmp_path):
     problem = {"problem_id": "a", "reference": [{"input": "", "output": ""}]}
     pq.write_table(pa.Table.from_pylist([problem]), tmp_path / "problems.parquet")

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 from checkout import MINI, Checkout
+from filelock import FileLock
 
 
 @pytest.fixture
@@ -14,12 +15,17 @@ def checkout(root, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def finished_study(root, tmp_path_factory):
-    """The small study after one complete run. Tests do not change it; they take a copy."""
-    checkout = Checkout.of(root, tmp_path_factory.mktemp("finished") / "checkout")
-    (checkout.folder / "mini.yaml").write_text(yaml.safe_dump(MINI, sort_keys=False))
-    checkout.console = checkout.snakemake()
-    return checkout
+def finished_study(root, run_folder):
+    """The small study after a complete run, done once for all processes. Tests do not change it; they take a copy."""
+    folder, console = run_folder / "finished/checkout", run_folder / "finished/console"
+    with FileLock(run_folder / "finished.lock"):
+        if not console.exists():
+            checkout = Checkout.of(root, folder)
+            (folder / "mini.yaml").write_text(yaml.safe_dump(MINI, sort_keys=False))
+            console.write_text(checkout.snakemake())
+    finished = Checkout(folder)
+    finished.console = console.read_text()
+    return finished
 
 
 @pytest.fixture

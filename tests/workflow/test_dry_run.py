@@ -37,6 +37,14 @@ def test_the_number_of_shards_follows_from_the_config(checkout):
     assert (jobs["problems"], jobs["sample"], jobs["verify"], jobs["tally"]) == (2, 5, 5, 3)
 
 
+def test_a_model_may_have_samples_and_shards_of_its_own(checkout):
+    jobs = checkout.plan(models__small__samples={"arithmetic": 128}, models__small__shard={"arithmetic": 64})
+    shards = {job for job in jobs if job.startswith("sample task=arithmetic")}
+    assert shards == {
+        f"sample task=arithmetic, model={model}, shard={shard}" for model in ("small", "medium") for shard in (0, 1)
+    }
+
+
 def test_targets_stop_where_they_say(checkout):
     stages = ["sample", "verify", "tally", "coverage"]
     for last, target in enumerate(("samples", "verdicts", "tallies")):

@@ -139,7 +139,7 @@ def test_what_is_fetched_once_is_sampled_verified_and_scored_without_any_network
     checkout.change(models__hub__tasks=["arithmetic", "programs"], rewards={"judge": reward})
     assert "the hub cannot be reached" in checkout.snakemake(PROMPTS, network=False, succeeds=False)
     checkout.snakemake("--until", "problems", "fetch_model", "fetch_reward")
-    said = checkout.snakemake("verdicts", "results/selection/arithmetic/hub.csv", network=False)
+    said = checkout.snakemake("verdicts", "results/selection/arithmetic/hub.csv", "--printshellcmds", network=False)
     ran = set(re.findall(r"rule (\w+):", said))
     assert ran == {"sample", "verify", "score", "selection", "verdicts"}
 
@@ -156,7 +156,7 @@ def test_a_model_that_cannot_be_had_is_an_error_that_says_why(checkout, hub, wei
     of_hub(checkout, weights, revision)
     said = checkout.snakemake("samples", succeeds=False)
     assert re.search(message, said), said
-    assert "rule sample:" not in said
+    assert "Samples:" not in said
 
 
 def test_weights_that_left_the_cache_are_an_error_that_says_how_to_get_them(checkout, hub, monkeypatch, tmp_path):

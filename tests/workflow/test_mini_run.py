@@ -1,6 +1,7 @@
 """A small study, really sampled, and what does and does not run again after a change."""
 
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -92,9 +93,16 @@ def test_shards_share_no_more_texts_than_chance_gives(finished_study):
 
 
 def test_progress_is_shown_on_the_console(finished_study):
-    assert "arithmetic small shard 0" in finished_study.console
-    assert "samples/s" in finished_study.console
-    assert "verdicts/s" in finished_study.console
+    said = finished_study.console
+    assert "jobs of study mini on 2 cores; Snakemake's log: .snakemake/log/" in said
+    for line in ("Samples: 736 of 736 samples", "Verdicts: 736 of 736 samples", "Figures: "):
+        assert line in said
+    assert re.search(r"arithmetic +small +\d+\.\d% .*\(k=32\)", said)
+    for line in ("Figures  results/figures/", "Tables   results/tables/", "--report results/report.html"):
+        assert line in said
+    assert "rule sample:" not in said
+    (log,) = (finished_study.folder / ".snakemake/log").glob("*.log")
+    assert log.read_text().count("rule sample:") == 5
 
 
 def test_a_second_run_has_nothing_to_do(finished):
@@ -186,6 +194,14 @@ def test_more_samples_run_only_the_new_shards(finished):
     tally = pd.read_parquet(finished.folder / "results/tallies/programs/small.parquet")
     assert (tally["samples"] == 32).all()
     assert finished.plan() == {}
+
+
+def test_more_samples_of_one_model_run_only_its_new_shards(finished):
+    jobs = finished.plan(models__medium__samples={"arithmetic": 64})
+    assert jobs_of(jobs) == {"sample": 2, "verify": 2, "tally": 1, "selection": 1} | CROSS_MODEL
+    assert {job for job in jobs if job.startswith("sample ")} == {
+        f"sample task=arithmetic, model=medium, shard={shard}" for shard in (2, 3)
+    }
 
 
 def test_fewer_samples_use_the_first_shards_and_keep_all_files(finished):

@@ -58,4 +58,4 @@ def test_a_mistake_stops_before_anything_is_sampled(capitals, changes, message):
     capitals.change(**{f"tasks__capitals__{key}": value for key, value in changes.items()})
     said = capitals.snakemake(succeeds=False)
     assert re.search(message, said), said
-    assert "rule sample:" not in said
+    assert "Samples:" not in said

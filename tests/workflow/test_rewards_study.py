@@ -71,6 +71,6 @@ def test_a_scoring_job_that_fails_asks_for_more_memory_and_time_when_it_runs_aga
     broken.write_bytes(broken.read_bytes()[:1000])
     finished.change(rewards=REWARDS)
     score = "results/rewards/arithmetic/small/judge/0.parquet"
-    said = finished.snakemake(score, "--retries", "1", succeeds=False)
+    said = finished.snakemake(score, "--retries", "1", "--printshellcmds", succeeds=False)
     for mem_mb, runtime in ((32000, 240), (48000, 360)):
         assert re.search(rf"resources: .*runtime={runtime}, mem_mb={mem_mb},", said), said

@@ -12,6 +12,8 @@ import pytest
 
 from monkeys.storage import read_provenance, read_rows
 
+pytestmark = pytest.mark.xdist_group("server")
+
 KEY = "sk-of-the-tests"
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
 

@@ -17,6 +17,7 @@ sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
 from monkeys import (
     catalogue,
+    console,
     rewards,
     sampling,
     slurm,
@@ -114,7 +115,7 @@ def problem_settings(wildcards):
 
 
 def shard_size(wildcards):
-    return task_of(wildcards)["shard"]
+    return study.shard_size(config, wildcards.task, wildcards.model)
 
 
 def distribution(wildcards):
@@ -264,7 +265,7 @@ def every_reward(pattern):
             pattern,
             **wildcards,
             reward=reward_models_of(wildcards),
-            shard=study.shards(config, wildcards.task),
+            shard=study.shards(config, wildcards.task, wildcards.model),
         )
 
     return files
@@ -364,7 +365,7 @@ def shards_of(stage):
     def files(wildcards):
         return [
             f"<results>/{stage}/{wildcards.task}/{wildcards.model}/{shard}.parquet"
-            for shard in study.shards(config, wildcards.task)
+            for shard in study.shards(config, wildcards.task, wildcards.model)
         ]
 
     return files
@@ -381,7 +382,7 @@ def sampled_shards():
         (task, model, shard)
         for task, model in PAIRS
         if model not in models_from("outcomes")
-        for shard in study.shards(config, task)
+        for shard in study.shards(config, task, model)
     ]
 
 
@@ -473,7 +474,7 @@ def files_of_shards(stage, pairs):
     return [
         f"<results>/{stage}/{task}/{model}/{shard}.parquet"
         for task, model in pairs
-        for shard in study.shards(config, task)
+        for shard in study.shards(config, task, model)
     ]
 
 
@@ -558,3 +559,51 @@ def opening_page():
     """What the report opens with: the study's overview once it is there."""
     page = Path(config["results"], "overview.rst").absolute()
     return str(page if page.is_file() else HOUSE / "workflow/report/workflow.rst")
+
+
+SCREEN = console.Screen(
+    workflow.logger_manager.logger,
+    workflow.output_settings,
+    wanted=workflow.is_main_process and workflow.modifier.is_main_snakefile(),
+)
+"""What a person sees of a run."""
+
+
+def problems_counted(task):
+    """How many problems a task has, as soon as that is known."""
+    prompts = f"{config['results']}/problems/{task}.prompts.parquet"
+    return rows(prompts) if Path(prompts).exists() else None
+
+
+def jobs_to_run():
+    return console.jobs_of(workflow.dag, shard_size)
+
+
+def here(files):
+    """Files as one would type them."""
+    return " ".join(os.path.relpath(file) for file in files)
+
+
+def show_start(log):
+    """Show what a run does, stage by stage; calmly where it may take days."""
+    where = (
+        f"{workflow.cores} cores"
+        if workflow.local_exec
+        else workflow.executor_plugin.name
+    )
+    title = f"of study {config['study']} on {where}; Snakemake's log: {here(log)}"
+    SCREEN.start(jobs_to_run, problems_counted, not workflow.local_exec, title)
+
+
+def what_there_is():
+    """What to look at and what to type after a run of the whole study; nothing after a part of it."""
+    if not any(job.name == "all" for job in workflow.dag.jobs):
+        return ""
+    options = [
+        f"--configfile {here([file])}" for file in workflow.overwrite_configfiles
+    ]
+    return console.closing(config["results"], " ".join(options))
+
+
+def show_end(succeeded, log):
+    SCREEN.end(succeeded, here(log), what_there_is)

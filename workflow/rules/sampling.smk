@@ -129,7 +129,8 @@ rule summary:
         "../../envs/analysis.yaml"
     params:
         shards=[
-            (*shard, config["tasks"][shard[0]]["shard"]) for shard in sampled_shards()
+            (task, model, shard, study.shard_size(config, task, model))
+            for task, model, shard in sampled_shards()
         ],
     script:
         "../scripts/summary.py"

@@ -7,6 +7,7 @@ if __name__ == "__main__":
         import json
         from pathlib import Path
 
+        from monkeys.progress import noted
         from monkeys.sampling.shard import Shard, sampling
         from monkeys.storage import read_rows
         from monkeys.usage import usage_noted
@@ -31,6 +32,7 @@ if __name__ == "__main__":
             from monkeys.sampling.endpoint import sample
         with (
             usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
-            sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console) as progress,
+            noted(snakemake.log[0]) as note,
+            sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console, note) as progress,
         ):
-            sample(progress, model, shard.model_settings["sampling"], console)
+            sample(progress, model, shard.model_settings["sampling"])

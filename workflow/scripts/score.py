@@ -12,6 +12,7 @@ if __name__ == "__main__":
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
 
+        from monkeys.progress import noted
         from monkeys.rewards.reward import Reward
         from monkeys.rewards.shard import score_shard
         from monkeys.usage import usage_noted
@@ -24,7 +25,10 @@ if __name__ == "__main__":
         }
         settings["commit"] = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         del settings["revision"]  # the branch or tag that the commit was looked up by
-        with usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources):
+        with (
+            usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
+            noted(snakemake.log[0]) as note,
+        ):
             score_shard(
                 problems=snakemake.input.problems,
                 samples=snakemake.input.samples,
@@ -32,4 +36,5 @@ if __name__ == "__main__":
                 journal=snakemake.params.journal,
                 reward=Reward(name=name, **settings),
                 console=console,
+                note=note,
             )

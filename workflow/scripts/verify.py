@@ -3,10 +3,11 @@
 from monkeys.logs import logging_to
 
 if __name__ == "__main__":
-    with logging_to(snakemake.log[0]) as console:
+    with logging_to(snakemake.log[0]):
         import json
         from pathlib import Path
 
+        from monkeys.progress import noted
         from monkeys.usage import usage_noted
         from monkeys.verification import Lean, Settings
         from monkeys.verification.shard import verify_shard
@@ -14,7 +15,10 @@ if __name__ == "__main__":
         settings = json.loads(snakemake.params.settings)
         machine = snakemake.config["verification"]
 
-        with usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources):
+        with (
+            usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
+            noted(snakemake.log[0]) as note,
+        ):
             verify_shard(
                 problems=snakemake.input.problems,
                 samples=snakemake.input.samples,
@@ -27,7 +31,7 @@ if __name__ == "__main__":
                     second_opinion=settings["second_opinion"],
                     threads=snakemake.threads,
                 ),
-                console=console,
+                note=note,
             )
         # The samples file is known to be complete by now; only here is its journal no longer needed.
         if snakemake.params.journal:

@@ -1,4 +1,4 @@
-"""Send what a job prints to its log file, and keep the console for progress and for what went wrong."""
+"""Send what a job prints to its log file, and keep the console for what people should read."""
 
 import os
 import sys
@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
-
-from tqdm import tqdm
 
 
 @contextmanager
@@ -42,15 +40,3 @@ def logging_to(path: str | Path) -> Iterator[TextIO]:
             for descriptor, original in zip((1, 2), kept, strict=True):
                 os.dup2(original, descriptor)
                 os.close(original)
-
-
-def progress_bar(console: TextIO | None, total: int, title: str, unit: str) -> tqdm:
-    """A progress bar on the console, seldom renewed where that is a file; None shows none."""
-    return tqdm(
-        total=total,
-        desc=title,
-        unit=f" {unit}",
-        file=console,
-        disable=console is None,
-        mininterval=1 if console is not None and console.isatty() else 15,
-    )

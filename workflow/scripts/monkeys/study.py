@@ -22,6 +22,9 @@ from monkeys.tasks.prompts import compile_template, names_in
 SOURCES = ("weights", "endpoint", "published", "outcomes")
 """The ways in which a model's results come into the pipeline; a model has exactly one."""
 
+COUNTS = ("samples", "shard")
+"""Keys of a task for which a model may have a number of its own."""
+
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -31,7 +34,8 @@ class ConfigError(ValueError):
 
 def load_schema() -> dict[str, Any]:
     """The JSON schema that documents every key of a config."""
-    return yaml.safe_load(SCHEMA.read_text())
+    # libyaml's loader, which is much faster, is there in almost every build of PyYAML
+    return yaml.load(SCHEMA.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def checked(config: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +111,7 @@ def _senseless(config: dict[str, Any]) -> Iterator[str]:
     for name, task in config["tasks"].items():
         yield from _senseless_task(f"tasks.{name}", task)
     for name, model in config["models"].items():
-        yield from _senseless_model(f"models.{name}", model, config["tasks"])
+        yield from _senseless_model(name, model, config)
     for name, reward in config["rewards"].items():
         yield from _senseless_reward(f"rewards.{name}", reward, config)
     bins = config["analysis"]["audit"]["bins"]
@@ -131,12 +135,7 @@ def _senseless_grades(where: str, config: dict[str, Any]) -> Iterator[str]:
 
 
 def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
-    samples, shard = task["samples"], task["shard"]
-    if samples and shard and samples % shard:
-        yield (
-            f"{where}.samples: {samples} is not a multiple of the shard size {shard} ({where}.shard); the next is "
-            f"{-(-samples // shard) * shard}"
-        )
+    yield from _no_multiple(f"{where}.samples", task["samples"], f"{where}.shard", task["shard"])
     if task["base"] not in (builtin_tasks.NONE, *builtin_tasks.names()):
         there = ", ".join([*builtin_tasks.names(), builtin_tasks.NONE])
         yield f"{where}.base: {task['base']} is none of the built-in tasks: {there}"
@@ -153,6 +152,14 @@ def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
         else:
             if key == "prompt" and task["few_shot"] and "examples" not in names_in(template):
                 yield f"{where}.few_shot: {task['few_shot']}, but {where}.prompt shows no `examples`"
+
+
+def _no_multiple(where: str, samples: int | None, of: str, shard: int | None) -> Iterator[str]:
+    if samples and shard and samples % shard:
+        yield (
+            f"{where}: {samples} is not a multiple of the shard size {shard} ({of}); the next is "
+            f"{-(-samples // shard) * shard}"
+        )
 
 
 def templates(task: dict[str, Any]) -> dict[str, str]:
@@ -176,7 +183,8 @@ def _senseless_verifier(where: str, task: dict[str, Any]) -> Iterator[str]:
         yield f"{where}: needs {where}.columns.reference or a template {where}.reference for its verifier, not both"
 
 
-def _senseless_model(where: str, model: dict[str, Any], tasks: dict[str, Any]) -> Iterator[str]:
+def _senseless_model(name: str, model: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
+    where, tasks = f"models.{name}", config["tasks"]
     sources = [source for source in SOURCES if model[source] is not None]
     if len(sources) != 1:
         has = " and ".join(sources) or "none"
@@ -187,8 +195,9 @@ def _senseless_model(where: str, model: dict[str, Any], tasks: dict[str, Any]) -
             yield f"{where}.tasks: {task} is not a task of this study; defined: {', '.join(tasks)}"
             continue
         for key in _needed_of_task(model):
-            if tasks[task][key] is None:
+            if tasks[task][key] is None and not (key in COUNTS and task in model[key]):
                 yield f"tasks.{task}: missing {key}, which {where} needs"
+    yield from _senseless_counts(name, model, config)
     (source,) = sources
     yield from {
         "weights": _senseless_weights,
@@ -196,6 +205,24 @@ def _senseless_model(where: str, model: dict[str, Any], tasks: dict[str, Any]) -
         "published": _senseless_published,
         "outcomes": _senseless_outcomes,
     }[source](where, model)
+
+
+def _senseless_counts(name: str, model: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with the model's own numbers of samples, and sizes of shards."""
+    where = f"models.{name}"
+    for key in COUNTS:
+        if model[key] and model["outcomes"] is not None:
+            yield f"{where}.{key}: the model has outcomes, whose files say how many samples there are; leave it out"
+        for task in model[key]:
+            if task not in model["tasks"]:
+                yield f"{where}.{key}.{task}: the model has no such task; {where}.tasks: {', '.join(model['tasks'])}"
+    for task in model["tasks"]:
+        # else it is a mistake of the task
+        if task in config["tasks"] and any(task in model[key] for key in COUNTS):
+            samples_key, shard_key = (
+                f"{where}.{key}.{task}" if task in model[key] else f"tasks.{task}.{key}" for key in COUNTS
+            )
+            yield from _no_multiple(samples_key, samples(config, task, name), shard_key, shard_size(config, task, name))
 
 
 def _senseless_reward(where: str, reward: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
@@ -333,9 +360,19 @@ def outcomes_of(model: dict[str, Any], task: str) -> tuple[str, dict[str, str], 
     return entry["file"], entry.get("columns", {}), entry.get("where", {})
 
 
-def shards(config: dict[str, Any], task: str) -> range:
-    """The numbers of a task's shards."""
-    return range(config["tasks"][task]["samples"] // config["tasks"][task]["shard"])
+def samples(config: dict[str, Any], task: str, model: str) -> int:
+    """How many samples of every problem of a task a model has: its own number, or else the task's."""
+    return config["models"][model]["samples"].get(task, config["tasks"][task]["samples"])
+
+
+def shard_size(config: dict[str, Any], task: str, model: str) -> int:
+    """How many samples of every problem a shard of a task and model holds: the model's own number, or the task's."""
+    return config["models"][model]["shard"].get(task, config["tasks"][task]["shard"])
+
+
+def shards(config: dict[str, Any], task: str, model: str) -> range:
+    """The numbers of the shards of a task and model."""
+    return range(samples(config, task, model) // shard_size(config, task, model))
 
 
 def pairs(config: dict[str, Any]) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.path import Path as Outline
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import offset_copy
@@ -39,7 +41,7 @@ MOST_LABELS = 6
 DPI = 200
 """Pixels per inch, also when text is measured."""
 
-BLACK, GREY = "#000000", "#777777"
+BLACK, GREY, LIGHT = "#000000", "#777777", "#AAAAAA"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, YELLOW = "#E69F00", "#56B4E9", "#F0E442"
 OKABE_ITO = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW)
@@ -357,16 +359,23 @@ def _name_ends(axes: Axes) -> list[Annotation]:
                 color=_ink(colour),
                 arrowprops={
                     "arrowstyle": "-",
-                    "color": colour,
+                    "connectionstyle": partial(_joint, axes),
+                    "color": LIGHT,
                     "linewidth": 0.5,
-                    "shrinkA": 1,
-                    "shrinkB": 1,
+                    "linestyle": (0, (1, 2)),
                     "relpos": (0, 0.5),
                 },
+                zorder=1.5,  # below the lines
                 annotation_clip=False,
             )
         )
     return names
+
+
+def _joint(axes: Axes, name: tuple[float, float], end: tuple[float, float], **_: Any) -> Outline:
+    """From a name to the end of its line, in pixels: level within the panel, so that it does not look like a curve."""
+    right = max(axes.bbox.x1, end[0])
+    return Outline([name, (right, end[1]), end])
 
 
 def _push_apart(axes: Axes, names: Sequence[Annotation]) -> None:

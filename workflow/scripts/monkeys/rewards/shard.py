@@ -9,10 +9,9 @@ from itertools import islice
 from typing import Any, TextIO
 
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from monkeys import __version__
-from monkeys.logs import progress_bar
+from monkeys.progress import Note
 from monkeys.rewards.model import RewardModel
 from monkeys.rewards.reward import Reward
 from monkeys.rewards.wording import Wording
@@ -25,7 +24,13 @@ WINDOW = 4096
 
 
 def score_shard(
-    problems: str, samples: str, rewards: str, journal: str, reward: Reward, console: TextIO | None = None
+    problems: str,
+    samples: str,
+    rewards: str,
+    journal: str,
+    reward: Reward,
+    console: TextIO | None = None,
+    note: Note | None = None,
 ) -> None:
     """Write the rewards of all samples of a shard, in their order.
 
@@ -35,7 +40,8 @@ def score_shard(
         rewards: Where the rewards go.
         journal: What is scored is recorded here, window by window.
         reward: The reward model's config; its weights are in the Hugging Face cache, or in a folder.
-        console: Where the progress bar goes; None for none.
+        console: Where a discarded journal is reported.
+        note: Where it is noted how far the shard is.
 
     Raises:
         ValueError: the config does not fit the model or the problems; a reward is not a number.
@@ -49,10 +55,9 @@ def score_shard(
         done = sum(len(entry.get("rewards", ())) for entry in kept.entries())
         total = pq.read_metadata(samples).num_rows
         if done < total:
-            source = read_provenance(samples)
-            title = f"{reward.name} {source.get('task')} {source.get('model')} shard {source.get('index')}"
-            with progress_bar(console, total - done, title, "rewards") as bar:
-                _score(kept, shown, samples, done, reward, bar)
+            note = note or Note()
+            note.begin(total, done)
+            _score(kept, shown, samples, done, reward, note)
         _write(kept, samples, rewards, reward)
 
 
@@ -64,7 +69,7 @@ def _shown(problems: str, reward: Reward) -> dict[str, str]:
     return shown
 
 
-def _score(kept: Journal, shown: dict[str, str], samples: str, done: int, reward: Reward, bar: tqdm) -> None:
+def _score(kept: Journal, shown: dict[str, str], samples: str, done: int, reward: Reward, note: Note) -> None:
     """Score the samples behind the first `done` ones into the journal."""
     folder = weights.local_folder(reward.weights, reward.commit, reward.trust_remote_code)
     model = RewardModel(reward, folder)
@@ -73,7 +78,7 @@ def _score(kept: Journal, shown: dict[str, str], samples: str, done: int, reward
     began = time.monotonic()
     rows = islice(read_rows(samples, ["problem_id", "sample", "text"]), done, None)
     while window := list(islice(rows, WINDOW)):
-        entry = _scored(window, shown, model, wording, bar, samples)
+        entry = _scored(window, shown, model, wording, note, samples)
         kept.append({"seconds": round(time.monotonic() - began, 3), **entry})
 
 
@@ -82,7 +87,7 @@ def _scored(
     shown: dict[str, str],
     model: RewardModel,
     wording: Wording,
-    bar: tqdm,
+    note: Note,
     samples: str,
 ) -> dict[str, Any]:
     """The journal's entry about some samples; equal ones of one problem are scored once."""
@@ -104,7 +109,7 @@ def _scored(
                 )
             for number in group:
                 rewards[number] = value
-            bar.update(len(group))
+            note.add(len(group))
     cut = Counter({"problem": 0, "sample": 0})
     for group, words in zip(groups, worded, strict=True):
         if words.cut:

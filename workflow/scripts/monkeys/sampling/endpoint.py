@@ -11,12 +11,11 @@ import os
 import time
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
-from typing import Any, TextIO
+from typing import Any
 
 import httpx
 import tenacity
 
-from monkeys.logs import progress_bar
 from monkeys.sampling.shard import Progress, Request, Sample
 
 RETRIED = (408, 409, 425, 429)
@@ -45,7 +44,7 @@ class Unavailable(Exception):
         """Seconds that the server asks to wait."""
 
 
-def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], console: TextIO | None = None) -> None:
+def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
     """Draw everything that is missing from a shard into its journal; the arguments are those of `vllm.sample`.
 
     Raises:
@@ -54,10 +53,10 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
             in the journal.
     """
     if progress.missing:
-        asyncio.run(_sample(progress, model, sampling, console))
+        asyncio.run(_sample(progress, model, sampling))
 
 
-async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], console: TextIO | None) -> None:
+async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
     endpoint = model["endpoint"]
     shard = progress.shard
     async with Server(endpoint, _key(endpoint, shard.model), sampling, model["chat"]) as server:
@@ -77,7 +76,7 @@ async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str,
             print(
                 f"NOTE {shard.model}: the server tells no tokens per sample, so counts of tokens stay unknown; "
                 "endpoint.samples_per_request: 1 would make them known",
-                file=console,
+                file=progress.console,
             )
         requests = progress.requests(endpoint["samples_per_request"] if "n" in server.takes else 1)
         failures: list[Exception] = []
@@ -93,13 +92,10 @@ async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str,
                     # those under way may end and be recorded, no new ones begin
                     failures.append(_of_request(error, request))
                     return
-                bar.update(request.count)
                 if failures:
                     return
 
-        title = f"{shard.task} {shard.model} shard {shard.index}"
-        with progress_bar(console, progress.missing, title, "samples") as bar:
-            await asyncio.gather(*(work() for _ in range(endpoint["concurrency"])))
+        await asyncio.gather(*(work() for _ in range(endpoint["concurrency"])))
     if failures:
         raise failures[0]
 

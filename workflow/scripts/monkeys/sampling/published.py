@@ -99,7 +99,7 @@ def import_shard(files: list[str], shard: Shard, problems: list[str] | None, sam
             if len(texts) < end:
                 raise ValueError(
                     f"{where}: problem {problem} has {len(texts)} published samples, the study asks for {end} or more; "
-                    f"lower tasks.{shard.task}.samples"
+                    f"lower tasks.{shard.task}.samples, or models.{shard.model}.samples.{shard.task} if it is set"
                 )
             for position in range(first, end):
                 about = {"problem_id": problem, "sample": position}

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from monkeys import __version__
+from monkeys.progress import Note
 from monkeys.sampling import SAMPLER_VERSION
 from monkeys.sampling.journal import Journal, unwinding_on_sigterm
 from monkeys.storage import SAMPLES, canonical, digest, parquet_writer
@@ -85,10 +86,19 @@ class Sample:
 class Progress:
     """Which samples of a shard are in its journal, and how to add more."""
 
-    def __init__(self, shard: Shard, prompts: dict[str, str], journal: Journal) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        prompts: dict[str, str],
+        journal: Journal,
+        console: TextIO | None = None,
+        note: Note | None = None,
+    ) -> None:
         self.shard = shard
         self.prompts = prompts
         self.journal = journal
+        self.console = console
+        """Where notes for people go."""
         self.samples = 0
         """How many samples the journal holds."""
         self._done = {problem: np.zeros(shard.size, dtype=bool) for problem in prompts}
@@ -96,6 +106,8 @@ class Progress:
         self._began = time.monotonic()
         for entry in journal.entries():
             self._take(entry)
+        self._note = note or Note()
+        self._note.begin(self.samples + self.missing, self.samples)
 
     def _take(self, entry: dict[str, Any]) -> None:
         """Count what an entry of the journal says."""
@@ -170,6 +182,7 @@ class Progress:
         }
         self._take(entry)
         self.journal.append(entry)
+        self._note.add(request.count)
 
     def write(self, path: str) -> int:
         """Write the samples file from a complete journal; returns the number of samples. Memory stays flat."""
@@ -214,7 +227,12 @@ def count_sample(totals: dict[str, Any], sample: dict[str, Any]) -> None:
 
 @contextmanager
 def sampling(
-    shard: Shard, prompts: dict[str, str], journal: str, samples: str, console: TextIO | None = None
+    shard: Shard,
+    prompts: dict[str, str],
+    journal: str,
+    samples: str,
+    console: TextIO | None = None,
+    note: Note | None = None,
 ) -> Iterator[Progress]:
     """Lock a shard, yield its progress to be completed, and write its samples file.
 
@@ -227,9 +245,10 @@ def sampling(
         journal: Path of the journal.
         samples: Path of the samples file.
         console: Where notes for people go.
+        note: Where it is noted how far the shard is.
     """
     with unwinding_on_sigterm(), Journal(journal, shard.settings(prompts), console=console) as kept:
-        progress = Progress(shard, prompts, kept)
+        progress = Progress(shard, prompts, kept, console, note)
         try:
             yield progress
         except SystemExit:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from monkeys.progress import duration
 from monkeys.sampling.journal import read_entries
 from monkeys.sampling.shard import count_sample
 from monkeys.storage import read_provenance
@@ -71,12 +72,5 @@ def _row(states: list[dict[str, Any]]) -> dict[str, str]:
         "tokens": "?" if tokens is None else f"{tokens:,}",
         "tokens/s": "?" if not tokens or not seconds else f"{tokens / seconds:,.0f}",
         "truncated": "?" if truncated is None or not done else f"{truncated / done:.1%}",
-        "time left": "?" if left is None else _duration(left),
+        "time left": "?" if left is None else duration(left),
     }
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes == 0:
-        return f"{seconds:.0f} s"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

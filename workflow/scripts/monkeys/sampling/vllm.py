@@ -1,13 +1,13 @@
 """Draw the samples of a shard with vLLM in this process's own engine."""
 
+import gc
 import multiprocessing
 import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
-from monkeys.logs import progress_bar
 from monkeys.sampling import engine_arguments, weights
 from monkeys.sampling.shard import Progress, Request, Sample, Shard
 
@@ -23,7 +23,7 @@ The engine never runs dry, and memory does not grow with the number of samples.
 Item = TypeVar("Item")
 
 
-def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], console: TextIO | None = None) -> None:
+def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
     """Draw everything that is missing from a shard into its journal.
 
     Args:
@@ -31,7 +31,6 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
         model: The model's config: weights, revision (a commit; None for a folder), quantization, chat,
             overlong_prompts, engine.
         sampling: temperature, top_p, top_k, min_p, max_tokens, stop, include_stop.
-        console: Where the progress bar goes; None for none.
 
     Raises:
         ValueError: an argument that the engine does not know; a chat without a template; a prompt that leaves no room
@@ -44,14 +43,20 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything was fetched before; a node of a cluster may not even reach the hub
     folder = weights.local_folder(model["weights"], model["revision"], engine["trust_remote_code"])
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; these two only count where the CPU samples
+    # these two only count where the CPU samples
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # jobs side by side must not share one core
+    if "kv_cache_memory_bytes" not in engine["arguments"]:  # it would be overruled
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
+    if engine["enforce_eager"]:
+        # some functions would be compiled even so, which takes a C++ compiler, and longer than it saves
+        os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = str(int(engine["separate_process"]))
     for mistake in engine_arguments.mistakes(engine):
         raise ValueError(f"models.{progress.shard.model}.engine.arguments: {mistake}")
-    import vllm
-    from vllm.tokenizers import cached_tokenizer_from_config
-    from vllm.v1.engine.exceptions import EngineDeadError
+    with _objects_kept():
+        from vllm import LLM, EngineArgs, __version__
+        from vllm.tokenizers import cached_tokenizer_from_config
+        from vllm.v1.engine.exceptions import EngineDeadError
 
     seed = progress.shard.engine_seed(progress.samples)
     settings = {**engine_arguments.of(engine), **({"quantization": q} if (q := model["quantization"]) else {})}
@@ -62,23 +67,38 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any], 
         "disable_log_stats": True,
         **settings,
     }
-    about = vllm.EngineArgs(**everything).create_model_config()
+    about = EngineArgs(**everything).create_model_config()
     tokenizer = cached_tokenizer_from_config(about)
     prompts = encoded(tokenizer, progress, model["chat"])
     if model["overlong_prompts"] == "refuse":
         refuse_overlong(prompts, about.max_model_len, progress.shard, sampling["max_tokens"])
     try:
-        llm = vllm.LLM(**everything)
-        version = {"version": vllm.__version__, "commit": model["revision"]}
+        llm = LLM(**everything)
+        version = {"version": __version__, "commit": model["revision"]}
         progress.begin({"engine": "vllm", **version, "seed": seed, "settings": settings})
         with _watched():
-            run(llm, progress, prompts, sampling, console)
+            run(llm, progress, prompts, sampling)
     except (EngineDeadError, ChildProcessError) as error:
         raise RuntimeError(
             f"the engine died ({error}); {progress.samples} samples are in the journal, run again to go on. "
             "Its own words are in the log; if it was out of memory, lower engine.max_num_seqs or "
             "engine.gpu_memory_utilization, or give the job more"
         ) from None
+
+
+@contextmanager
+def _objects_kept() -> Iterator[None]:
+    """Spare the collector of garbage what is made here for the whole life of the process.
+
+    vLLM's imports make hundreds of thousands of objects. Several collections while they are made, and some that vLLM
+    asks for when it starts an engine, would look through all of them.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 @contextmanager
@@ -151,9 +171,7 @@ def refuse_overlong(prompts: dict[str, list[int]], context: int, shard: Shard, m
             )
 
 
-def run(
-    llm: Any, progress: Progress, prompts: dict[str, list[int]], sampling: dict[str, Any], console: TextIO | None = None
-) -> None:
+def run(llm: Any, progress: Progress, prompts: dict[str, list[int]], sampling: dict[str, Any]) -> None:
     """Draw what is missing with an engine that is already there; see `sample`.
 
     Finished requests go into the journal in the order in which they were started. Recorded as they finish, short
@@ -196,11 +214,8 @@ def run(
     queue = QUEUE_FACTOR * settings.scheduler_config.max_num_seqs
     started = progress.requests(PER_REQUEST)
     finished = _finished(llm.llm_engine, started, prompts, parameters, settings.model_config.max_model_len, queue)
-    title = f"{progress.shard.task} {progress.shard.model} shard {progress.shard.index}"
-    with progress_bar(console, progress.missing, title, "samples") as bar:
-        for request, samples in _in_order((n, (request, samples_of(request, o))) for n, request, o in finished):
-            progress.add(request, len(prompts[request.problem_id]), samples)
-            bar.update(request.count)
+    for request, samples in _in_order((n, (request, samples_of(request, o))) for n, request, o in finished):
+        progress.add(request, len(prompts[request.problem_id]), samples)
 
 
 def decoded(tokenizer: Any, prompt: list[int], tokens: Sequence[int]) -> str:

@@ -5,13 +5,12 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, TextIO
+from typing import Any
 
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from monkeys import __version__, verification
-from monkeys.logs import progress_bar
+from monkeys.progress import Note
 from monkeys.storage import VERDICTS, read_provenance, read_rows, write_parquet
 from monkeys.verification.verifier import Settings, Verdict, Verifier
 
@@ -22,7 +21,7 @@ NO_ANSWER = Verdict("no_answer")
 
 
 def verify_shard(
-    problems: str, samples: str, verdicts: str, verifier: str, settings: Settings, console: TextIO | None = None
+    problems: str, samples: str, verdicts: str, verifier: str, settings: Settings, note: Note | None = None
 ) -> None:
     """Write the verdicts of all samples of a shard.
 
@@ -34,29 +33,26 @@ def verify_shard(
         verdicts: Where the verdicts go.
         verifier: The verifier's name.
         settings: How it verifies, and in how many threads.
-        console: Where the progress bar goes; None for none.
+        note: Where it is noted how far the shard is.
 
     Raises:
         ValueError: the samples are of problems that are not in the problems file.
     """
     by_id = {row["problem_id"]: row for row in read_rows(problems)}
     source = read_provenance(samples)
-    title = f"{source.get('task')} {source.get('model')} shard {source.get('index')}"
     kind = verification.load(verifier)
     for row in by_id.values():
         verification.check(verifier, row)
-    with (
-        kind(settings) as judge,
-        progress_bar(console, pq.read_metadata(samples).num_rows, title, "verdicts") as bar,
-    ):
-        book = _Book(bar)
+    note = note or Note()
+    note.begin(pq.read_metadata(samples).num_rows)
+    with kind(settings) as judge:
+        book = _Book(note)
         with ThreadPoolExecutor(settings.threads) as pool:
             _judge_together(judge, by_id, _distinct(judge, by_id, samples, book), book, pool)
             # Nothing runs beside these: what a busy machine may have decided is decided again.
             for problem, answer, number in book.uncertain:
                 (verdict,) = pool.submit(_verdicts, judge, by_id[problem], [answer]).result()
                 book.enter(number, verdict)
-        book.show()
         provenance = {
             "samples": source,
             "verifier": verifier,
@@ -73,14 +69,13 @@ def verify_shard(
 class _Book:
     """Which sample has which answer, and the verdicts on answers; answer 0 is none at all."""
 
-    def __init__(self, bar: tqdm) -> None:
+    def __init__(self, note: Note) -> None:
         self.number_of_sample = array("I")
         self.verdicts: list[Verdict | None] = [NO_ANSWER]
         self.uncertain: list[tuple[str, str, int]] = []
         """Problem, answer and its number."""
         self._waiting = Counter[int]()  # samples that wait for the verdict on their answer
-        self._outcomes = Counter[str]()
-        self._bar = bar
+        self._note = note
 
     def add(self, number: int) -> None:
         """Take up one more sample, whose answer has this number."""
@@ -89,21 +84,12 @@ class _Book:
         if verdict is None:
             self._waiting[number] += 1
         else:
-            self._count(verdict.outcome, 1)
+            self._note.add(1)
 
     def enter(self, number: int, verdict: Verdict) -> None:
         """Write down the verdict on an answer."""
         self.verdicts[number] = verdict
-        self._count(verdict.outcome, self._waiting.pop(number))
-
-    def _count(self, outcome: str, samples: int) -> None:
-        self._outcomes[outcome] += samples
-        if self._bar.update(samples):
-            self.show()
-
-    def show(self) -> None:
-        """Show the outcomes so far beside the bar."""
-        self._bar.set_postfix(self._outcomes)
+        self._note.add(self._waiting.pop(number))
 
 
 def _distinct(

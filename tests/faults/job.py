@@ -27,12 +27,9 @@ def main() -> None:
     os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    from tqdm import tqdm
     from vllm import LLM
 
     from monkeys.sampling import engine_arguments
-
-    tqdm.set_lock(threading.RLock())  # its own lock would be shared by all forks, and stay locked by a killed one
 
     model = json.loads(sys.argv[1])
     llm = LLM(

@@ -1,0 +1,270 @@
+"""What the console shows of runs that go well, fail, are repeated or interrupted; the workflows are tiny, for speed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from checkout import Checkout
+
+SNAKEFILE = """
+import sys
+sys.path.insert(0, "{scripts}")
+from monkeys import console
+
+SCREEN = console.Screen(workflow.logger_manager.logger, workflow.output_settings, True)
+{more}
+
+onstart:
+    SCREEN.start(lambda: console.jobs_of(workflow.dag, size), lambda task: 10, False, "here")
+
+onsuccess:
+    SCREEN.end(True, log[0], lambda: "what there is")
+
+onerror:
+    SCREEN.end(False, log[0], lambda: "")
+
+def size(wildcards):
+    return {{"small": 100, "large": 4}}[wildcards.model]
+
+rule all:
+    input:
+        "coverage.pdf",
+
+rule sample:
+    output:
+        "samples/{{task}}/{{model}}/{{shard}}",
+    log:
+        "logs/{{task}}.{{model}}.{{shard}}.log",
+    shell:
+        "{python} job.py {{log}} {{output}} {{wildcards.model}}"
+
+rule coverage:
+    input:
+        expand("samples/sums/{{model}}/{{shard}}", model=["small", "large"], shard=[0, 1]),
+    output:
+        "coverage.csv",
+    shell:
+        "touch {{output}}"
+
+rule coverage_figure:
+    input:
+        "coverage.csv",
+    output:
+        "coverage.pdf",
+    shell:
+        "touch {{output}}"
+"""
+
+JOB = """
+import os, sys, time
+from pathlib import Path
+sys.path.insert(0, "{scripts}")
+from monkeys import progress
+
+log, output, model = sys.argv[1:]
+work = {{"small": 1000, "large": 40}}[model]
+with open(log, "w") as said, progress.noted(log) as note:
+    note.begin(work)
+    print("a note of", output, file=sys.stderr, flush=True)
+    {how}
+    note.add(work)
+    Path(output).touch()
+"""
+
+
+@pytest.fixture
+def tiny(root, tmp_path):
+    """A workflow with the rules' names and none of their work; returns what makes and runs it."""
+    scripts = root / "workflow/scripts"
+
+    def command(*arguments, how="pass", more=""):
+        (tmp_path / "Snakefile").write_text(SNAKEFILE.format(scripts=scripts, python=sys.executable, more=more))
+        (tmp_path / "job.py").write_text(JOB.format(scripts=scripts, how=how))
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+
+    def run(*arguments, succeeds=True, **parts):
+        result = subprocess.run(
+            command(*arguments, **parts), cwd=tmp_path, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True
+        )
+        assert (result.returncode == 0) == succeeds, result.stdout
+        return result.stdout
+
+    run.command, run.folder = command, tmp_path
+    return run
+
+
+class Terminal:
+    """A terminal of 120 columns with a program in it."""
+
+    def __init__(self, command, folder):
+        leader, follower = os.openpty()
+        environment = dict(os.environ, TERM="xterm", COLUMNS="120", LINES="40")
+        self.leader, self.text = leader, b""
+        self.program = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            start_new_session=True,
+        )
+        os.close(follower)
+
+    def read(self, until=None, seconds=60):
+        """Read what is written, to the end or until some text is there."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                self.text += os.read(self.leader, 10_000)
+            except OSError:  # nobody has it open any more
+                break
+            if until and until in self.text.decode(errors="replace"):
+                return self
+        self.program.wait(timeout=seconds)
+        return self
+
+    def screen(self):
+        """The lines as a person sees them in the end."""
+        lines, row, column = [""], 0, 0
+        for part in re.findall(r"\x1b\[[?\d;]*[a-zA-Z]|\r|\n|[^\x1b\r\n]+", self.text.decode(errors="replace")):
+            if part == "\n":
+                row += 1
+                lines += [""] * (row + 1 - len(lines))
+            elif part == "\r":
+                column = 0
+            elif part.startswith("\x1b["):
+                if part.endswith("A"):
+                    row -= int(part[2:-1] or 1)
+                elif part.endswith("K"):
+                    lines[row] = ""
+            else:
+                lines[row] = (lines[row].ljust(column)[:column] + part + lines[row][column + len(part) :]).rstrip()
+                column += len(part)
+        return lines
+
+
+def test_a_pipe_gets_a_plain_line_when_a_stage_begins_and_ends(tiny):
+    said = tiny()
+    assert "6 jobs here" in said and "\x1b" not in said
+    for stage in ("Samples: 2,080 of 2,080 samples, took", "Analysis: 1 of 1 jobs", "Figures: 1 of 1 jobs"):
+        assert stage in said
+    assert said.count("Samples:") <= 6
+    assert re.search(r"Done: 6 jobs in \d+ s\.\nwhat there is\n", said)
+    for talk in ("rule sample", "Building DAG", "steps", "Complete log", "Select jobs", "Job stats"):
+        assert talk not in said
+    (log,) = (tiny.folder / ".snakemake/log").glob("*.log")
+    assert log.read_text().count("rule sample:") == 4 and "6 of 7 steps" in log.read_text()
+    assert "Nothing to be done" in tiny()
+
+
+@pytest.mark.parametrize("arguments", [["--printshellcmds"], ["--verbose"], ["--dry-run"], ["--quiet", "reason"]])
+def test_snakemake_talks_as_usual_where_it_is_asked_to(tiny, arguments):
+    said = tiny(*arguments)
+    assert "rule sample:" in said and "Samples:" not in said and "Done:" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jobs", "there", "not_there"),
+    [
+        (["coverage.csv"], 5, "Analysis: 1 of 1 jobs", "Figures"),
+        (["samples/sums/large/0"], 1, "Samples: 40 of 40 samples", "Analysis"),
+        (["--until", "sample"], 4, "Samples: 2,080 of 2,080 samples", "Analysis"),
+    ],
+)
+def test_a_part_of_the_workflow_is_shown_as_what_it_is(tiny, arguments, jobs, there, not_there):
+    said = tiny(*arguments)
+    assert f"{jobs} jobs here" in said and f"Done: {jobs} jobs" in said
+    assert there in said and not_there not in said
+
+
+FAILS = """
+    tried = Path(log + ".tried")
+    if "{which}" in output and not tried.exists():
+        {mark}
+        note.add(500)
+        print("the cause", file=said, flush=True)
+        sys.exit(1)
+""".strip()
+
+
+def test_a_job_that_is_repeated_counts_once_and_is_no_failure_in_the_end(tiny):
+    said = tiny("--retries", "1", how=FAILS.format(which="small/0", mark="tried.touch()"))
+    assert "Failed: sample sums small 0" in said and "  | the cause" in said
+    assert "Samples: 2,080 of 2,080 samples, took" in said and "Done: 6 jobs" in said
+    assert "jobs failed" not in said
+
+
+def test_what_failed_is_named_with_its_log_and_the_rest_goes_on(tiny):
+    said = tiny("--keep-going", how=FAILS.format(which="small/0", mark="pass"), succeeds=False)
+    assert re.search(
+        r"1 of 6 jobs failed, 3 are done, after \d+ s:\n  sample sums small 0  logs/sums.small.0.log", said
+    )
+    assert "Snakemake's log: " in said and "CalledProcessError" not in said
+    assert said.count("the cause") == 1 and "what there is" not in said
+    tiny()
+
+
+@pytest.mark.parametrize("part", ["_count_problems", "_tell", "_look"])
+def test_a_display_that_fails_leaves_the_run_to_snakemake(tiny, part):
+    said = tiny(more=f"console.CALM_LOOK_SECONDS = 0.1\nconsole.Screen.{part} = lambda *_: 1 / 0", how="time.sleep(1)")
+    assert "NOTE no display of progress (ZeroDivisionError: division by zero); the run goes on" in said
+    assert said.count("NOTE no display") == 1 and "6 of 7 steps" in said
+    assert (tiny.folder / "coverage.pdf").exists()
+
+
+def test_a_terminal_shows_a_line_per_stage_and_nothing_torn(tiny):
+    terminal = Terminal(tiny.command(how="time.sleep(1.5); print('the end of', output, file=sys.stderr)"), tiny.folder)
+    lines = terminal.read().screen()
+    assert terminal.program.wait() == 0
+    for stage, count in (
+        ("Samples", "2,080 of 2,080 samples"),
+        ("Analysis", "1 of 1 jobs"),
+        ("Figures", "1 of 1 jobs"),
+    ):
+        (line,) = [line for line in lines if line.startswith(stage)]
+        assert count in line and "took" in line
+    for job in ("small/0", "small/1", "large/0", "large/1"):
+        assert lines.count(f"a note of samples/sums/{job}") == lines.count(f"the end of samples/sums/{job}") == 1
+    assert "what there is" in lines
+    seen = terminal.text.decode()
+    assert "sums" in seen and " left" in seen and "rule sample" not in seen
+    assert seen.rfind("\x1b[?25h") > seen.rfind("\x1b[?25l")  # the cursor is shown
+
+
+def test_an_interrupt_leaves_a_sane_terminal_and_says_how_to_go_on(tiny):
+    terminal = Terminal(tiny.command(how="time.sleep(60)"), tiny.folder).read(until="a note of")
+    os.killpg(terminal.program.pid, signal.SIGINT)
+    lines = terminal.read().screen()
+    assert terminal.program.wait() != 0
+    assert any(re.match(r"Stopped after \d+ s, 0 of 6 jobs done; the same command goes on from here", x) for x in lines)
+    seen = terminal.text.decode()
+    assert seen.rfind("\x1b[?25h") > seen.rfind("\x1b[?25l")
+    assert not list(tiny.folder.glob("logs/*.progress"))
+
+
+@pytest.fixture
+def counted(root, tmp_path):
+    """A study of published counts, which is analysed within a minute."""
+    checkout = Checkout.of(root, tmp_path / "checkout")
+    (checkout.folder / "counts.csv").write_text("problem_id,samples,correct\n1,10,3\n2,10,0\n3,10,9\n")
+    model = {"outcomes": {"arithmetic": "counts.csv"}, "tasks": ["arithmetic"]}
+    study = {"study": "mine", "results": "results/mine", "tasks": {"arithmetic": {}}, "models": {"published": model}}
+    (checkout.folder / "mini.yaml").write_text(yaml.safe_dump(study))
+    return checkout
+
+
+def test_a_study_ends_with_its_coverage_where_things_are_and_what_to_type(counted):
+    part = counted.snakemake("results/mine/figures/coverage.pdf")
+    assert "Figures: 1 of 1 jobs" in part and "Next" not in part
+    said = counted.snakemake()
+    assert re.search(r"arithmetic +published +40\.0% +66\.\d% +66\.\d% \(k=10\)", said)
+    for line in ("Figures  results/mine/figures/", "Tables   results/mine/tables/"):
+        assert line in said
+    assert "snakemake --configfile mini.yaml --report results/mine/report.html" in said
+    assert "Next     " in said
