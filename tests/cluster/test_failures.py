@@ -16,7 +16,6 @@ from monkeys.storage import read_provenance, read_rows
 HOOK = Path(__file__).parent / "hook"
 """Has jobs stand still where a test wants to meet them, so that none can end before it was disturbed."""
 
-
 CALM = "results/verdicts/calm/calm/0.parquet"
 """What the job that is not disturbed comes to."""
 
