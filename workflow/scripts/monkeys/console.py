@@ -216,6 +216,7 @@ class Screen(logging.Handler):
         self.jobs: dict[Any, Job] = {}
         self.stages: dict[str, Stage] = {}
         self._logger = logger
+        self._interrupted = False
         self._over = threading.Event()
         self._live: Any = None
         self._captured: _Captured | None = None
@@ -305,13 +306,15 @@ class Screen(logging.Handler):
                 self._count_problems()
         elif event == "job_error":
             job = self.jobs.get(said.jobid) or Job(said.rule_name)
+            if self._interrupted:  # it was stopped with all others
+                job.state = "waiting"
+                return
             job.state, job.ended = "failed", now
             self._say(f"Failed: {job.name}{f': {said.rule_msg}' if said.rule_msg else ''}")
             for log in said.log:
                 self._say("\n".join([f"  {log}", *(f"  | {line}" for line in _tail(log))]))
-        else:
-            return
-        self._tell(now)
+        elif str(said.msg).startswith("Terminating processes on user request"):
+            self._interrupted = True
 
     def _watch(self) -> None:
         pause = LOOK_SECONDS if self._live else CALM_LOOK_SECONDS
