@@ -20,12 +20,19 @@ REWARDS = {
 }
 
 
-@pytest.fixture
-def scored(finished):
+@pytest.fixture(scope="module")
+def scored_study(finished_study, tmp_path_factory):
     """The finished study with a reward model, which scored everything."""
-    finished.change(rewards=REWARDS)
-    finished.snakemake()
-    return finished
+    study = finished_study.copy(tmp_path_factory.mktemp("scored") / "checkout")
+    study.change(rewards=REWARDS)
+    study.snakemake()
+    return study
+
+
+@pytest.fixture
+def scored(scored_study, tmp_path):
+    """A copy of it that a test may change."""
+    return scored_study.copy(tmp_path / "checkout")
 
 
 def test_only_its_scores_and_the_choices_by_them_are_new(finished):
