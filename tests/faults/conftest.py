@@ -6,6 +6,14 @@ import pytest
 from jobs import Engine
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests that share an engine share a process."""
+    for item in items:
+        if "engine" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("engine"))
+
+
 @pytest.fixture(scope="session")
 def prompts(root):
     """The ten longest problems of the demo."""

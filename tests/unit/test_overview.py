@@ -1,4 +1,5 @@
 import docutils.core
+import docutils.nodes
 import jinja2
 import pandas as pd
 import pytest
@@ -6,19 +7,27 @@ import pytest
 from monkeys import study
 from monkeys.overview import overview
 
+HOSTILE = (
+    "{% endraw %}{{ 7 * 7 }} <b>*bold*</b> `code`_ |sub| \\ :raw:`x`\n\n.. raw:: html\n\n   <script>alert(1)</script>"
+)
+
 
 @pytest.fixture
 def page():
     """The page of a study of one model's samples, rendered as a report does it."""
+    return rendered()
+
+
+def rendered(study_name="an {{ odd }} name", version="0.32.0", commit="c" * 40):
     config = study.checked(
         {
-            "study": "an {{ odd }} name",
+            "study": study_name,
             "tasks": {"gsm8k": {"samples": 8, "shard": 8}},
             "models": {"m": {"weights": "o/m", "revision": "main", "tasks": ["gsm8k"]}},
         }
     )
     tally = pd.DataFrame({"problem_id": ["a", "b"], "samples": [8, 7], "correct": [1, 2], "verifier_error": [0, 1]})
-    start = {"engine": "vllm", "version": "0.32.0", "commit": "c" * 40}
+    start = {"engine": "vllm", "version": version, "commit": commit}
     text = overview(
         config,
         {("gsm8k", "m"): tally},
@@ -29,20 +38,33 @@ def page():
     return jinja2.Template(text).render()
 
 
+def shown(page):
+    """The text that a person reads."""
+    return docutils.core.publish_doctree(page, settings_overrides={"report_level": 5}).astext()
+
+
 def test_it_says_what_was_studied_and_what_came_out(page):
-    assert "an {{ odd }} name" in page
-    assert "0.205" in page
-    assert "7–8" in page
-    assert "c" * 40 in page
+    for said in ("an {{ odd }} name", "coverage@1", "0.205", "7–8", "c" * 40):
+        assert said in shown(page)
 
 
 def test_it_says_what_is_missing_and_why(page):
-    assert "* coverage_vs_cost: no model with a price" in page
+    assert "coverage_vs_cost: no model with a price" in shown(page)
 
 
 def test_it_says_how_it_was_made(page):
-    assert "seed 0" in page and "Sampled with vllm 0.32.0\n" in page
-    assert "Verified by gsm8k (version 2)\n" in page
+    assert "seed 0" in shown(page) and "Sampled with vllm 0.32.0\n" in shown(page)
+    assert "Verified by gsm8k (version 2)\n" in shown(page)
+
+
+@pytest.mark.parametrize("where", ["study_name", "version", "commit"])
+def test_nothing_of_a_config_or_a_file_is_executed_or_taken_for_markup(where):
+    page = rendered(**{where: HOSTILE})
+    assert " ".join(HOSTILE.split()) in " ".join(shown(page).split())
+    kinds = {node.tagname for node in docutils.core.publish_doctree(page).findall() if hasattr(node, "tagname")}
+    assert not kinds & {"system_message", "problematic", "reference", "target", "substitution_reference"}
+    raw = [node.astext() for node in docutils.core.publish_doctree(page).findall(docutils.nodes.raw)]
+    assert len(raw) == 2 and not any("script" in text for text in raw)
 
 
 def test_it_is_valid_markup(page):

@@ -1,3 +1,5 @@
+import random
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -8,6 +10,7 @@ from monkeys.storage import (
     parquet_writer,
     read_provenance,
     read_rows,
+    read_table,
     replacing,
     write_parquet,
 )
@@ -93,3 +96,30 @@ def test_provenance_travels_in_the_file(tmp_path):
 def test_the_order_of_keys_does_not_change_a_digest():
     assert canonical({"b": 1, "a": [2.5, None]}) == '{"a":[2.5,null],"b":1}'
     assert digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1}) != digest({"a": 2, "b": 2})
+
+
+def test_a_flipped_bit_is_an_error_that_names_the_file_or_changes_nothing(tmp_path):
+    """Of the pages, that is: they are where the data are, and nearly all of a file."""
+    path, harmed = tmp_path / "samples.parquet", tmp_path / "harmed.parquet"
+    write_parquet(path, SAMPLES, rows(500), {})
+    whole, table = list(read_rows(path)), read_table(path)
+    data = path.read_bytes()
+    pages = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    found, seed = 0, random.Random(0)
+    for _ in range(200):
+        bits = bytearray(data)
+        bits[seed.randrange(4, pages)] ^= 1 << seed.randrange(8)
+        harmed.write_bytes(bits)
+        for read, expected in ((lambda p: list(read_rows(p)), whole), (read_table, table)):
+            try:
+                assert read(harmed) == expected
+            except ValueError as error:
+                assert str(error).startswith(f"{harmed}: damaged (")
+                found += 1
+    assert found > 300
+
+
+def test_a_file_that_is_not_there_is_no_damage(tmp_path):
+    for read in (read_table, read_provenance, lambda path: list(read_rows(path))):
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / "nothing.parquet")

@@ -14,8 +14,9 @@ from monkeys.verification import Settings, Verdict, Verifier
 from monkeys.verification.shard import TOGETHER, verify_shard
 
 
-def write_samples(path, first, texts):
+def write_samples(path, first, texts, **about):
     """One sample per text and problem; problem ids are the keys."""
+    about = {"task": "t", "model": "m", "index": 0} | about
     rows = [
         {
             "problem_id": problem,
@@ -28,7 +29,7 @@ def write_samples(path, first, texts):
         for problem, answers in texts.items()
         for i, text in enumerate(answers)
     ]
-    write_parquet(path, SAMPLES, ({"logprob": None, **row} for row in rows), {"task": "t", "model": "m", "index": 0})
+    write_parquet(path, SAMPLES, ({"logprob": None, **row} for row in rows), about)
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ def test_samples_of_other_problems_are_an_error(tmp_path, problems):
 
 def test_a_tally_counts_outcomes_and_tokens_over_shards(tmp_path, problems, shard):
     samples, verdicts = str(tmp_path / "1.parquet"), str(tmp_path / "1v.parquet")
-    write_samples(samples, 3, {"a": ["#### 1"] * 3, "b": ["?"] * 3})
+    write_samples(samples, 3, {"a": ["#### 1"] * 3, "b": ["?"] * 3}, index=1)
     verify_shard(problems, samples, verdicts, "gsm8k", Settings())
     table = tally([shard[0], samples], [shard[1], verdicts]).set_index("problem_id")
     assert list(table.index) == ["a", "b"]
@@ -192,6 +193,33 @@ def test_a_tally_counts_outcomes_and_tokens_over_shards(tmp_path, problems, shar
 
 
 def test_verdicts_of_other_samples_are_refused(tmp_path, shard):
-    write_parquet(tmp_path / "v.parquet", VERDICTS, list(read_rows(shard[1]))[:-1], {})
+    provenance = read_provenance(shard[1])
+    write_parquet(tmp_path / "v.parquet", VERDICTS, list(read_rows(shard[1]))[:-1], provenance)
     with pytest.raises(ValueError, match="does not belong to"):
         tally([shard[0]], [str(tmp_path / "v.parquet")])
+
+
+@pytest.mark.parametrize("other", [{"model": "n"}, {"task": "u"}, {"index": 1}, {"settings": "warmer"}])
+def test_verdicts_on_equally_numbered_samples_of_something_else_are_refused(tmp_path, problems, shard, other):
+    samples, verdicts = str(tmp_path / "1.parquet"), str(tmp_path / "1v.parquet")
+    write_samples(samples, 0, {"b": ["#### 2", "#### 1", "#### 2"], "a": ["#### 2", "#### 1", "?"]}, **other)
+    verify_shard(problems, samples, verdicts, "gsm8k", Settings())
+    (key,) = other
+    with pytest.raises(ValueError, match=rf"1v.parquet was made of other samples than .* \(another {key}\)"):
+        tally([shard[0]], [verdicts])
+
+
+@pytest.mark.parametrize(
+    ("other", "verifier", "message"),
+    [
+        ({}, "gsm8k", "are both shard 0"),
+        ({"index": 1, "model": "n"}, "gsm8k", "differ in model: n and m"),
+        ({"index": 1}, "minerva", "differ in verifier"),
+    ],
+)
+def test_shards_that_do_not_make_one_tally_are_refused(tmp_path, problems, shard, other, verifier, message):
+    samples, verdicts = str(tmp_path / "1.parquet"), str(tmp_path / "1v.parquet")
+    write_samples(samples, 3, {"a": ["#### 1"], "b": ["?"]}, **other)
+    verify_shard(problems, samples, verdicts, verifier, Settings())
+    with pytest.raises(ValueError, match=message):
+        tally([shard[0], samples], [shard[1], verdicts])

@@ -7,16 +7,16 @@ if __name__ == "__main__":
         import pandas as pd
 
         from monkeys.analysis.exclusions import audit
-        from monkeys.storage import write_text
+        from monkeys.storage import read_table, write_text
 
         samples, verdicts = (
-            pd.concat([pd.read_parquet(path, columns=columns) for path in paths], ignore_index=True)
+            pd.concat([read_table(path, columns).to_pandas() for path in paths], ignore_index=True)
             for paths, columns in (
                 (snakemake.input.samples, ["problem_id", "sample", "text"]),
                 (snakemake.input.verdicts, ["problem_id", "sample", "outcome"]),
             )
         )
-        problems = pd.read_parquet(snakemake.input.problems, columns=["problem_id", "question", "reference"])
+        problems = read_table(snakemake.input.problems, ["problem_id", "question", "reference"]).to_pandas()
         bins = [0.0, *snakemake.params.bins, 1.0]
         drawn = audit(
             samples, verdicts, problems, bins, [snakemake.params.per_bin] * (len(bins) - 1), snakemake.params.seed

@@ -7,8 +7,8 @@ if __name__ == "__main__":
         import json
 
         from monkeys.analysis.outcomes import read_outcomes
-        from monkeys.storage import replacing
+        from monkeys.storage import WRITING, replacing
 
         table = read_outcomes(snakemake.input.outcomes, *json.loads(snakemake.params.layout))
         with replacing(snakemake.output[0]) as path:
-            table.to_parquet(path, index=False, compression="zstd")
+            table.to_parquet(path, index=False, **WRITING)

@@ -10,9 +10,10 @@ if __name__ == "__main__":
 
         from monkeys.analysis.exclusions import rejected
         from monkeys.analysis.tables import write_table
+        from monkeys.storage import read_table
 
         if not snakemake.params.tasks:
             sys.exit("no task of this study has known solutions; of the built-in ones, code_contests has")
         verdicts = zip(snakemake.params.tasks, snakemake.input.verdicts, strict=True)
-        tables = [rejected(pd.read_parquet(path)).assign(task=task) for task, path in verdicts]
+        tables = [rejected(read_table(path).to_pandas()).assign(task=task) for task, path in verdicts]
         write_table(pd.concat(tables, ignore_index=True), snakemake.output.csv, snakemake.output.markdown)

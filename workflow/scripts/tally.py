@@ -5,7 +5,7 @@ from monkeys.logs import logging_to
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]) as console:
         from monkeys.analysis.tally import tally
-        from monkeys.storage import replacing
+        from monkeys.storage import WRITING, replacing
 
         table = tally(snakemake.input.samples, snakemake.input.verdicts)
         if failed := int(table["verifier_error"].sum()):
@@ -15,4 +15,4 @@ if __name__ == "__main__":
                 file=console,
             )
         with replacing(snakemake.output[0]) as path:
-            table.to_parquet(path, index=False, compression="zstd")
+            table.to_parquet(path, index=False, **WRITING)

@@ -1,5 +1,6 @@
 """The page that a report opens with: what was studied, what came out, what is missing, and how it was made."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -29,9 +30,9 @@ def overview(
     judged = [about for about in verdicts if "verifier_version" in about]
     without = catalogue.missing(config)
     parts = [
-        f"Study **{config['study']}**: {len(config['models'])} models sampled repeatedly on {len(config['tasks'])} "
-        "tasks, every sample verified. *Coverage* (pass@k) is the expected fraction of problems that at least one of k "
-        "samples solves.",
+        f"Study **{_literal(config['study'])}**: {len(config['models'])} models sampled repeatedly on "
+        f"{len(config['tasks'])} tasks, every sample verified. *Coverage* (pass@k) is the expected fraction of "
+        "problems that at least one of k samples solves.",
         _section("Coverage", _table(headline)),
         _section("Tasks", _table(_tasks(tallies))),
         _section("Models", _table(_models(config, drawn))),
@@ -40,8 +41,8 @@ def overview(
     ]
     # the report centres this text, and what is higher than the window could not be reached
     framed = [_html('<div style="max-height: 92vh; overflow-y: auto">'), *parts, _html("</div>")]
-    # it renders it as a template, too
-    return "{% raw %}" + "\n\n".join(framed) + "\n{% endraw %}\n"
+    # It renders it as a template, too: one in which every opening brace stands for itself has nothing to execute.
+    return ("\n\n".join(framed) + "\n").replace("{", "{{ '{' }}")
 
 
 def _tasks(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
@@ -107,10 +108,14 @@ def _section(title: str, text: str) -> str:
 
 
 def _table(frame: pd.DataFrame) -> str:
-    # a name with an @ would be taken for an address
-    frame = frame.rename(columns=lambda name: name.replace("@", r"\@"))
+    frame = frame.rename(columns=_literal).map(_literal)
     return frame.to_markdown(index=False, tablefmt="rst", disable_numparse=True)
 
 
 def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"* {line}" for line in lines)
+    return "\n".join(f"* {_literal(line)}" for line in lines)
+
+
+def _literal(text: Any) -> str:
+    """A text in one line of which nothing is taken for markup, wherever it comes from."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(str(text).split()))

@@ -1,4 +1,4 @@
-"""Files of the pipeline: parquet written as data arrive, replaced atomically, with provenance in its metadata."""
+"""Files of the pipeline: parquet written as data arrive, replaced atomically, with checksums and provenance."""
 
 import errno
 import hashlib
@@ -44,6 +44,9 @@ REWARDS = pa.schema(
 )
 
 PROVENANCE_KEY = b"monkeys"
+
+WRITING: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+"""How parquet is written, by pyarrow or pandas: a flipped bit is found when the page is read."""
 
 
 @contextmanager
@@ -95,7 +98,7 @@ def parquet_writer(
     group: list[dict[str, Any]] = []
     characters = 0
 
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **WRITING) as writer:
 
         def add(row: dict[str, Any]) -> None:
             nonlocal characters
@@ -124,16 +127,60 @@ def write_parquet(
 
 
 def read_rows(path: str | Path, columns: list[str] | None = None, batch_size: int = 4096) -> Iterator[dict[str, Any]]:
-    """Rows of a parquet file as dicts, one batch in memory at a time."""
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-        for batch in file.iter_batches(batch_size, columns=columns):
-            yield from batch.to_pylist()
+    """Rows of a parquet file as dicts, one batch in memory at a time.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    with _damage_named(path):
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True)
+    with file:
+        batches = file.iter_batches(batch_size, columns=columns)
+        while True:
+            with _damage_named(path):
+                batch = next(batches, None)
+                rows = [] if batch is None else batch.to_pylist()
+            if batch is None:
+                return
+            yield from rows
+
+
+def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
+    """A parquet file, or some of its columns; dictionaries become plain strings.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    with _damage_named(path):
+        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+        plain = [
+            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            for field in table.schema
+        ]
+        return table.cast(pa.schema(plain, table.schema.metadata))
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:
-    """What `write_parquet` was told about where the data come from; empty for files of others."""
-    metadata = pq.read_metadata(path).metadata or {}
-    return json.loads(metadata.get(PROVENANCE_KEY, b"{}"))
+    """What `write_parquet` was told about where the data come from; empty for files of others.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    with _damage_named(path):
+        metadata = pq.read_metadata(path).metadata or {}
+        return json.loads(metadata.get(PROVENANCE_KEY, b"{}"))
+
+
+@contextmanager
+def _damage_named(path: str | Path) -> Iterator[None]:
+    """Say which file is damaged; the libraries say what is wrong with it alone."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, OSError) and (error.errno is not None or type(error) is not OSError):
+            raise  # such as a file that is not there
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path}: damaged ({reason}); delete the file and run again to have it made anew") from error
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from monkeys import verification
-from monkeys.storage import read_provenance, read_rows
+from monkeys.storage import read_provenance, read_rows, read_table
 
 LOW = 0.95
 """An agreement below this is more likely a mistake in the study's config than a matter of taste."""
@@ -44,8 +43,8 @@ def with_published(ours: Iterable[str], published: Iterable[str]) -> Iterator[Ju
     """
     for mine, theirs in zip(ours, published, strict=True):
         keys = ["problem_id", "sample"]
-        left = pq.read_table(mine, columns=[*keys, "answer", "outcome"]).to_pandas()
-        right = pq.read_table(theirs, columns=[*keys, "outcome"]).to_pandas()
+        left = read_table(mine, [*keys, "answer", "outcome"]).to_pandas()
+        right = read_table(theirs, [*keys, "outcome"]).to_pandas()
         if not left[keys].astype(str).equals(right[keys].astype(str)):
             raise ValueError(f"{mine} and {theirs} are not of the same samples; delete them and run again")
         source = read_provenance(theirs)
@@ -58,7 +57,7 @@ def with_second_opinion(verdicts: Iterable[str]) -> Iterator[Judged]:
     for path in verdicts:
         made = read_provenance(path)
         second = verification.load(made["verifier"]).second_grader
-        frame = pq.read_table(path, columns=["problem_id", "answer", "outcome", "second_opinion"]).to_pandas()
+        frame = read_table(path, ["problem_id", "answer", "outcome", "second_opinion"]).to_pandas()
         names = {"outcome": "first", "second_opinion": "second"}
         source = made["samples"]
         yield Judged(source["task"], source["model"], made["verifier"], str(second), frame.rename(columns=names))

@@ -7,7 +7,7 @@ from scipy.special import expit
 from monkeys import verification
 from monkeys.analysis.coverage import log_grid, round_grid
 from monkeys.analysis.selection import candidates, majority_vote, selection_curve
-from monkeys.analysis.tally import read_columns
+from monkeys.storage import read_table
 
 KEYS = ["problem_id", "sample"]
 
@@ -79,4 +79,4 @@ def _mean_probability(samples: list[str]) -> pd.DataFrame:
 
 def _read(paths: list[str], columns: list[str]) -> pd.DataFrame:
     """Columns of all shards."""
-    return pd.concat([read_columns(path, columns) for path in paths], ignore_index=True)
+    return pd.concat([read_table(path, columns).to_pandas() for path in paths], ignore_index=True)

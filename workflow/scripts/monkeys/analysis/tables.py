@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from monkeys.analysis.coverage import round_grid
-from monkeys.storage import write_text
+from monkeys.storage import read_table, write_text
 
 Pair = tuple[str, str]
 """A task and a model."""
@@ -26,7 +26,7 @@ def read_tallies(pairs: list[Pair], paths: list[str]) -> dict[Pair, pd.DataFrame
     """
     tallies = {}
     for (task, model), path in zip(map(tuple, pairs), paths, strict=True):
-        whole = pd.read_parquet(path)
+        whole = read_table(path).to_pandas()
         tallies[task, model] = whole[whole["samples"] > 0].reset_index(drop=True)
         if tallies[task, model].empty:
             raise ValueError(f"{path}: no problem has a verified sample; see why verification failed in its logs")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monkeys import tasks, verification
-from monkeys.storage import PROVENANCE_KEY, canonical, digest, replacing
+from monkeys.storage import PROVENANCE_KEY, WRITING, canonical, digest, replacing
 from monkeys.tasks.draws import choose, draw
 from monkeys.tasks.prompts import compile_template
 from monkeys.tasks.rows import Reader
@@ -156,7 +156,7 @@ def write_problems(path: str, problems: list[dict[str, Any]], provenance: dict[s
     """Write a problems file, or one of prompts, with where they come from in its metadata."""
     table = pa.Table.from_pylist(problems).replace_schema_metadata({PROVENANCE_KEY: canonical(provenance)})
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, **WRITING)
 
 
 def digest_of(problems: list[dict[str, Any]], *columns: str) -> str:
