@@ -1,7 +1,16 @@
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monkeys.sampling import journal as journals
 from monkeys.sampling.journal import Journal
 
 
@@ -71,3 +80,62 @@ def test_an_appended_entry_is_there_before_the_journal_is_closed(tmp_path):
     journal.append({"n": 1})
     assert path.read_bytes().endswith(b'{"n": 1}\n')  # a killed process loses nothing that was appended
     journal.close()
+
+
+RENAMED = """
+import socket, sys, time
+from monkeys.sampling import journal
+journal.LEASE_SECONDS = 1.5
+with journal.Journal(sys.argv[1], "s") as opened:
+    socket.sethostname("elsewhere")
+    for number in range(3):
+        time.sleep(0.6)
+        opened.append({"n": number})
+"""
+
+
+def own_host_name():
+    """Give a process a host name that it may change, without another noticing."""
+    new_names, new_users = 0x04000000, 0x10000000
+    wanted = new_names if os.geteuid() == 0 else new_names | new_users
+    assert ctypes.CDLL(None, use_errno=True).unshare(wanted) == 0, os.strerror(ctypes.get_errno())
+
+
+def test_a_machine_may_change_its_name_while_a_job_runs(root, tmp_path):
+    path = tmp_path / "0.jsonl"
+    environment = {**os.environ, "PYTHONPATH": str(root / "workflow/scripts")}
+    command = [sys.executable, "-c", RENAMED, str(path)]
+    subprocess.run(command, env=environment, preexec_fn=own_host_name, check=True)
+    assert read(path) == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+@pytest.fixture
+def late(tmp_path, monkeypatch):
+    """A journal of a process that has not looked at its lock for a while."""
+    monkeypatch.setattr(journals, "LEASE_SECONDS", 3.0)
+    with Journal(tmp_path / "0.jsonl", "s") as journal:
+        time.sleep(1.2)
+        yield journal
+
+
+def test_a_lock_that_cannot_be_read_for_a_moment_is_looked_at_again(late):
+    marker = Path(f"{late.path}.lock")
+    away = marker.rename(marker.with_suffix(".away"))
+    threading.Timer(0.5, lambda: away.rename(marker)).start()
+    late.append({"n": 1})
+    assert list(late.entries()) == [{"n": 1}]
+
+
+def test_a_lock_that_another_process_took_stops_the_loser_who_says_so(late):
+    marker = Path(f"{late.path}.lock")
+    other = marker.read_text().replace(f"pid={os.getpid()}\n", "pid=1\n").replace("token=", "token=0")
+    marker.write_text(other)
+    with pytest.raises(RuntimeError, match=r"0.jsonl.lock was lost: process 1 on .* holds it; run again to go on"):
+        late.append({"n": 1})
+    assert list(late.entries()) == []
+
+
+def test_a_lock_whose_file_is_gone_for_good_stops_its_holder(late):
+    Path(f"{late.path}.lock").unlink()
+    with pytest.raises(RuntimeError, match=r"was lost: its file (is gone|cannot be read)"):
+        late.append({"n": 1})

@@ -28,6 +28,14 @@ from monkeys.storage import sync_folder
 LEASE_SECONDS = 90.0
 """How long a holder of the lock on another machine is waited for without a sign of life. All holders agree on it."""
 
+LOSSES = {
+    "marker-missing": "its file is gone",
+    "owner-changed": "another process took it over",
+    "refresh-failed": "it could not be renewed for the time of a lease",
+    "evicted": "another process took it over",
+}
+"""What the holder of a lock may see happen to it."""
+
 
 class Journal:
     """The journal of one shard: locked, opened for reading what is there and for appending.
@@ -127,7 +135,7 @@ class Journal:
 
         Raises:
             OSError: the disk is full or broken. All entries up to here stay as they were.
-            RuntimeError: the lock was lost, because this process had not renewed it in time.
+            RuntimeError: the lock was lost: another process took it, or it could not be renewed in time.
         """
         self._check_lock()
         data = json.dumps(entry, ensure_ascii=False).encode()
@@ -150,12 +158,34 @@ class Journal:
 
     def _check_lock(self) -> None:
         """Never write after the lock was lost, also not when the whole process stood still for a while."""
-        now = time.monotonic()
-        late = now - self._seen_locked > self._lock.lease_duration / 3
-        if self._lock.compromise is not None or (late and not self._lock.is_lock_held_by_us):
-            raise RuntimeError(f"{self.path}: the lock was lost to another process; run again to go on")
-        if late:
-            self._seen_locked = now
+        if (lost := self._lock.compromise) is not None:
+            raise self._lost(f"{LOSSES[lost.reason]}{f' ({lost.error})' if lost.error else ''}")
+        if time.monotonic() - self._seen_locked > self._lock.lease_duration / 3:
+            self._look_at_lock()
+            self._seen_locked = time.monotonic()
+
+    def _look_at_lock(self) -> None:
+        """See that the lock's file is still ours: by its token, for a machine may change its name while a job runs.
+
+        What cannot be read for a moment, as on a network's disk, is looked at again for the time of a lease.
+        """
+        deadline = time.monotonic() + self._lock.lease_duration
+        while True:
+            try:
+                marker = Path(self._lock.lock_file).read_text()
+            except OSError as error:
+                reason = f"its file cannot be read ({error.strerror})"
+            else:
+                if f"token={self._lock.token}\n" in marker:
+                    return
+                holder = self._lock.owner
+                raise self._lost(f"process {holder.pid} on {holder.hostname} holds it" if holder else "it is damaged")
+            if time.monotonic() > deadline:
+                raise self._lost(reason)
+            time.sleep(self._lock.lease_duration / 300)
+
+    def _lost(self, reason: str) -> RuntimeError:
+        return RuntimeError(f"{self.path}: the lock {self._lock.lock_file} was lost: {reason}; run again to go on")
 
     def close(self) -> None:
         """Bring everything to the disk, close the file and release the lock."""
