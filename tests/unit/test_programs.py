@@ -55,6 +55,11 @@ def test_the_program_is_the_first_block_or_else_the_whole_text(text, program):
     assert extract(text) == program
 
 
+@pytest.mark.parametrize("blanks", [" " * 10**6, " \t" * 10**6, "\t\r" * 10**6])
+def test_a_program_is_found_behind_a_million_blanks(blanks):
+    assert extract(f"```{blanks}x") == f"```{blanks}x"
+
+
 @pytest.mark.parametrize(
     ("printed", "expected", "same"),
     [

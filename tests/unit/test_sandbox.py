@@ -355,3 +355,30 @@ def test_layers_that_the_kernel_refuses_are_an_error():
 
     with pytest.raises(WorkerDied, match="status 1"):
         Sandbox(Refused(bubblewrap=False, namespaces=True, network=True), Limits())
+
+
+def bubblewrap_in(folder, text, monkeypatch):
+    """Have a program of this text be the bubblewrap that is found first."""
+    folder.mkdir()
+    (folder / "bwrap").write_text(text)
+    (folder / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+@pytest.mark.needs("bubblewrap")
+def test_the_bubblewrap_that_was_found_is_the_one_that_is_started(tmp_path, monkeypatch):
+    real, mark = shutil.which("bwrap"), tmp_path / "started"
+    bubblewrap_in(tmp_path / "programs", f'#!/bin/sh\ntouch {mark}\nexec {real} "$@"\n', monkeypatch)
+    box = Sandbox(RUNGS["bubblewrap"], Limits())
+    try:
+        assert run(box, "print(1)").output == b"1\n"
+    finally:
+        box.close()
+    assert mark.exists()
+
+
+@pytest.mark.parametrize("text", ["#!/no/such/interpreter\n", "#!/bin/sh\nexit 1\n"])
+def test_a_bubblewrap_that_does_not_start_leaves_programs_to_the_next_rung(tmp_path, monkeypatch, text):
+    bubblewrap_in(tmp_path / "programs", text, monkeypatch)
+    layers, seen = ladder.find.__wrapped__(allow_unsandboxed=True)
+    assert not layers.bubblewrap and not seen["bubblewrap"]

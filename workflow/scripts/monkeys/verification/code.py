@@ -10,7 +10,8 @@ from monkeys.verification.verifier import Settings, Verifier
 from monkeys.verification.workers import Pool
 
 FENCE = "```"
-_LANGUAGE = re.compile(r"[ \t]*(?:python[\w.]*[ \t]*|[\w+#.-]*(?=\s*\n))", re.IGNORECASE)
+# possessive, where blanks could be tried again and again
+_LANGUAGE = re.compile(r"[ \t]*+(?:python[\w.]*+[ \t]*+|[\w+#.-]*+(?=[^\S\n]*+\n))", re.IGNORECASE)
 
 
 def extract(text: str) -> str | None:

@@ -35,7 +35,7 @@ def find(allow_unsandboxed: bool = False) -> tuple[Layers, dict[str, Any]]:
     for layers in rungs():
         try:
             box = Sandbox(layers, canaries.LIMITS)
-        except WorkerDied:
+        except (WorkerDied, OSError):  # such as a bubblewrap that does not start
             continue
         break
     else:

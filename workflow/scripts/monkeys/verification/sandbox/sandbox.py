@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -60,7 +61,16 @@ class Layers:
         if not self.bubblewrap:
             kind = "none" if not self.namespaces else "ours" if self.network else "shared-network"
             return [*start, str(SERVER_FILES[0]), kind, label, *readable]
-        wrap = ["bwrap", "--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
+        wrap = [
+            shutil.which("bwrap") or "bwrap",
+            "--unshare-user",
+            "--uid",
+            "65534",
+            "--gid",
+            "65534",
+            "--cap-drop",
+            "ALL",
+        ]
         wrap += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
         wrap += ["--unshare-net"] if self.network else []
         wrap += ["--die-with-parent", "--hostname", "sandbox", "--chdir", "/"]
@@ -91,7 +101,7 @@ class Sandbox:
         limits: What each run may use; may be set anew between runs.
 
     Raises:
-        WorkerDied: the machine does not allow these layers.
+        WorkerDied, OSError: the machine does not allow these layers.
     """
 
     def __init__(self, layers: Layers, limits: Limits) -> None:
