@@ -63,6 +63,27 @@ def test_line_ends_of_a_template_are_kept():
     assert prompts(prompt="{{ q }}\n")[0]["prompt"].endswith("?\n")
 
 
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [
+        *(("cpu_seconds", value) for value in ("5", float("nan"), float("inf"), 1e9, -1, True, [5])),
+        *(("memory_mb", value) for value in (10**6, -5, 1, float("nan"), "256")),
+    ],
+)
+def test_a_limit_of_a_dataset_that_is_none_is_refused_with_its_place(limit, value):
+    rows = [{**row, "seconds": value} for row in ROWS]
+    columns = {"id": "key", "reference": "a", limit: "seconds"}
+    with pytest.raises(ValueError, match=rf"problem k0, column seconds: .* is no {limit}; wanted is a number from"):
+        problems(rows, columns=columns)
+
+
+def test_a_problem_may_use_less_memory_than_its_task_or_say_nothing_of_it():
+    columns = {"id": "key", "reference": "a", "memory_mb": "seconds"}
+    for value, kept in ((256.0, 256), (1024, 1024), (0, None), (None, None)):
+        rows = [{**row, "seconds": value} for row in ROWS]
+        assert problems(rows, columns=columns)[0]["memory_mb"] == kept
+
+
 def test_a_problem_may_have_limits_of_its_own():
     columns = {"id": "key", "reference": "a", "cpu_seconds": "seconds"}
     limited = problems(columns=columns)

@@ -14,7 +14,11 @@ from monkeys.tasks.prompts import compile_template
 from monkeys.tasks.rows import Reader
 from monkeys.tasks.task import Row, Task
 
-LIMITS = ("cpu_seconds", "memory_mb")
+LIMITS: dict[str, tuple[float, float | None, str]] = {
+    "cpu_seconds": (0.01, 3600, ""),
+    "memory_mb": (64, None, ", the task's limits.memory_mb"),
+}
+"""Limits that a problem may have of its own: the least, the most (None: what the task allows), and what that is."""
 """What a problem may have limits of its own for."""
 
 
@@ -86,7 +90,8 @@ def build_problems(prompts: Iterable[dict[str, Any]], task: dict[str, Any], read
         read: Gives the rows of its problems.
 
     Raises:
-        ValueError: a column that is not there, a reference of which the verifier can make nothing.
+        ValueError: a column that is not there, a reference of which the verifier can make nothing, or a limit that is
+            none.
     """
     kind = tasks.load(task["base"])
     chosen = {prompt["source_index"]: prompt for prompt in prompts}
@@ -97,11 +102,23 @@ def build_problems(prompts: Iterable[dict[str, Any]], task: dict[str, Any], read
         if index in chosen:
             _need_columns(row, [task["columns"]["reference"], *limits.values()])
             problem = {**chosen[index], "question": question(row | {"examples": []}), "reference": reference(row)}
-            problem |= {limit: row[column] for limit, column in limits.items()}
+            for limit, column in limits.items():
+                problem[limit] = _limit(limit, row[column], f"problem {problem['problem_id']}, column {column}", task)
             if task["verifier"] is not None:
                 verification.check(task["verifier"], problem)
             problems.append(problem)
     return problems
+
+
+def _limit(limit: str, value: Any, where: str, task: dict[str, Any]) -> Any:
+    """A problem's own limit; None where it has none. A dataset may not ask for more than the job was given."""
+    if value is None or value == 0:
+        return None
+    low, high, why = LIMITS[limit]
+    high = high or task["limits"][limit]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{where}: {value!r} is no {limit}; wanted is a number from {low} to {high}{why}")
+    return int(value) if limit == "memory_mb" else value
 
 
 def known_solutions(problems: Iterable[dict[str, Any]], task: dict[str, Any], read: Reader) -> Iterator[dict[str, Any]]:
