@@ -43,11 +43,13 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes seconds; left out by --quick")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups, and after the folders' own
 def pytest_collection_modifyitems(config, items):
     """Say which tests run in one process under pytest-xdist, and put first what others wait for.
 
-    Tests that share a fixture of their file do. Whoever needs the small study finished waits until one process has run
-    it, so one of those tests begins while the other processes are busy with unit tests.
+    Tests that share a fixture of their file do; in each folder they come first, for they take long. Whoever needs the
+    small study finished waits until one process has run it, so one of those tests begins while the other processes are
+    busy with unit tests.
     """
     if config.option.quick:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
@@ -57,7 +59,7 @@ def pytest_collection_modifyitems(config, items):
         if any(fixture.scope == "module" for fixture in fixtures) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     folders = ["cluster", "faults", "unit", "workflow"]
-    items.sort(key=lambda item: folders.index(item.path.relative_to(ROOT / "tests").parts[0]))
+    items.sort(key=lambda item: (folders.index(item.path.parent.name), not item.get_closest_marker("xdist_group")))
     first = next((item for item in items if "finished_study" in item.fixturenames), None)
     if first is not None and config.getoption("dist", "no") != "no":
         items.remove(first)
