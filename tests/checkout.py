@@ -85,7 +85,8 @@ class Checkout:
                 jobs[rule] += 1
             elif match := re.match(r"\s+wildcards: (.*)", line):
                 jobs[f"{rule} {match[1]}"] += 1
-        del jobs["all"]
+        for target in ("all", *targets):
+            del jobs[target]
         return jobs
 
     def publish(self, name: str, records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,3 @@
-import ctypes
 import os
 import subprocess
 import sys
@@ -83,8 +82,13 @@ def test_an_appended_entry_is_there_before_the_journal_is_closed(tmp_path):
 
 
 RENAMED = """
-import socket, sys, time
+import ctypes, os, socket, sys, time
 from monkeys.sampling import journal
+
+# a host name of its own, which no other process sees change
+new_names, new_users = 0x04000000, 0x10000000
+wanted = new_names if os.geteuid() == 0 else new_names | new_users
+assert ctypes.CDLL(None, use_errno=True).unshare(wanted) == 0, os.strerror(ctypes.get_errno())
 journal.LEASE_SECONDS = 1.5
 with journal.Journal(sys.argv[1], "s") as opened:
     socket.sethostname("elsewhere")
@@ -94,18 +98,10 @@ with journal.Journal(sys.argv[1], "s") as opened:
 """
 
 
-def own_host_name():
-    """Give a process a host name that it may change, without another noticing."""
-    new_names, new_users = 0x04000000, 0x10000000
-    wanted = new_names if os.geteuid() == 0 else new_names | new_users
-    assert ctypes.CDLL(None, use_errno=True).unshare(wanted) == 0, os.strerror(ctypes.get_errno())
-
-
 def test_a_machine_may_change_its_name_while_a_job_runs(root, tmp_path):
     path = tmp_path / "0.jsonl"
     environment = {**os.environ, "PYTHONPATH": str(root / "workflow/scripts")}
-    command = [sys.executable, "-c", RENAMED, str(path)]
-    subprocess.run(command, env=environment, preexec_fn=own_host_name, check=True)
+    subprocess.run([sys.executable, "-c", RENAMED, str(path)], env=environment, check=True)
     assert read(path) == [{"n": 0}, {"n": 1}, {"n": 2}]
 
 

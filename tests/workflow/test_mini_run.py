@@ -208,7 +208,7 @@ def test_fewer_samples_use_the_first_shards_and_keep_all_files(finished):
     before = {path: fingerprint(path) for path in finished.results("samples/*/*/*.parquet")}
     jobs = finished.plan(tasks__arithmetic__samples=16)
     assert jobs_of(jobs) == {"tally": 2, "selection": 2} | CROSS_MODEL
-    finished.snakemake()
+    finished.snakemake("tallies")
     assert {path: fingerprint(path) for path in before} == before
     assert (pd.read_parquet(finished.folder / "results/tallies/arithmetic/small.parquet")["samples"] == 16).all()
     jobs = finished.plan(tasks__arithmetic__samples=32)

@@ -37,12 +37,13 @@ def test_a_verifier_of_ones_own_is_one_file(exam):
 
 
 def test_only_a_raised_version_verifies_again(exam):
-    exam.snakemake()
+    exam.snakemake("tallies")
     file = exam.folder / "workflow/scripts/monkeys/verification/verifiers/choice.py"
     file.write_text(file.read_text() + "\n# edited\n")
-    assert exam.plan() == {}
-    file.write_text(file.read_text().replace("version = 1", "version = 2"))
-    jobs = exam.plan()
+    assert exam.plan("tallies") == {}
+    # of another length: bytecode of the same second would do for a file of the same
+    file.write_text(file.read_text().replace("version = 1", "version = 20"))
+    jobs = exam.plan("tallies")
     assert jobs["verify"] == 1
     assert jobs["import_samples"] == jobs["problems"] == 0
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import snakemakes
 import yaml
 from checkout import Checkout
 
@@ -88,11 +89,10 @@ def tiny(root, tmp_path):
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
 
     def run(*arguments, succeeds=True, **parts):
-        result = subprocess.run(
-            command(*arguments, **parts), cwd=tmp_path, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True
-        )
-        assert (result.returncode == 0) == succeeds, result.stdout
-        return result.stdout
+        _, _, _, *given = command(*arguments, **parts)
+        status, said = snakemakes.run(given, tmp_path)
+        assert (status == 0) == succeeds, said
+        return said
 
     run.command, run.folder = command, tmp_path
     return run
@@ -106,7 +106,7 @@ class Terminal:
         environment = dict(os.environ, TERM="xterm", COLUMNS="120", LINES="40")
         self.leader, self.text = leader, b""
         self.program = subprocess.Popen(
-            command,
+            ["env", "--default-signal=INT", *command],  # what runs in the background of a shell ignores interrupts
             cwd=folder,
             env=environment,
             stdin=follower,
@@ -116,7 +116,7 @@ class Terminal:
         )
         os.close(follower)
 
-    def read(self, until=None, seconds=60):
+    def read(self, until=None, seconds=900):
         """Read what is written, to the end or until some text is there."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -104,7 +104,7 @@ def test_a_study_survives_that_its_server_is_killed_and_started_again(study, ser
     assert run.wait(timeout=240) == 0, (study.folder / "console").read_text()
     assert journal.read_bytes().startswith(recorded[: recorded.rindex(b"\n") + 1])
 
-    study.snakemake()
+    study.snakemake("tallies")
     rows = list(read_rows(target))
     assert len(rows) == len({(row["problem_id"], row["sample"]) for row in rows}) == 10 * 320
     improbable = [(row["problem_id"], row["text"]) for row in rows if row["logprob"] < -20]
@@ -119,10 +119,11 @@ def test_a_study_survives_that_its_server_is_killed_and_started_again(study, ser
     (chat,) = study.results("samples/programs/chat/*")
     assert all(row["text"] for row in read_rows(chat))
 
-    assert study.plan() == {}
+    assert study.plan("tallies") == {}
     assert (
         study.plan(
-            models__raw__endpoint={**study.study()["models"]["raw"]["endpoint"], "base_url": "http://elsewhere/v1"}
+            "tallies",
+            models__raw__endpoint={**study.study()["models"]["raw"]["endpoint"], "base_url": "http://elsewhere/v1"},
         )
         == {}
     )
