@@ -83,12 +83,13 @@ def test_an_appended_entry_is_there_before_the_journal_is_closed(tmp_path):
 
 RENAMED = """
 import ctypes, os, socket, sys, time
-from monkeys.sampling import journal
 
-# a host name of its own, which no other process sees change
+# a host name of its own, which no other process sees change; before any import starts threads
 new_names, new_users = 0x04000000, 0x10000000
 wanted = new_names if os.geteuid() == 0 else new_names | new_users
 assert ctypes.CDLL(None, use_errno=True).unshare(wanted) == 0, os.strerror(ctypes.get_errno())
+
+from monkeys.sampling import journal
 journal.LEASE_SECONDS = 1.5
 with journal.Journal(sys.argv[1], "s") as opened:
     socket.sethostname("elsewhere")
