@@ -7,6 +7,7 @@ draws one shard as the rule's script does. The fork's process id is the answer; 
 """
 
 import ctypes
+import gc
 import json
 import os
 import shutil
@@ -35,6 +36,8 @@ def main() -> None:
     llm = LLM(
         model["weights"], generation_config="vllm", disable_log_stats=True, **engine_arguments.of(model["engine"])
     )
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy what it looks at, and look like growth
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks that end leave no zombies
     print("ready", file=answers)
     for line in sys.stdin:

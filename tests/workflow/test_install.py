@@ -147,7 +147,9 @@ def test_each_step_has_one_line_and_the_rest_is_in_the_log(project):
     for step in (f"uv=={UV.version}", "torch==2.0+cpu", "3 packages"):
         (line,) = (line for line in project.said.splitlines() if line.strip().startswith(step))
         assert line.endswith(" s")
-    assert len(project.said.strip().splitlines()) == 6
+    # what the killed ones had started may still be at work, and is waited for
+    lines = [line for line in project.said.strip().splitlines() if "waiting for its end" not in line]
+    assert len(lines) == 6
     assert "+ tiny==1.0" in (project.folder / ".venv/install.log").read_text()
 
 
