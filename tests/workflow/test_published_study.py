@@ -91,8 +91,9 @@ def test_more_published_samples_import_only_the_new_shards(study):
 
 
 def test_switching_to_our_own_verification_imports_nothing_again(study):
-    study.snakemake()
-    jobs = study.plan(models__again__published={**study.study()["models"]["again"]["published"], "verify": False})
+    study.snakemake("tallies")
+    published = {**study.study()["models"]["again"]["published"], "verify": False}
+    jobs = study.plan("tallies", models__again__published=published)
     assert not jobs["import_samples"] and not jobs["verify"]
     assert jobs["tally"] == 1
 
