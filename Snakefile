@@ -37,6 +37,7 @@ onsuccess:
 
 
 onerror:
+    cancel_what_is_left()
     show_end(False, log)
 
 

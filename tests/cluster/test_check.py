@@ -1,6 +1,7 @@
 """What a cluster does not accept is said at once: by `make slurm-check`, and by a run before its first job."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,17 +73,25 @@ def test_the_check_names_commands_that_are_missing(login, accounted, tmp_path):
     assert "WARNING not in PATH: sbatch, srun" in check(login, PATH=str(tmp_path))
 
 
-def test_a_model_on_two_gpus_asks_for_two_and_an_interrupt_cancels_its_job(login, accounted):
+def test_a_model_on_two_gpus_asks_for_two_and_an_interrupt_cancels_its_job(login, accounted, tmp_path):
+    """Also while the executor asks what its jobs do, and has forgotten them in the meantime."""
     engine = {**login.study()["models"]["small"]["engine"], "tensor_parallel_size": 2, "separate_process": True}
     login.change(models__small__engine=engine)
-    target = "results/samples/programs/small/0.parquet"
-    driver = login.driver(target, stderr=subprocess.DEVNULL)
+    target, said = "results/samples/programs/small/0.parquet", tmp_path / "said"
+    asked, answer = slow_squeue(tmp_path / "bin")
+    with said.open("w") as stderr:
+        path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+        driver = login.driver(target, stderr=stderr, env={"PATH": path})
     job = "rule_sample_wildcards_programs_small_0"
     try:
         assert cluster.with_patience(lambda: job in cluster.said("squeue", "--noheader", "--format=%k"))
-        said = cluster.said("scontrol", "show", "job")
-        assert "NumTasks=1 " in said and "CPUs/Task=4" in said and "gres/gpu=2" in said
+        shown = cluster.said("scontrol", "show", "job")
+        assert "NumTasks=1 " in shown and "CPUs/Task=4" in shown and "gres/gpu=2" in shown
+        assert cluster.with_patience(suspended)  # so that it does not end before it is cancelled
+        assert cluster.with_patience(asked.exists)
         driver.send_signal(signal.SIGINT)
+        assert cluster.with_patience(lambda: "Terminating processes on user request" in said.read_text())
+        answer.touch()
         assert driver.wait(900)
     finally:
         driver.kill()
@@ -93,3 +102,26 @@ def test_a_model_on_two_gpus_asks_for_two_and_an_interrupt_cancels_its_job(login
         return [job["State"].split()[0] for job in login.jobs(accounted)]
 
     assert cluster.with_patience(lambda: states() == ["CANCELLED"]), login.jobs(accounted)
+
+
+def suspended():
+    """Have Slurm suspend the one job; whether it stands."""
+    cluster.said("scontrol", "suspend", cluster.said("squeue", "--noheader", "--format=%i").strip())
+    return cluster.said("squeue", "--noheader", "--states=SUSPENDED")
+
+
+def slow_squeue(folder):
+    """A squeue that keeps the executor waiting; returns the files that say so and that have it answer."""
+    asked, answer = folder / "asked", folder / "answer"
+    folder.mkdir()
+    (folder / "squeue").write_text(
+        f"""#!/bin/sh
+        case "$*" in *--name*)
+            touch {asked}
+            while [ ! -e {answer} ]; do sleep 0.1; done
+        esac
+        exec {shutil.which("squeue")} "$@"
+        """
+    )
+    (folder / "squeue").chmod(0o755)
+    return asked, answer

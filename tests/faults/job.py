@@ -7,7 +7,6 @@ draws one shard as the rule's script does. The fork's process id is the answer; 
 """
 
 import ctypes
-import gc
 import json
 import os
 import shutil
@@ -36,8 +35,6 @@ def main() -> None:
     llm = LLM(
         model["weights"], generation_config="vllm", disable_log_stats=True, **engine_arguments.of(model["engine"])
     )
-    gc.collect()
-    gc.freeze()  # a collection in a fork would copy what it looks at, and look like growth
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks that end leave no zombies
     print("ready", file=answers)
     for line in sys.stdin:
@@ -53,7 +50,7 @@ def main() -> None:
 
 
 def carry_out(llm, order: dict) -> dict:
-    """Draw one shard; returns the exit status and by how many MiB the memory of the process grew at most."""
+    """Draw one shard; returns the exit status and the most memory that was in use at once, beyond that at the start."""
     from vllm.utils.torch_utils import set_random_seed
 
     from monkeys.logs import logging_to
@@ -63,8 +60,7 @@ def carry_out(llm, order: dict) -> dict:
     journal.LEASE_SECONDS = order.get("lease_seconds", journal.LEASE_SECONDS)
     folder, shard = Path(order["folder"]), Shard(**order["shard"])
     settings = shard.model_settings["sampling"]
-    # Memory of our own: a kernel may take pages of files away and bring them back, whatever is sampled.
-    seen = [memory("RssAnon")]
+    seen = [in_use()]
     threading.Thread(target=watch, args=(seen,), daemon=True).start()
     try:
         with (
@@ -78,20 +74,30 @@ def carry_out(llm, order: dict) -> dict:
             vllm.run(llm, progress, prompts, settings)
     except SystemExit as end:
         return {"status": end.code}
-    return {"status": 0, "growth_mb": max(seen) - seen[0]}
+    mb, blocks = (max(column) - column[0] for column in zip(*seen, strict=True))
+    return {"status": 0, "mb": mb, "blocks": blocks}
 
 
-def watch(seen: list[float]) -> None:
+def watch(seen: list[tuple[float, int]]) -> None:
     """Note the memory over and over."""
     while True:
-        seen.append(memory("RssAnon"))
+        seen.append(in_use())
         time.sleep(0.005)
 
 
-def memory(key: str) -> float:
-    """A line of this process's status, in MiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
+def in_use() -> tuple[float, int]:
+    """MiB from malloc, and blocks of Python's own memory; a process's size would count free memory, too."""
+    libc = ctypes.CDLL(None)
+    libc.mallinfo2.restype = MallocInfo
+    info = libc.mallinfo2()
+    return (info.uordblks + info.hblkhd) / 2**20, sys.getallocatedblocks()
+
+
+class MallocInfo(ctypes.Structure):
+    """What glibc says of its memory, in bytes: `uordblks` and, in maps of their own, `hblkhd` are in use."""
+
+    _names = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    _fields_ = [(name, ctypes.c_size_t) for name in _names]
 
 
 def fill_up(llm, order: dict) -> dict:

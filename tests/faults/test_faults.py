@@ -156,10 +156,12 @@ def test_a_job_that_stood_still_until_another_took_over_does_not_write_again(eng
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(engine, tmp_path):
-    growth = {}
+    ends = {}
     for size in (64, 256):
         (tmp_path / str(size)).mkdir()
-        growth[size] = engine.start(tmp_path / str(size), size).ended()["growth_mb"]
-    print(growth)
-    assert growth[64] > 1
-    assert growth[256] < growth[64] + 40
+        ends[size] = engine.start(tmp_path / str(size), size).ended()
+    print(ends)
+    assert ends[64]["mb"] > 1
+    assert ends[256]["mb"] < ends[64]["mb"] + 16
+    more = 10 * (256 - 64)
+    assert ends[256]["blocks"] < ends[64]["blocks"] + 20 * more  # an output of the engine is a hundred

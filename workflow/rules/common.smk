@@ -555,6 +555,14 @@ def refuse_what_slurm_would():
         raise WorkflowError("nothing was submitted:\n" + "\n".join(refused))
 
 
+def cancel_what_is_left():
+    """After an interrupt; without it, all jobs of a run have ended when the run does."""
+    executor = workflow.scheduler._executor
+    if hasattr(executor, "run_uuid"):
+        clusters = executor._submitted_job_clusters
+        slurm.cancel(executor.run_uuid, *["--clusters=all"] if clusters else [])
+
+
 def opening_page():
     """What the report opens with: the study's overview once it is there."""
     page = Path(config["results"], "overview.rst").absolute()

@@ -144,6 +144,18 @@ def _at_work(comments: set[str], folder: Path) -> Iterator[str]:
         )
 
 
+def cancel(run: str, *options: str) -> None:
+    """Cancel the jobs of a run that was interrupted.
+
+    The executor does so itself, except for jobs whose states it is asking for at that moment: it has put them aside.
+
+    Args:
+        run: The run's id, which the executor gives its jobs as their name.
+        options: Further ones of scancel.
+    """
+    _run("scancel", f"--user={getpass.getuser()}", f"--name={run}", *options)
+
+
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
