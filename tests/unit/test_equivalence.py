@@ -215,7 +215,7 @@ def test_memory_that_runs_out_and_crashes_are_not_wrong(judge, stand_in):
     judge = judge(cpu_seconds=20, memory_mb=64)
     assert judge.verdict("eat", "x") == Verdict("memory_limit", "eat", certain=False)
     assert judge.verdict("crash", "x") == Verdict("runtime_error", "crash", certain=False)
-    assert judge.verdict("killed", "x") == Verdict("verifier_error", "killed", certain=False)
+    assert judge.verdict("killed", "x") == Verdict("verifier_error", "killed", certain=False, if_again="runtime_error")
     assert judge.verdict("y", "x") == Verdict("wrong", "y")
 
 
@@ -238,7 +238,7 @@ worker.main()
 def test_a_worker_that_is_stuck_is_an_error_of_the_machine(judge, stand_in, workers, monkeypatch):
     monkeypatch.setattr(equivalence, "_GRACE_SECONDS", 0.1)
     judge = judge(cpu_seconds=0.1)
-    assert judge.verdict("sleep", "x") == Verdict("verifier_error", "sleep", certain=False)
+    assert judge.verdict("sleep", "x") == Verdict("verifier_error", "sleep", certain=False, if_again="runtime_error")
     assert judge.verdict("y", "x") == Verdict("wrong", "y")
     assert len(workers) == 2
 
@@ -277,7 +277,7 @@ def test_a_worker_that_dies_is_an_error_of_the_machine_and_replaced(judge, worke
     (child,) = children(workers[0].pid)
     os.kill(workers[0].pid, signal.SIGKILL)
     wait_for_the_end_of(child)
-    assert judge.verdict("3x", "x+x") == Verdict("verifier_error", "3x", certain=False)
+    assert judge.verdict("3x", "x+x") == Verdict("verifier_error", "3x", certain=False, if_again="runtime_error")
     assert judge.verdict("3x", "x+x") == Verdict("wrong", "3x")
     assert len(workers) == 2
 

@@ -235,7 +235,7 @@ def test_a_statement_that_lean_refuses_is_no_fault_of_its_proofs(judge, capfd):
 @pytest.mark.parametrize(
     ("proof", "verdict"),
     [
-        ("fault_die", UNDECIDED),
+        ("fault_die", dataclasses.replace(UNDECIDED, if_again="runtime_error")),
         ("fault_empty", UNDECIDED),
         ("fault_garbage", UNDECIDED),
         ("fault_no_object", UNDECIDED),

@@ -153,6 +153,12 @@ def test_a_failure_of_the_verifier_is_tried_again_and_never_counted_as_wrong(tmp
     assert (row["samples"], row["correct"], row["wrong"], row["verifier_error"]) == (1, 1, 0, 2)
 
 
+def test_what_fails_again_when_it_is_judged_alone_is_its_own_doing(tmp_path, problems, toy):
+    toy.judge = staticmethod(lambda problem, answer: Verdict("verifier_error", certain=False, if_again="runtime_error"))
+    outcomes, _ = verified(tmp_path, problems, {"a": ["deadly"]})
+    assert outcomes == ["runtime_error"]
+
+
 def test_an_error_of_the_verifier_itself_ends_the_job_without_a_file(tmp_path, problems, toy):
     def judge(problem, answer):
         raise RuntimeError("broken verifier")

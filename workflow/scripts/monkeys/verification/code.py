@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from monkeys.verification.sandbox import Limits, Sandbox, find
-from monkeys.verification.verifier import Settings, Verifier
+from monkeys.verification.sandbox import Limits, Run, Sandbox, find
+from monkeys.verification.verifier import Settings, Verdict, Verifier
 from monkeys.verification.workers import Pool
 
 FENCE = "```"
@@ -26,6 +26,11 @@ def extract(text: str) -> str | None:
     language = _LANGUAGE.match(block)
     program = block[language.end() :] if language else block
     return FENCE + program if program.strip() else None
+
+
+def doubtful(run: Run) -> Verdict:
+    """The verdict on a program whose end a busy machine may have caused."""
+    return Verdict(run.status, certain=False, if_again="runtime_error" if run.status == "verifier_error" else None)
 
 
 class ProgramVerifier(Verifier):

@@ -11,10 +11,10 @@ from typing import Any
 _SIZES = struct.Struct("<II")
 
 
-def send(descriptor: int, header: dict[str, Any], payload: bytes = b"") -> None:
-    """Write one message to a file descriptor."""
+def send(descriptor: int, header: dict[str, Any], payload: bytes = b"", follows: int = 0) -> None:
+    """Write one message to a file descriptor; so many bytes of its payload follow by another way."""
     text = json.dumps(header).encode()
-    data = memoryview(_SIZES.pack(len(text), len(payload)) + text + payload)
+    data = memoryview(_SIZES.pack(len(text), len(payload) + follows) + text + payload)
     while data:
         data = data[os.write(descriptor, data) :]
 
@@ -25,12 +25,18 @@ def receive(descriptor: int) -> tuple[dict[str, Any], bytes]:
     Raises:
         EOFError: the other side has gone.
     """
-    text, payload = _SIZES.unpack(_read(descriptor, _SIZES.size))
-    data = _read(descriptor, text + payload)
-    return json.loads(data[:text]), data[text:]
+    header, size = head(descriptor)
+    return header, read(descriptor, size)
 
 
-def _read(descriptor: int, size: int) -> bytes:
+def head(descriptor: int) -> tuple[dict[str, Any], int]:
+    """Read a message up to its payload: (header, size of the payload)."""
+    text, size = _SIZES.unpack(read(descriptor, _SIZES.size))
+    return json.loads(read(descriptor, text)), size
+
+
+def read(descriptor: int, size: int) -> bytes:
+    """Read so many bytes."""
     parts = []
     while size:
         part = os.read(descriptor, size)

@@ -52,7 +52,7 @@ def verify_shard(
             # Nothing runs beside these: what a busy machine may have decided is decided again.
             for problem, answer, number in book.uncertain:
                 (verdict,) = pool.submit(_verdicts, judge, by_id[problem], [answer]).result()
-                book.enter(number, verdict)
+                book.enter(number, verdict.settled())
         provenance = {
             "samples": source,
             "verifier": verifier,

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 OUTCOMES = (
@@ -30,6 +30,12 @@ class Verdict:
     """The outcome by another grader, where one was asked."""
     certain: bool = True
     """False where a busy machine may have decided: the answer is then judged again with nothing beside it."""
+    if_again: str | None = None
+    """The outcome if that ends no better; None for the same. What fails alone, too, is the answer's own doing."""
+
+    def settled(self) -> "Verdict":
+        """What is to stand after the answer was judged again."""
+        return self if self.certain else replace(self, outcome=self.if_again or self.outcome, certain=True)
 
 
 @dataclass(frozen=True)

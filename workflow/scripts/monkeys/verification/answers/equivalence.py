@@ -45,7 +45,10 @@ class Equivalence:
         except _Unfinished as comparison:
             outcome = comparison.outcome
         opinion = self._second_opinion(*(as_written or (answer, gold)))
-        return Verdict(outcome, answer, opinion, certain={outcome, opinion} <= {"correct", "wrong", None})
+        if {outcome, opinion} <= {"correct", "wrong", None}:
+            return Verdict(outcome, answer, opinion)
+        if_again = "runtime_error" if outcome == "verifier_error" else None
+        return Verdict(outcome, answer, opinion, certain=False, if_again=if_again)
 
     def _second_opinion(self, answer: str, gold: str) -> str | None:
         if not self._settings.second_opinion:

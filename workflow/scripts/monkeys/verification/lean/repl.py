@@ -27,12 +27,14 @@ class Unanswered(RuntimeError):
         outcome: What is to be said of a proof that was the reason.
         why: What happened.
         certain: Whether load on the machine cannot be the reason.
+        if_again: What is to be said of the proof if it happens again when that is judged alone; None for the same.
     """
 
-    def __init__(self, outcome: str, why: str, certain: bool) -> None:
+    def __init__(self, outcome: str, why: str, certain: bool, if_again: str | None = None) -> None:
         super().__init__(why)
         self.outcome = outcome
         self.certain = certain
+        self.if_again = if_again
 
 
 @dataclass(frozen=True)
@@ -130,11 +132,12 @@ class Repl(Child):
             self._process.wait(timeout=10)
         self._errors.seek(0)
         said = self._errors.read()[-2000:].decode(errors="replace")
-        return self._unanswered(f"it ended with status {self._process.poll()}: {said}")
+        return self._unanswered(f"it ended with status {self._process.poll()}: {said}", if_again="runtime_error")
 
-    def _unanswered(self, why: str) -> Unanswered:
-        memory = _OUT_OF_MEMORY.search(why)
-        return Unanswered("memory_limit" if memory else "verifier_error", why, certain=bool(memory))
+    def _unanswered(self, why: str, if_again: str | None = None) -> Unanswered:
+        if _OUT_OF_MEMORY.search(why):
+            return Unanswered("memory_limit", why, certain=True)
+        return Unanswered("verifier_error", why, certain=False, if_again=if_again)
 
     def close(self) -> None:
         """End it."""

@@ -5,7 +5,7 @@ where the kernel has it; for every run seccomp and limits on CPU time, memory an
 machine has and runs canaries in it. `python -m monkeys.verification.sandbox` prints what they found.
 """
 
-from monkeys.verification.sandbox.ladder import SandboxError, find
-from monkeys.verification.sandbox.sandbox import Limits, Run, Sandbox
+from monkeys.verification.sandbox.ladder import find
+from monkeys.verification.sandbox.sandbox import Limits, Run, Sandbox, SandboxError
 
 __all__ = ["Limits", "Run", "Sandbox", "SandboxError", "find"]

@@ -98,6 +98,93 @@ print("honest")
 """
 
 
+RAW = """
+import ctypes, os, platform
+libc = ctypes.CDLL(None, use_errno=True)
+def call(numbers, *arguments):
+    number = numbers[("x86_64", "aarch64").index(platform.machine())]
+    passed = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+    if libc.syscall(ctypes.c_long(number), *passed) >= 0:
+        print("open", number)
+"""
+"""System calls by their numbers on x86_64 and aarch64: the C library has no name for some of them."""
+
+SIGNALS = """
+import signal, struct
+information = struct.pack("iii", signal.SIGINT, 0, -1).ljust(128, b"\\0")
+call((297, 240), os.getppid(), os.getppid(), signal.SIGINT, information)  # rt_tgsigqueueinfo
+call((129, 138), os.getppid(), signal.SIGINT, information)  # rt_sigqueueinfo
+call((424, 424), 0, signal.SIGINT, None, 0)  # pidfd_send_signal
+for command, argument in ((8, os.getppid()), (10, signal.SIGINT), (15, struct.pack("ii", 1, os.getppid()))):
+    call((72, 25), 0, command, argument)  # fcntl: F_SETOWN, F_SETSIG, F_SETOWN_EX
+call((222, 107), 0, None, bytes(8))  # timer_create
+"""
+
+METADATA = """
+import struct
+path, here = {path!r}.encode(), -100
+call((452, 452), here, path, 0o777, 0)  # fchmodat2
+call((268, 53), here, path, 0o777)  # fchmodat
+call((280, 88), here, path, None, 0)  # utimensat
+for numbers in (188, 5), (189, 6):  # setxattr, lsetxattr
+    call(numbers, path, b"user.canary", b"x", 1, 0)
+call((463, 463), here, path, 0, b"user.canary", struct.pack("QII", ctypes.addressof(ctypes.c_char(b"x")), 1, 0), 16)
+for numbers in (197, 14), (198, 15):  # removexattr, lremovexattr
+    call(numbers, path, b"user.canary")
+call((466, 466), here, path, 0, b"user.canary")  # removexattrat
+call((469, 469), here, path, bytes(24), 24, 0)  # file_setattr
+"""
+
+TRACES = """
+import struct
+for process in 0, os.getppid():
+    call((203, 122), process, 8, b"\\1".ljust(8, b"\\0"))  # sched_setaffinity
+    call((144, 119), process, 5, bytes(4))  # sched_setscheduler: idle
+    call((314, 274), process, struct.pack("IIQiIQQQ", 48, 5, 0, 0, 0, 0, 0, 0), 0)  # sched_setattr
+    call((141, 140), 0, process, 19)  # setpriority
+    call((251, 30), 1, process, 3 << 13)  # ioprio_set: idle
+call((190, 7), 0, b"user.canary", b"x", 1, 0)  # fsetxattr of the input
+call((72, 25), 0, 4, 0o4000)  # fcntl: F_SETFL
+call((72, 25), 0, 1024, 1)  # fcntl: F_SETLEASE
+call((73, 32), 0, 5)  # flock
+"""
+
+MACHINE = """
+name = os.uname().nodename.encode()
+call((170, 161), name, len(name))  # sethostname, to what it is
+call((294, 26), 0)  # inotify_init1
+call((425, 425), 1, bytes(120))  # io_uring_setup
+call((206, 0), 1, bytes(8))  # io_setup
+call((467, 467), -100, b"/", 1 << 16, None, 0)  # open_tree_attr
+call((428, 428), -100, b"/", 1)  # open_tree
+call((434, 434), os.getppid(), 0)  # pidfd_open
+call((312, 272), os.getpid(), os.getppid(), 1, 0, 0)  # kcmp
+call((447, 447), 0)  # memfd_secret
+call((323, 282), 1)  # userfaultfd
+call((135, 92), 0xFFFFFFFF)  # personality
+call((162, 81))  # sync
+call((300, 262), 0, 0)  # fanotify_init
+call((291, 20), 0)  # epoll_create1
+call((290, 19), 0, 0)  # eventfd2
+"""
+
+THREADS = """
+import _thread, time
+_thread.stack_size(32768)
+held = _thread.allocate_lock()
+held.acquire()
+started = 0
+try:
+    while started < {threads}:
+        _thread.start_new_thread(held.acquire, ())
+        started += 1
+    print("open")
+except RuntimeError:
+    pass
+print("tried")
+"""
+
+
 def try_all(box: Sandbox) -> dict[str, bool]:
     """Run every attack in a sandbox; for each whether it was prevented.
 
@@ -118,6 +205,12 @@ def _says(box: Sandbox, program: str, given: str = "") -> Run:
 
 def _prints_open(box: Sandbox, program: str) -> bool:
     return b"open" in _says(box, program).output
+
+
+def _refused(box: Sandbox, calls: str) -> bool:
+    """Whether none of these system calls succeeded."""
+    output = _says(box, f"{RAW}{calls}\nprint('tried')").output
+    return b"tried" in output and b"open" not in output
 
 
 @contextmanager
@@ -248,6 +341,59 @@ def killing_the_server(box: Sandbox) -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
+def signals_by_other_calls(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """End the process that runs us by the less known ways to signal it."""
+
+    def prevented() -> bool:
+        before = box.starts
+        refused = _refused(box, SIGNALS)
+        return refused and _says(box, "print('alive')").output == b"alive\n" and box.starts == before
+
+    yield prevented
+
+
+@contextmanager
+def changing_what_is_said_of_files(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Mode, times and attributes of a file of the user's."""
+    with _file_at_home("as it was") as path:
+        yield lambda: _refused(box, METADATA.format(path=str(path)))
+
+
+@contextmanager
+def leaving_something_for_the_next_run(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Priority, processors, marks on the input."""
+    yield lambda: _refused(box, TRACES)
+
+
+@contextmanager
+def reaching_the_machine(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Its name, other processes, folders to watch, and memory that no limit counts."""
+    yield lambda: _refused(box, MACHINE)
+
+
+@contextmanager
+def threads_without_end(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """A bomb of threads, with few threads."""
+
+    def prevented() -> bool:
+        output = _says(box, THREADS.format(threads=400)).output
+        return b"tried" in output and b"open" not in output
+
+    yield prevented
+
+
+@contextmanager
+def ending_as_an_error_of_the_machine(box: Sandbox) -> Iterator[Callable[[], bool]]:
+    """Lower a limit, so that the kernel ends the run as else only a machine without memory does."""
+
+    def prevented() -> bool:
+        lower = "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (0, 0))\nwhile True: pass"
+        return _says(box, lower).status == "runtime_error"
+
+    yield prevented
+
+
+@contextmanager
 def seeing_other_processes(box: Sandbox) -> Iterator[Callable[[], bool]]:
     """Read in /proc what runs on this machine, and how it was started."""
     program = f"""
@@ -331,6 +477,12 @@ ATTACKS = (
     new_processes,
     survivors,
     killing_the_server,
+    signals_by_other_calls,
+    changing_what_is_said_of_files,
+    leaving_something_for_the_next_run,
+    reaching_the_machine,
+    threads_without_end,
+    ending_as_an_error_of_the_machine,
     seeing_other_processes,
     memory_beyond_the_limit,
     raising_its_limits,

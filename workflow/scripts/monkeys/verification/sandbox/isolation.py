@@ -1,7 +1,4 @@
-"""What the kernel is asked to refuse: namespaces, Landlock, seccomp. It runs bare, with the standard library alone.
-
-Numbers are those of Linux's headers, for x86_64 and aarch64.
-"""
+"""What the kernel is asked to refuse: namespaces, Landlock, seccomp. It runs bare, with the standard library alone."""
 
 import ctypes
 import os
@@ -9,134 +6,16 @@ import platform
 import signal
 import struct
 
-Calls = dict[str, tuple[int | None, int | None]]
-"""Numbers of system calls: on x86_64 (None where it has none), on aarch64."""
-Rule = tuple[int, int, int, int]
-"""An instruction of a filter: what it does, how far to jump if so and if not, with what."""
+import system_calls
 
 _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x08000000, 0x10000000, 0x20000000, 0x40000000
-_CLONE_THREAD = 0x00010000
-_PDEATHSIG, _SET_DUMPABLE, _SET_SECCOMP, _SET_NO_NEW_PRIVS = 1, 4, 22, 38
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-
-_SYSTEM_CALLS: dict[str, Calls] = {
-    "sockets": {
-        "socket": (41, 198),
-        "connect": (42, 203),
-        "sendto": (44, 206),
-        "bind": (49, 200),
-        "listen": (50, 201),
-        "socketpair": (53, 199),
-    },
-    "processes": {
-        "fork": (57, None),
-        "vfork": (58, None),
-        "execve": (59, 221),
-        "execveat": (322, 281),
-        "kill": (62, 129),
-        "tkill": (200, 130),
-        "tgkill": (234, 131),
-        "rt_sigqueueinfo": (129, 138),
-        "ptrace": (101, 117),
-        "setpgid": (109, 154),
-        "setsid": (112, 157),
-        "kcmp": (312, 272),
-        "process_vm_readv": (310, 270),
-        "process_vm_writev": (311, 271),
-        "pidfd_send_signal": (424, 424),
-        "pidfd_open": (434, 434),
-        "pidfd_getfd": (438, 438),
-        "process_madvise": (440, 440),
-        "timer_create": (222, 107),
-    },
-    "files": {
-        "truncate": (76, 45),
-        "rename": (82, None),
-        "mkdir": (83, None),
-        "rmdir": (84, None),
-        "creat": (85, None),
-        "link": (86, None),
-        "unlink": (87, None),
-        "symlink": (88, None),
-        "chmod": (90, None),
-        "fchmod": (91, 52),
-        "chown": (92, None),
-        "fchown": (93, 55),
-        "lchown": (94, None),
-        "utime": (132, None),
-        "mknod": (133, None),
-        "utimes": (235, None),
-        "mkdirat": (258, 34),
-        "mknodat": (259, 33),
-        "fchownat": (260, 54),
-        "futimesat": (261, None),
-        "unlinkat": (263, 35),
-        "renameat": (264, 38),
-        "linkat": (265, 37),
-        "symlinkat": (266, 36),
-        "fchmodat": (268, 53),
-        "utimensat": (280, 88),
-        "renameat2": (316, 276),
-        "setxattr": (188, 5),
-        "lsetxattr": (189, 6),
-        "fsetxattr": (190, 7),
-        "name_to_handle_at": (303, 264),
-        "open_by_handle_at": (304, 265),
-        "fanotify_init": (300, 262),
-    },
-    "memory that no limit counts": {
-        "memfd_create": (319, 279),
-        "memfd_secret": (447, 447),
-        "shmget": (29, 194),
-        "shmat": (30, 196),
-        "shmctl": (31, 195),
-        "semget": (64, 190),
-        "msgget": (68, 186),
-        "mq_open": (240, 180),
-        "fallocate": (285, 47),
-    },
-    "the machine": {
-        "chroot": (161, 51),
-        "mount": (165, 40),
-        "umount2": (166, 39),
-        "pivot_root": (155, 41),
-        "open_tree": (428, 428),
-        "move_mount": (429, 429),
-        "fsopen": (430, 430),
-        "fsconfig": (431, 431),
-        "fsmount": (432, 432),
-        "mount_setattr": (442, 442),
-        "unshare": (272, 97),
-        "setns": (308, 268),
-        "add_key": (248, 217),
-        "request_key": (249, 218),
-        "keyctl": (250, 219),
-        "perf_event_open": (298, 241),
-        "bpf": (321, 280),
-        "userfaultfd": (323, 282),
-        "io_uring_setup": (425, 425),
-        "personality": (135, 92),
-        "syslog": (103, 116),
-        "quotactl": (179, 60),
-        "swapon": (167, 224),
-        "reboot": (169, 142),
-        "settimeofday": (164, 170),
-        "clock_settime": (227, 112),
-        "init_module": (175, 105),
-        "finit_module": (313, 273),
-        "kexec_load": (246, 104),
-    },
-}
-_NOT_IMPLEMENTED: Calls = {"clone3": (435, 435), "openat2": (437, 437)}
-"""Answered with ENOSYS: the C library then takes an older call, whose arguments the filter can see."""
-
-_MACHINES = {
-    # seccomp's name of the machine; its column above; open, openat, prlimit64 and clone: number, argument, bits
-    "x86_64": (0xC000003E, 0, ((2, 1, _WRITING), (257, 2, _WRITING), (302, 0, 0xFFFFFFFF)), (56, 0)),
-    "aarch64": (0xC00000B7, 1, ((56, 2, _WRITING), (261, 0, 0xFFFFFFFF)), (220, 0)),
-}
+_SET_DUMPABLE, _SET_NO_NEW_PRIVS = 4, 38
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+_NEW_LISTENER = 8
+_GO_ON = 1  # of a decision: the call takes place
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.splice.restype = ctypes.c_ssize_t
 
 
 def _checked(result: int, name: str) -> int:
@@ -150,75 +29,72 @@ def _prctl(option: int, *values: int) -> None:
     _checked(_libc.prctl(option, *arguments), "prctl")
 
 
-def seccomp_filters() -> tuple[bytes, bytes] | None:
-    """Two filters as bytes of BPF instructions, or None for a machine without a table.
-
-    The first is for the server and all that it starts: no sockets, no file opened for writing, created, renamed or
-    removed. The second is for runs alone, and small because every run takes it on: no new processes (threads are
-    allowed), no signals to others, no memory outside the address space.
-    """
-    if platform.machine() not in _MACHINES:
-        return None
-    name, column, unless_clear, (clone, flags) = _MACHINES[platform.machine()]
-    load, equal, at_least, any_set, jump, give = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
-    allow, kill, refuse, unknown = 0x7FFF0000, 0x80000000, 0x00050000 | 1, 0x00050000 | 38
-
-    def argument(index: int) -> int:
-        return 16 + 8 * index  # its low half, on these little-endian machines
-
-    def refusing(*groups: Calls, answer: int = refuse) -> list[Rule]:
-        both = [numbers for group in groups for numbers in group.values()]
-        numbers = [number for pair in both if (number := pair[column]) is not None]
-        return [
-            *((equal, len(numbers) - place, 0, number) for place, number in enumerate(numbers)),
-            (jump, 0, 0, 1),
-            (give, 0, 0, answer),
-        ]
-
-    def compiled(*rules: Rule) -> bytes:
-        # another architecture's calls, and x86_64's x32 numbers, would have other meanings
-        start = [(load, 0, 0, 4), (equal, 1, 0, name), (give, 0, 0, kill), (load, 0, 0, 0)]
-        start += [(at_least, 0, 1, 0x40000000), (give, 0, 0, refuse)]
-        return b"".join(struct.pack("HBBI", *rule) for rule in (*start, *rules, (give, 0, 0, allow)))
-
-    arguments: list[Rule] = []
-    for number, index, bits in unless_clear:
-        arguments += [
-            (equal, 0, 4, number),
-            (load, 0, 0, argument(index)),
-            (any_set, 0, 1, bits),
-            (give, 0, 0, refuse),
-            (give, 0, 0, allow),
-        ]
-    only_threads: list[Rule] = [
-        (equal, 0, 4, clone),
-        (load, 0, 0, argument(flags)),
-        (any_set, 1, 0, _CLONE_THREAD),
-        (give, 0, 0, refuse),
-        (give, 0, 0, allow),
-    ]
-    calls = _SYSTEM_CALLS
-    return (
-        compiled(
-            *refusing(_NOT_IMPLEMENTED, answer=unknown),
-            *refusing(calls["sockets"], calls["files"], calls["the machine"]),
-            *arguments,
-        ),
-        compiled(*refusing(calls["processes"], calls["memory that no limit counts"]), *only_threads),
-    )
+class _Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
 
 def install_filter(instructions: bytes) -> None:
     """Apply a filter to this process for good."""
-
-    class Program(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
-
-    program = Program(len(instructions) // 8, instructions)
+    program = _Program(len(instructions) // 8, instructions)
     _checked(
-        _libc.prctl(_SET_SECCOMP, ctypes.c_ulong(2), ctypes.byref(program), ctypes.c_ulong(0), ctypes.c_ulong(0)),
+        _libc.prctl(
+            system_calls.SET_SECCOMP, ctypes.c_ulong(2), ctypes.byref(program), ctypes.c_ulong(0), ctypes.c_ulong(0)
+        ),
         "seccomp",
     )
+
+
+def listen(instructions: bytes) -> int:
+    """Apply a filter to this process for good; returns the file on which it asks.
+
+    Raises:
+        OSError: the kernel knows no listeners (before Linux 5.5), or somebody around us listens already.
+    """
+    program = _Program(len(instructions) // 8, instructions)
+    call, mode, flags = _SECCOMP[platform.machine()], ctypes.c_ulong(1), ctypes.c_ulong(_NEW_LISTENER)
+    return _checked(_libc.syscall(call, mode, flags, ctypes.byref(program)), "seccomp")
+
+
+def decide(listener: int, allow: bool) -> None:
+    """Let the call take place that waits for a decision, or have it fail as if there were no resources for it."""
+    notice = ctypes.create_string_buffer(80)
+    if _libc.ioctl(listener, ctypes.c_ulong(system_calls.NOTICE), notice) < 0:
+        return  # who asked has ended
+    identity = struct.unpack_from("Q", notice)[0]
+    answer = struct.pack("QqiI", identity, 0, 0 if allow else -11, _GO_ON if allow else 0)  # EAGAIN
+    _libc.ioctl(listener, ctypes.c_ulong(system_calls.DECISION), answer)
+
+
+def open_process(pid: int) -> int:
+    """A file that can be read when a process has ended.
+
+    Python has this and the next two calls only where it was built with new headers.
+    """
+    return _checked(_libc.syscall(_number("pidfd_open"), ctypes.c_long(pid), ctypes.c_ulong(0)), "pidfd_open")
+
+
+def memory_file(name: str, sealable: bool = False) -> int:
+    """An empty file in memory."""
+    close_on_exec, allow_sealing = 1, 2
+    flags = close_on_exec | (allow_sealing if sealable else 0)
+    return _checked(_libc.syscall(_number("memfd_create"), name.encode(), ctypes.c_ulong(flags)), "memfd_create")
+
+
+def move(source: int, target: int, size: int) -> None:
+    """Move so many bytes, at most, between a pipe and a file, without a copy in our memory.
+
+    Raises:
+        EOFError: there are fewer.
+    """
+    while size:
+        moved = _checked(_libc.splice(source, None, target, None, ctypes.c_size_t(size), ctypes.c_uint(0)), "splice")
+        if not moved:
+            raise EOFError
+        size -= moved
+
+
+def _number(call: str) -> int:
+    return system_calls.number(call)
 
 
 def restrict_files(readable: list[str]) -> int:
@@ -253,11 +129,12 @@ def restrict_files(readable: list[str]) -> int:
 
 def die_with_parent() -> None:
     """End this process when the thread that started it ends, however that happens."""
-    _prctl(_PDEATHSIG, signal.SIGKILL)
+    _prctl(system_calls.PDEATHSIG, signal.SIGKILL)
 
 
-def no_new_privileges() -> None:
-    """Give up ever gaining rights by executing something, as Landlock and seccomp demand; hide our memory."""
+def give_up_privileges() -> None:
+    """Drop all capabilities, root's too, and never gain rights by executing something; hide our memory."""
+    _checked(_libc.capset(struct.pack("Ii", 0x20080522, 0), b"\0" * 24), "capset")
     _prctl(_SET_NO_NEW_PRIVS, 1)
     _prctl(_SET_DUMPABLE, 0)
 
@@ -281,5 +158,3 @@ def enter_namespaces(network: bool) -> None:
         os.close(1)
         os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
     die_with_parent()
-    # the capabilities that come with a new user namespace
-    _checked(_libc.capset(struct.pack("Ii", 0x20080522, 0), b"\0" * 24), "capset")

@@ -6,12 +6,8 @@ import shutil
 from typing import Any
 
 from monkeys.verification.sandbox import canaries
-from monkeys.verification.sandbox.sandbox import Layers, Sandbox
+from monkeys.verification.sandbox.sandbox import Layers, Sandbox, SandboxError
 from monkeys.verification.workers import WorkerDied
-
-
-class SandboxError(RuntimeError):
-    """This machine cannot isolate programs."""
 
 
 def rungs() -> list[Layers]:

@@ -14,7 +14,11 @@ from monkeys.verification.workers import Worker, WorkerDied
 HERE = Path(__file__).parent
 _numbers = itertools.count()
 
-SERVER_FILES = (HERE / "server.py", HERE / "isolation.py", HERE.parent / "frames.py")
+SERVER_FILES = (HERE / "server.py", HERE / "isolation.py", HERE / "system_calls.py", HERE.parent / "frames.py")
+
+
+class SandboxError(RuntimeError):
+    """This machine cannot isolate programs."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +136,19 @@ class Sandbox:
                 self._start()
 
     def run(self, program: str, given: int) -> Run:
-        """Run a program with the input of that number on its standard input."""
+        """Run a program with the input of that number on its standard input.
+
+        Raises:
+            SandboxError: the machine does not allow the limits, though it did allow the layers.
+        """
         source = program.encode("utf-8", "replace")
         wall = self.limits.wall_seconds
         limits = {**vars(self.limits), "wall_seconds": wall}
         for _ in range(2):
             try:
                 answer, output = self._server.ask({"input": given, "limits": limits}, source, seconds=60 + 2 * wall)
+                if "failure" in answer:
+                    raise SandboxError(f"{answer['failure']}: {output.decode(errors='replace')}")
                 return Run(output=output, **answer)
             except WorkerDied:
                 self._server.close()

@@ -9,18 +9,22 @@ import builtins
 import contextlib
 import fcntl
 import gc
+import mmap
 import os
 import resource
+import select
 import signal
 import sys
 import threading
 import time
 import types
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 sys.path[:0] = [os.path.dirname(__file__), os.path.dirname(os.path.dirname(__file__))]
 import frames
 import isolation
+import system_calls
 
 del sys.path[:2]
 
@@ -52,7 +56,13 @@ STATUS = {
 ASLEEP = 10.0
 """Seconds in which a run that is awake uses at least a hundredth as much CPU time, however busy the machine."""
 
-_ADD_SEALS, _SEALS = 1033, 0xF  # of fcntl: no sealing, shrinking, growing or writing any more
+THREADS = 256
+"""How many threads a run may start, one after the other or at once: their memory in the kernel counts for no limit."""
+
+_SEALS = 0xF  # no sealing, shrinking, growing or writing any more
+
+UNREAD, READ, CONFINED, FREE = range(4)
+"""How far a run is: it has read its program; it is confined; it could not be."""
 
 
 def confine(limits: dict[str, Any], seccomp: bytes | None) -> None:
@@ -122,13 +132,47 @@ def flush(*streams: Any) -> None:
             stream.flush()
 
 
-def await_end(child: int, limits: dict[str, Any]) -> tuple[int, float, bool]:
+class Watch:
+    """Waits for runs, and decides on the threads that they want where there is a listener."""
+
+    def __init__(self, listener: int | None) -> None:
+        self._listener = listener
+        self._threads = 0
+
+    @contextlib.contextmanager
+    def over(self, child: int) -> Iterator[None]:
+        """Watch a new run."""
+        self._threads = 0
+        if self._listener is None:
+            yield
+            return
+        process = isolation.open_process(child)
+        self._events = select.poll()
+        self._events.register(process, select.POLLIN)
+        self._events.register(self._listener, select.POLLIN)
+        try:
+            yield
+        finally:
+            os.close(process)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the run has ended, or until so much time has passed, or less."""
+        if self._listener is None:
+            signal.sigtimedwait({signal.SIGCHLD}, seconds)
+            return
+        for file, _ in self._events.poll(1000 * seconds):
+            if file == self._listener:
+                self._threads += 1
+                isolation.decide(file, allow=self._threads <= THREADS)
+
+
+def await_end(child: int, limits: dict[str, Any], watch: Watch) -> tuple[int, float, bool]:
     """Wait for a run: (its wait status, its CPU seconds, whether it had to be ended because it slept)."""
     clock = ~child << 3 | 2  # the process's CPU clock, as the C library names it
     start = time.monotonic()
     look, seen = start + ASLEEP, 0.0
     while True:
-        signal.sigtimedwait({signal.SIGCHLD}, max(0.0, look - time.monotonic()))
+        watch.wait(max(0.0, look - time.monotonic()))
         ended, state, usage = os.wait4(child, os.WNOHANG)
         asleep = False
         if not ended and time.monotonic() >= look:
@@ -144,51 +188,99 @@ def await_end(child: int, limits: dict[str, Any]) -> tuple[int, float, bool]:
             return os.waitstatus_to_exitcode(state), usage.ru_utime + usage.ru_stime, asleep
 
 
-def run(
-    source: bytes, given: int, limits: dict[str, Any], seccomp: bytes | None, alone: bool
-) -> tuple[str, bytes, float, bool]:
-    """Run one program on one input: (status, output, CPU seconds, whether it would be the same on an idle machine)."""
-    os.lseek(given, 0, os.SEEK_SET)
-    stdout = os.memfd_create("stdout")
-    child = os.fork()
-    if not child:
+class Server:
+    """What runs programs: inputs in memory, a filter for runs, and a page that it shares with the run.
+
+    No program, input or output is ever in its memory, which every later run inherits.
+    """
+
+    def __init__(self, of_runs: bytes | None, listener: int | None, alone: bool) -> None:
+        self._of_runs = of_runs
+        self._watch = Watch(listener)
+        self._alone = alone
+        self._inputs: list[int] = []
+        self._progress = mmap.mmap(-1, 1)
+
+    def load(self, requests: int, sizes: list[int]) -> None:
+        """Read inputs in place of those that there are."""
+        for file in self._inputs:
+            os.close(file)
+        self._inputs = []
+        for size in sizes:
+            file = isolation.memory_file("input", sealable=True)
+            isolation.move(requests, file, size)
+            fcntl.fcntl(file, system_calls.ADD_SEALS, _SEALS)
+            self._inputs.append(file)
+
+    def run(self, requests: int, size: int, given: int, limits: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
+        """Run the program that comes next in the requests: (what is to be told, the file of its output, its size)."""
+        self._progress[0] = UNREAD
+        os.lseek(self._inputs[given], 0, os.SEEK_SET)
+        stdout = isolation.memory_file("stdout")
+        child = os.fork()
+        if not child:
+            self._become_run(requests, size, given, limits, stdout)
+        with self._watch.over(child):
+            code, cpu, asleep = await_end(child, limits, self._watch)
+        if self._progress[0] == UNREAD:
+            raise SystemExit("a run ended before it had read its program")  # what comes next is not a request
+        if self._alone:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)  # whatever else lives in our PID namespace
+        printed = min(os.fstat(stdout).st_size, limits["output_bytes"])
+        if self._progress[0] == FREE:
+            return {"failure": "a run could not be confined"}, stdout, printed
+        status, certain = outcome(code, cpu, asleep, printed, limits)
+        told = {"status": status, "cpu_seconds": cpu, "certain": certain}
+        return told, stdout, 0 if status in ("timeout", "output_limit") else printed
+
+    def _become_run(self, requests: int, size: int, given: int, limits: dict[str, Any], stdout: int) -> NoReturn:
+        """The forked process: take the program and the limits, execute it, never return."""
         try:
-            os.dup2(given, 0)
+            source = frames.read(requests, size)
+            self._progress[0] = READ
+            os.dup2(self._inputs[given], 0)
             os.dup2(stdout, 1)
             os.closerange(3, 1 << 16)
-            confine(limits, seccomp)
-        except BaseException:
-            os.kill(os.getpid(), signal.SIGKILL)  # no way to end that a program has
+            confine(limits, self._of_runs)
+            self._progress[0] = CONFINED
+            self._progress.close()
+        except BaseException as error:
+            if self._progress[0] == READ:
+                self._progress[0] = FREE
+                os.write(1, f"{type(error).__name__}: {error}".encode())
+            os._exit(EXCEPTION)
         try:
             execute(source)
         finally:
             os._exit(EXCEPTION)
-    code, cpu, asleep = await_end(child, limits)
-    if alone:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)  # whatever else lives in our PID namespace
-    output = os.pread(stdout, limits["output_bytes"], 0)
-    os.close(stdout)
+
+
+def outcome(code: int, cpu: float, asleep: bool, printed: int, limits: dict[str, Any]) -> tuple[str, bool]:
+    """How a run ended, and whether it would have ended so on an idle machine."""
     if asleep:
-        return "timeout", b"", cpu, False
+        return "timeout", False
     if code == -signal.SIGXCPU or cpu > 2 * limits["cpu_seconds"]:
-        return "timeout", b"", cpu, True
+        return "timeout", True
     if cpu > limits["cpu_seconds"]:
-        return "timeout", b"", cpu, False
-    if len(output) >= limits["output_bytes"]:
-        return "output_limit", b"", cpu, True
-    if code == -signal.SIGKILL:  # not a limit of ours: the machine is out of memory, or the run could not be confined
-        return "verifier_error", b"", cpu, False
-    return STATUS.get(code, "runtime_error"), output, cpu, True
+        return "timeout", False
+    if printed >= limits["output_bytes"]:
+        return "output_limit", True
+    if code == -signal.SIGKILL:  # not a limit of ours: the machine is out of memory
+        return "verifier_error", False
+    return STATUS.get(code, "runtime_error"), True
 
 
-def sealed(data: bytes) -> int:
-    """A file in memory that nobody can change any more."""
-    file = os.memfd_create("input", os.MFD_ALLOW_SEALING)
-    with open(file, "wb", closefd=False) as whole:
-        whole.write(data)
-    fcntl.fcntl(file, _ADD_SEALS, _SEALS)
-    return file
+def confined_server() -> tuple[bytes | None, int | None, bool]:
+    """Take on the filter of the server: (the filter of runs, who is asked for threads, whether there is a filter)."""
+    with contextlib.suppress(OSError):
+        os.close(isolation.open_process(os.getpid()))
+        if both := system_calls.filters(ask=True):
+            return both[1], isolation.listen(both[0]), True
+    if both := system_calls.filters(ask=False):
+        isolation.install_filter(both[0])
+        return both[1], None, True
+    return None, None, False
 
 
 def main(namespaces: str, readable: list[str]) -> None:
@@ -212,35 +304,30 @@ def main(namespaces: str, readable: list[str]) -> None:
     vars(builtins).update(exit=sys.exit, quit=sys.exit)  # which the module `site` gives to every program
     exec(compile(WARM_UP, "warm_up.py", "exec"), {})
     open(os.devnull, encoding="utf-8", errors="replace").close()
-    isolation.no_new_privileges()
+    isolation.give_up_privileges()
     landlock = isolation.restrict_files(readable)
-    of_all, of_runs = isolation.seccomp_filters() or (None, None)
-    if of_all:
-        isolation.install_filter(of_all)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    of_runs, listener, seccomp = confined_server()
+    server = Server(of_runs, listener, alone=namespaces != "none")
     gc.collect()
     gc.disable()
     gc.freeze()  # shared with every run, not copied
 
-    frames.send(answers, {"namespaces": namespaces, "landlock": landlock, "seccomp": of_all is not None})
-    inputs: list[int] = []
+    found = {"landlock": landlock, "seccomp": seccomp, "threads_counted": listener is not None}
+    frames.send(answers, {"namespaces": namespaces, **found})
     while True:
         try:
-            request, payload = frames.receive(requests)
+            request, size = frames.head(requests)
         except EOFError:
             return
         if "inputs" in request:
-            for file in inputs:
-                os.close(file)
-            inputs, start = [], 0
-            for size in request["inputs"]:
-                inputs.append(sealed(payload[start : start + size]))
-                start += size
+            server.load(requests, request["inputs"])
             continue
-        status, output, cpu, certain = run(
-            payload, inputs[request["input"]], request["limits"], of_runs, namespaces != "none"
-        )
-        frames.send(answers, {"status": status, "cpu_seconds": cpu, "certain": certain}, output)
+        told, output, printed = server.run(requests, size, request["input"], request["limits"])
+        frames.send(answers, told, follows=printed)
+        os.lseek(output, 0, os.SEEK_SET)
+        isolation.move(output, answers, printed)
+        os.close(output)
 
 
 if __name__ == "__main__":

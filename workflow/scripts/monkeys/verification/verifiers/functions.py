@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from monkeys.verification.code import FENCE, ProgramVerifier
+from monkeys.verification.code import FENCE, ProgramVerifier, doubtful
 from monkeys.verification.verifier import Verdict
 
 
@@ -16,7 +16,7 @@ class Verifier(ProgramVerifier):
     to deceive its tests can; a sample that ends before they do, or catches what they raise, does not pass.
     """
 
-    version = 1
+    version = 2
 
     @staticmethod
     def check(problem: Mapping[str, Any]) -> None:
@@ -41,10 +41,13 @@ class Verifier(ProgramVerifier):
                 end = f"__import__('os').write(1, b'{reached}')"
                 program = answer.replace(FENCE, "\n", 1) if answer.startswith(FENCE) else answer
                 run = box.run(f"{before}{program}\n{after}\n{end}", 0)
+                if not run.certain:
+                    yield doubtful(run)
+                    continue
                 outcome = {"finished": "wrong", "failed_assertion": "wrong"}.get(run.status, run.status)
                 if run.status == "finished" and reached.encode() in run.output:
                     outcome = "correct"
-                yield Verdict(outcome, certain=run.certain)
+                yield Verdict(outcome)
 
 
 _NO_INPUT = [b""]

@@ -76,4 +76,4 @@ class Verifier(verifier.Verifier):
         except Unanswered as reason:
             if reason.outcome == "verifier_error":
                 print(f"no verdict on a proof of {problem['problem_id']}: {reason}", file=sys.stderr)
-            return Verdict(reason.outcome, certain=reason.certain)
+            return Verdict(reason.outcome, certain=reason.certain, if_again=reason.if_again)

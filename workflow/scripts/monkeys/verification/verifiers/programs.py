@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from monkeys.verification.code import FENCE, ProgramVerifier
+from monkeys.verification.code import FENCE, ProgramVerifier, doubtful
 from monkeys.verification.outputs import same_output
 from monkeys.verification.sandbox import Limits, Sandbox
 from monkeys.verification.verifier import Settings, Verdict
@@ -15,7 +15,7 @@ class Verifier(ProgramVerifier):
     The reference is a list of {input, output}.
     """
 
-    version = 2
+    version = 3
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -50,7 +50,7 @@ def _judge(box: Sandbox, answer: str, expected: list[bytes], failed: list[int]) 
         if run.status == "finished" and same_output(run.output, expected[case]):
             continue
         if not run.certain:
-            return Verdict(run.status, certain=False)
+            return doubtful(run)
         failed[case] += 1
         if run.status == "syntax_error" and not answer.startswith(FENCE):
             return Verdict("no_answer")  # words, not a program
