@@ -39,6 +39,7 @@ def judge():
         ("    exit(0)", "wrong"),  # a good ending is not enough: the assertions must have been passed
         ("    import os; os._exit(0)", "wrong"),
         ("    return x / 2\nimport sys\nsys.exit()", "wrong"),
+        ("    return x\nimport sys\nprint(sys._getframe().f_code.co_consts)\nsys.exit()", "wrong"),
         ("    while True: pass", "timeout"),
         ("    return [x] * 10**9", "memory_limit"),
         ("    while True: print('x' * 10**6)", "output_limit"),

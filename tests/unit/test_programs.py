@@ -46,6 +46,8 @@ def verdict(judge, problem, text):
         ("```python print(1)```", FENCE + "print(1)"),
         ("```print(1)```", FENCE + "print(1)"),
         ("``` \nx=1\n```", FENCE + "\nx=1\n"),
+        ("```python\n\ufeffprint(1)\n```", FENCE + "print(1)\n"),
+        (" \ufeffprint(1)", "print(1)"),
         ("```\n```\n```\nprint(1)\n```", None),
         (" \n", None),
         ("", None),
@@ -53,6 +55,13 @@ def verdict(judge, problem, text):
 )
 def test_the_program_is_the_first_block_or_else_the_whole_text(text, program):
     assert extract(text) == program
+
+
+@pytest.mark.parametrize(
+    "text", [f" {SUM}", f"\n\t{SUM}\n", f"``` {SUM}```", f"```\n {SUM}\n```", f" ```python {SUM} ```"]
+)
+def test_blanks_before_a_program_do_not_count(judge, text):
+    assert verdict(judge, PROBLEM, text) == Verdict("correct")
 
 
 @pytest.mark.parametrize("blanks", [" " * 10**6, " \t" * 10**6, "\t\r" * 10**6])

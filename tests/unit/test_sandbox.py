@@ -80,6 +80,7 @@ def test_a_run_ends_as_its_program_does(box, program, status):
 
 def test_standard_streams_are_the_programs_own(box):
     assert run(box, "import sys\nprint(sys.stdin.read(), end='')", "two\nlines\n").output == b"two\nlines\n"
+    assert run(box, "import sys\nprint(repr(sys.stdin.read()), end='')", "a\r\nb\r").output == rb"'a\r\nb\r'"
     assert run(box, "print('ü', 'á')").output == "ü á\n".encode()
     assert run(box, "import sys\nprint('x', file=sys.stderr)").output == b""
     assert run(box, "import os\nprint(os.read(0, os.fstat(0).st_size))", "raw").output == b"b'raw'\n"
@@ -98,6 +99,8 @@ def test_standard_streams_are_the_programs_own(box):
         "print('done')\nquit(0)",
         "import io, os\nclass Late(io.IOBase):\n    def flush(self): os.write(1, b'done\\n')\nlate = Late()",
         "import sys\nhere = 'done'\nprint(sys.modules['__main__'].here)",
+        "import os.path, sys\nprint('done' if os.path.basename(__file__) == sys.argv[0] else 'elsewhere')",
+        "\ufeffprint('done')",
         "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: str = 'done'\nprint(A().x)",
     ],
 )
@@ -417,13 +420,36 @@ def test_a_run_that_takes_longer_than_its_cpu_time_is_certain_only_beyond_twice_
 
 
 @pytest.mark.slow
-def test_a_program_that_sleeps_is_ended_and_not_for_certain():
+@pytest.mark.parametrize("nap", ["time.sleep(1000)", "for _ in range(10**6): time.sleep(0.1)"])
+def test_a_program_that_sleeps_is_ended_for_certain_also_on_a_busy_machine(nap):
+    """Thousands of them would else be judged again, one after the other."""
     box = Sandbox(RUNGS["namespaces"], Limits())
-    ended = run(box, "import time\ntime.sleep(1000)")
+    ended = run(box, f"import time\n{nap}")
     after = run(box, "import time\ntime.sleep(0.1)")
     box.close()
-    assert (ended.status, ended.certain) == ("timeout", False)
+    assert (ended.status, ended.certain) == ("timeout", True)
     assert (after.status, after.certain) == ("finished", True)
+
+
+@pytest.mark.slow
+def test_a_program_that_the_machine_keeps_waiting_is_not_taken_for_asleep():
+    """It gets some hundredths of a core, for longer than a sleeper would be let be."""
+    box = Sandbox(RUNGS["namespaces"], Limits(cpu_seconds=5))
+    allowed = os.sched_getaffinity(0)
+    one = str(min(allowed))
+    for pid in processes(f" {box.label} "):
+        subprocess.run(["taskset", "--pid", "--cpu-list", one, pid], check=True, capture_output=True)
+        if (group := Path(f"/proc/{pid}/autogroup")).exists():
+            group.write_text("19")
+    others = [subprocess.Popen(["taskset", "--cpu-list", one, "sh", "-c", "while :; do :; done"]) for _ in range(30)]
+    try:
+        ended = run(box, "import time\nwhile time.process_time() < 0.3: pass\nprint('done')")
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+        box.close()
+    assert (ended.status, ended.output) == ("finished", b"done\n")
 
 
 @pytest.mark.slow

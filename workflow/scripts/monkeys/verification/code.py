@@ -13,6 +13,8 @@ FENCE = "```"
 # possessive, where blanks could be tried again and again
 _LANGUAGE = re.compile(r"[ \t]*+(?:python[\w.]*+[ \t]*+|[\w+#.-]*+(?=[^\S\n]*+\n))", re.IGNORECASE)
 
+_BYTE_ORDER_MARK = re.compile(r"\A\s*+\ufeff")
+
 
 def extract(text: str) -> str | None:
     """The program in a sample: what stands in its first ``` block, after a FENCE; without a block the whole text.
@@ -20,12 +22,13 @@ def extract(text: str) -> str | None:
     A block that never ends reaches to the end. None where the block, or the text, is empty.
     """
     _, fence, rest = text.partition(FENCE)
-    if not fence:
-        return text if text.strip() else None
-    block = rest.partition(FENCE)[0]
-    language = _LANGUAGE.match(block)
-    program = block[language.end() :] if language else block
-    return FENCE + program if program.strip() else None
+    program = text
+    if fence:
+        block = rest.partition(FENCE)[0]
+        language = _LANGUAGE.match(block)
+        program = block[language.end() :] if language else block
+    program = _BYTE_ORDER_MARK.sub("", program)
+    return fence + program if program.strip() else None
 
 
 def doubtful(run: Run) -> Verdict:

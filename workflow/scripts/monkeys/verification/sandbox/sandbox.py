@@ -135,8 +135,13 @@ class Sandbox:
                 self._server.close()
                 self._start()
 
-    def run(self, program: str, given: int) -> Run:
+    def run(self, program: str, given: int, end: str = "") -> Run:
         """Run a program with the input of that number on its standard input.
+
+        Args:
+            program: Its source.
+            given: The input's number.
+            end: What is printed when its last line has been executed; it is not in the program's text.
 
         Raises:
             SandboxError: the machine does not allow the limits, though it did allow the layers.
@@ -146,7 +151,9 @@ class Sandbox:
         limits = {**vars(self.limits), "wall_seconds": wall}
         for _ in range(2):
             try:
-                answer, output = self._server.ask({"input": given, "limits": limits}, source, seconds=60 + 2 * wall)
+                answer, output = self._server.ask(
+                    {"input": given, "limits": limits, "end": end}, source, seconds=60 + 2 * wall
+                )
                 if "failure" in answer:
                     raise SandboxError(f"{answer['failure']}: {output.decode(errors='replace')}")
                 return Run(output=output, **answer)

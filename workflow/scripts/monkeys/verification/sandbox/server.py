@@ -53,8 +53,11 @@ STATUS = {
     FAILED_ASSERTION: "failed_assertion",
 }
 
-ASLEEP = 10.0
-"""Seconds in which a run that is awake uses at least a hundredth as much CPU time, however busy the machine."""
+LOOK = 5.0
+"""Seconds between looks whether a run is awake: it uses at least a tenth of the CPU time that it could have."""
+
+ASLEEP = 2
+"""How often in a row it may be found asleep."""
 
 THREADS = 256
 """How many threads a run may start, one after the other or at once: their memory in the kernel counts for no limit."""
@@ -84,16 +87,16 @@ def confine(limits: dict[str, Any], seccomp: bytes | None) -> None:
         isolation.install_filter(seccomp)
 
 
-def execute(source: bytes) -> None:
-    """The forked process: run the program as an interpreter would, never return."""
+def execute(source: bytes, end: bytes) -> None:
+    """The forked process: run the program as an interpreter would, and print `end` at its last line; never return."""
     gc.enable()
     ours = open(1, "w", encoding="utf-8", errors="replace")
-    sys.stdin, sys.stdout = open(0, encoding="utf-8", errors="replace"), ours
+    sys.stdin, sys.stdout = open(0, encoding="utf-8", errors="replace", newline="\n"), ours
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace")
     for name in ("stdin", "stdout", "stderr"):
         setattr(sys, f"__{name}__", getattr(sys, name))
     sys.modules["__main__"] = main = types.ModuleType("__main__")
-    sys.argv = ["program.py"]
+    sys.argv = [main.__file__] = ["program.py"]
     code = 0
     try:
         program = compile(source, "program.py", "exec", dont_inherit=True)
@@ -101,6 +104,8 @@ def execute(source: bytes) -> None:
         os._exit(SYNTAX_ERROR)
     try:
         exec(program, main.__dict__)
+        if end:
+            os.write(1, end)
     except SystemExit as end:
         code = EXCEPTION if end.code else 0
     except MemoryError:
@@ -166,26 +171,55 @@ class Watch:
                 isolation.decide(file, allow=self._threads <= THREADS)
 
 
-def await_end(child: int, limits: dict[str, Any], watch: Watch) -> tuple[int, float, bool]:
-    """Wait for a run: (its wait status, its CPU seconds, whether it had to be ended because it slept)."""
-    clock = ~child << 3 | 2  # the process's CPU clock, as the C library names it
+class Wakefulness:
+    """Tells a run that sleeps from one that a busy machine keeps waiting.
+
+    Args:
+        child: The run's process id.
+    """
+
+    def __init__(self, child: int) -> None:
+        self._clock = ~child << 3 | 2  # the process's CPU clock, as the C library names it
+        self._looked = time.monotonic()
+        self._used = 0.0
+        self._asleep = 0
+
+    def found_asleep(self) -> int:
+        """Look; returns how often in a row it was asleep."""
+        now = time.monotonic()
+        passed, self._looked = now - self._looked, now
+        with contextlib.suppress(OSError):  # it ended just now
+            used = time.clock_gettime(self._clock)
+            # where much more time has passed, this process stood still, too, as in a job that Slurm suspends
+            sleeps = passed < 2 * LOOK and used - self._used < passed * share_of_a_core() / 10
+            self._used, self._asleep = used, self._asleep + 1 if sleeps else 0
+        return self._asleep
+
+
+def share_of_a_core() -> float:
+    """How much of a core a process like a run gets at the moment."""
+    wall, cpu = time.monotonic(), time.process_time()
+    while (used := time.process_time() - cpu) < 0.02:
+        pass
+    return used / (time.monotonic() - wall)
+
+
+def await_end(child: int, limits: dict[str, Any], watch: Watch) -> tuple[int, float, str]:
+    """Wait for a run: (its wait status, its CPU seconds, why it was ended: `asleep`, `slow` or nothing)."""
     start = time.monotonic()
-    look, seen = start + ASLEEP, 0.0
+    look, wakefulness, why = start + LOOK, Wakefulness(child), ""
     while True:
         watch.wait(max(0.0, look - time.monotonic()))
         ended, state, usage = os.wait4(child, os.WNOHANG)
-        asleep = False
         if not ended and time.monotonic() >= look:
-            look = time.monotonic() + ASLEEP
-            with contextlib.suppress(OSError):  # it ended just now
-                used = time.clock_gettime(clock)
-                asleep = used - seen < ASLEEP / 100 or look - start > limits["wall_seconds"]
-                seen = used
-        if asleep:
+            asleep = wakefulness.found_asleep() == ASLEEP
+            look = time.monotonic() + LOOK
+            why = "asleep" if asleep else "slow" if look - start > limits["wall_seconds"] else ""
+        if why:
             os.kill(child, signal.SIGKILL)
             _, state, usage = os.wait4(child, 0)
-        if ended or asleep:
-            return os.waitstatus_to_exitcode(state), usage.ru_utime + usage.ru_stime, asleep
+        if ended or why:
+            return os.waitstatus_to_exitcode(state), usage.ru_utime + usage.ru_stime, why
 
 
 class Server:
@@ -212,16 +246,17 @@ class Server:
             fcntl.fcntl(file, system_calls.ADD_SEALS, _SEALS)
             self._inputs.append(file)
 
-    def run(self, requests: int, size: int, given: int, limits: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
+    def run(self, requests: int, size: int, request: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
         """Run the program that comes next in the requests: (what is to be told, the file of its output, its size)."""
+        given, limits = request["input"], request["limits"]
         self._progress[0] = UNREAD
         os.lseek(self._inputs[given], 0, os.SEEK_SET)
         stdout = isolation.memory_file("stdout")
         child = os.fork()
         if not child:
-            self._become_run(requests, size, given, limits, stdout)
+            self._become_run(requests, size, request, stdout)
         with self._watch.over(child):
-            code, cpu, asleep = await_end(child, limits, self._watch)
+            code, cpu, why = await_end(child, limits, self._watch)
         if self._progress[0] == UNREAD:
             raise SystemExit("a run ended before it had read its program")  # what comes next is not a request
         if self._alone:
@@ -230,19 +265,19 @@ class Server:
         printed = min(os.fstat(stdout).st_size, limits["output_bytes"])
         if self._progress[0] == FREE:
             return {"failure": "a run could not be confined"}, stdout, printed
-        status, certain = outcome(code, cpu, asleep, printed, limits)
+        status, certain = outcome(code, cpu, why, printed, limits)
         told = {"status": status, "cpu_seconds": cpu, "certain": certain}
         return told, stdout, 0 if status in ("timeout", "output_limit") else printed
 
-    def _become_run(self, requests: int, size: int, given: int, limits: dict[str, Any], stdout: int) -> NoReturn:
+    def _become_run(self, requests: int, size: int, request: dict[str, Any], stdout: int) -> NoReturn:
         """The forked process: take the program and the limits, execute it, never return."""
         try:
             source = frames.read(requests, size)
             self._progress[0] = READ
-            os.dup2(self._inputs[given], 0)
+            os.dup2(self._inputs[request["input"]], 0)
             os.dup2(stdout, 1)
             os.closerange(3, 1 << 16)
-            confine(limits, self._of_runs)
+            confine(request["limits"], self._of_runs)
             self._progress[0] = CONFINED
             self._progress.close()
         except BaseException as error:
@@ -251,15 +286,15 @@ class Server:
                 os.write(1, f"{type(error).__name__}: {error}".encode())
             os._exit(EXCEPTION)
         try:
-            execute(source)
+            execute(source, request["end"].encode())
         finally:
             os._exit(EXCEPTION)
 
 
-def outcome(code: int, cpu: float, asleep: bool, printed: int, limits: dict[str, Any]) -> tuple[str, bool]:
+def outcome(code: int, cpu: float, why: str, printed: int, limits: dict[str, Any]) -> tuple[str, bool]:
     """How a run ended, and whether it would have ended so on an idle machine."""
-    if asleep:
-        return "timeout", False
+    if why:
+        return "timeout", why == "asleep"
     if code == -signal.SIGXCPU or cpu > 2 * limits["cpu_seconds"]:
         return "timeout", True
     if cpu > limits["cpu_seconds"]:
@@ -323,7 +358,7 @@ def main(namespaces: str, readable: list[str]) -> None:
         if "inputs" in request:
             server.load(requests, request["inputs"])
             continue
-        told, output, printed = server.run(requests, size, request["input"], request["limits"])
+        told, output, printed = server.run(requests, size, request)
         frames.send(answers, told, follows=printed)
         os.lseek(output, 0, os.SEEK_SET)
         isolation.move(output, answers, printed)

@@ -13,7 +13,7 @@ class Verifier(ProgramVerifier):
 
     The reference is {before, after}: code that the sample continues (HumanEval's prompt, or nothing), and the
     assertions after it. Both run in the sample's own process, as in these tasks' own harnesses, so code that is written
-    to deceive its tests can; a sample that ends before they do, or catches what they raise, does not pass.
+    to deceive its tests can (docs/verifiers.md); one that only ends early, or catches what they raise, does not pass.
     """
 
     version = 2
@@ -37,15 +37,14 @@ class Verifier(ProgramVerifier):
         with self.sandbox(problem) as box:
             box.load(_NO_INPUT)
             for answer in answers:
-                reached = secrets.token_bytes(16).hex()
-                end = f"__import__('os').write(1, b'{reached}')"
+                end = secrets.token_hex(16)
                 program = answer.replace(FENCE, "\n", 1) if answer.startswith(FENCE) else answer
-                run = box.run(f"{before}{program}\n{after}\n{end}", 0)
+                run = box.run(f"{before}{program}\n{after}\n", 0, end)
                 if not run.certain:
                     yield doubtful(run)
                     continue
                 outcome = {"finished": "wrong", "failed_assertion": "wrong"}.get(run.status, run.status)
-                if run.status == "finished" and reached.encode() in run.output:
+                if run.status == "finished" and end.encode() in run.output:
                     outcome = "correct"
                 yield Verdict(outcome)
 

@@ -31,6 +31,11 @@ class Verifier(ProgramVerifier):
         if longest >= Limits.output_bytes:
             raise ValueError(f"an expected output has {longest:,} bytes; a run may print {Limits.output_bytes:,}")
 
+    def extract(self, text: str) -> str | None:
+        """The program without the blanks around it, which the paper's judge removes, too: prompts end in `A:`."""
+        program = super().extract(text)
+        return program and (FENCE if program.startswith(FENCE) else "") + program.removeprefix(FENCE).strip()
+
     def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
         """Run each program until a test case fails, those first that most programs before it have failed."""
         cases = problem["reference"]
