@@ -18,6 +18,9 @@ from monkeys.storage import SAMPLES, canonical, digest, parquet_writer
 FINISH_REASONS = ("stop", "length")
 """The ways in which a sample can end; anything else is a failed request, not a sample of the model."""
 
+MOST_TOKENS = 2**31 - 1
+"""The largest count of tokens that a samples file can hold."""
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -162,14 +165,21 @@ class Progress:
             usage: What a server bills for the request, in tokens by kind.
 
         Raises:
-            RuntimeError: a sample did not end as samples do, or there are not as many as asked for.
+            RuntimeError: a sample did not end as samples do, there are not as many as asked for, or a number is none
+                that a samples file can hold. Nothing of it is recorded.
         """
         rows = [asdict(sample) for sample in samples]
         reasons = {row["finish_reason"] for row in rows} - set(FINISH_REASONS)
-        if reasons or len(rows) != request.count:
+        unusual = [f"ended by {', '.join(sorted(map(str, reasons)))}"] if reasons else []
+        for count in [prompt_tokens, *(usage or {}).values(), *(row["tokens"] for row in rows)]:
+            if count is not None and not (type(count) is int and 0 <= count <= MOST_TOKENS):
+                unusual.append(f"{count!r} tokens")
+        # above 0 by rounding alone; this way round it also finds what is no number
+        unusual += [f"log-probability {p}" for row in rows if (p := row["logprob"]) is not None and not p < 0.01]
+        if unusual or len(rows) != request.count:
             raise RuntimeError(
                 f"problem {request.problem_id}, samples from {request.first}: asked for {request.count}, "
-                f"got {len(rows)}, ended by {', '.join(sorted(map(str, reasons))) or 'nothing unusual'}; "
+                f"got {len(rows)}, {'; '.join(unusual[:3]) or 'ended by nothing unusual'}; "
                 "what was sampled before is kept, run again to go on"
             )
         entry = {
