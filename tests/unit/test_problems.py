@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from monkeys import study
+from monkeys.sampling.published import fetch
 from monkeys.storage import read_provenance
 from monkeys.tasks.draws import choose, draw
 from monkeys.tasks.problems import build_problems, build_prompts, digest_of, write_problems
@@ -204,6 +205,33 @@ def test_a_dataset_that_is_not_as_expected_is_refused_with_what_it_has(sums):
         list(Dataset(sums, None, "tiny", "test").rows())
     with pytest.raises(ValueError, match=r"small, split dev: .*test.*train"):
         list(Dataset(sums, None, "small", "dev").rows())
+
+
+@pytest.mark.parametrize("card", ["README.md", ".huggingface.yaml"])
+@pytest.mark.parametrize("form", ["{!r}", "[{!r}]", "[{{split: test, path: {!r}}}]", "[{{split: test, path: [{!r}]}}]"])
+@pytest.mark.parametrize(
+    "path", ["SECRET", "../secret.jsonl", "a/../../secret.jsonl", "file://SECRET", "https://127.0.0.1:9/secret.jsonl"]
+)
+def test_a_datasets_card_may_not_name_files_that_are_not_its_own(tmp_path, card, form, path):
+    secret = tmp_path / "secret.jsonl"
+    secret.write_text('{"password": "hunter2"}\n')
+    (folder := tmp_path / "dataset/a").mkdir(parents=True)
+    path = path.replace("SECRET", str(secret))
+    entry = f"configs: [{{config_name: default, data_files: {form.format(path)}}}]"
+    (folder.parent / card).write_text(f"---\n{entry}\n---\n" if card == "README.md" else entry)
+    (folder / "test.jsonl").write_text('{"q": "1"}\n')
+    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is no file of its folder"):
+        list(Dataset(str(folder.parent), None, None, "test").rows())
+    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is no file of its folder"):
+        fetch(str(folder.parent), None, None, "test")
+
+
+def test_a_file_that_a_row_names_is_not_opened(tmp_path):
+    (tmp_path / "test.jsonl").write_text('{"image": "/dev/null"}\n')
+    about = {"dataset_info": {"features": [{"name": "image", "dtype": "image"}]}}
+    (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump(about)}---\n")
+    (row,) = Dataset(str(tmp_path), None, None, "test").rows()
+    assert row["image"]["path"] == "/dev/null"
 
 
 def test_a_problems_file_says_where_its_rows_come_from(sums, tmp_path):

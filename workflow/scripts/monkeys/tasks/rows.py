@@ -39,6 +39,8 @@ class Dataset:
             try:
                 # streamed: a copy of all columns in another format, as it makes else, may be ten times as large
                 table = datasets.load_dataset(str(folder), subset, split=self.split, streaming=True)
+                # a row may name an image or a sound, in whatever file, which nobody here looks at
+                table = table.decode(False)
             except ValueError as error:  # no such configuration or split; its message lists those there are
                 raise ValueError(f"dataset {where}, split {self.split}: {error}") from None
             missing = [column for column in columns if column not in table.column_names]
