@@ -1,4 +1,7 @@
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -335,6 +338,28 @@ def test_a_mistake_in_yaml_is_told_with_its_line_and_column(tmp_path, text, said
     with pytest.raises(study.ConfigError) as error:
         study.read(file)
     assert str(error.value).startswith(f"{file}: {said}")
+
+
+def test_a_config_can_be_checked_without_snakemake(root, tmp_path):
+    def said(text):
+        (tmp_path / "study.yaml").write_text(text)
+        command = [sys.executable, "-m", "monkeys.study", "study.yaml"]
+        environment = {**os.environ, "PYTHONPATH": str(root / "workflow/scripts")}
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert "Traceback" not in result.stderr
+        return result.returncode, result.stdout + result.stderr
+
+    assert said("study: s\n  a: b\n") == (
+        1,
+        "ERROR study.yaml: line 2, column 4: mapping values are not allowed in this context; indent with blanks, and "
+        "put texts that hold `: `, `#` or braces between quotes\n",
+    )
+    assert said("- a\n") == (1, "ERROR study.yaml: must be lines of `name: value`\n")
+    assert said("taks: {}\n")[1].startswith("ERROR the study's config is not valid:\n  config: unknown key 'taks'")
+    assert said(f"seed: 1\n{yaml.safe_dump({**CONFIG, 'seed': 2})}") == (
+        0,
+        "WARNING study.yaml: seed stands in line 1 and again in line 8; the first is not read\nstudy.yaml can be run\n",
+    )
 
 
 def based(**task):

@@ -7,6 +7,7 @@ import copy
 import difflib
 import math
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -586,3 +587,23 @@ def pairs(config: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (task, name) for task in config["tasks"] for name, model in config["models"].items() if task in model["tasks"]
     ]
+
+
+def told(path: str | Path) -> str:
+    """All that is to be said of a config file, without Snakemake, which says of broken YAML no more than that.
+
+    Raises:
+        ConfigError: the study cannot be run.
+    """
+    twice = read(path)
+    config = yaml.safe_load(Path(path).read_text())
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path}: must be {WORDS['object'].partition(',')[0]}")
+    return "\n".join([f"WARNING {line}" for line in [*twice, *doubtful(checked(config))]] + [f"{path} can be run"])
+
+
+if __name__ == "__main__":
+    try:
+        print(told(sys.argv[1]))
+    except (ConfigError, OSError) as error:
+        raise SystemExit(f"ERROR {error}") from None

@@ -12,7 +12,7 @@ import numpy as np
 from monkeys import __version__
 from monkeys.progress import Note
 from monkeys.sampling import SAMPLER_VERSION
-from monkeys.sampling.journal import Journal, unwinding_on_sigterm
+from monkeys.sampling.journal import Journal, unwinding
 from monkeys.storage import SAMPLES, canonical, digest, parquet_writer
 
 FINISH_REASONS = ("stop", "length")
@@ -246,8 +246,8 @@ def sampling(
 ) -> Iterator[Progress]:
     """Lock a shard, yield its progress to be completed, and write its samples file.
 
-    Whatever ends the work early, SIGTERM (as Slurm sends it before a job's time is over) included, leaves a journal
-    from which the next run goes on.
+    Whatever ends the work early, an interrupt and SIGTERM (as Slurm sends it before a job's time is over) included,
+    leaves a journal from which the next run goes on.
 
     Args:
         shard: The shard.
@@ -257,16 +257,15 @@ def sampling(
         console: Where notes for people go.
         note: Where it is noted how far the shard is.
     """
-    with unwinding_on_sigterm(), Journal(journal, shard.settings(prompts), console=console) as kept:
-        progress = Progress(shard, prompts, kept, console, note)
+    done, total = 0, len(prompts) * shard.size
+
+    def kept() -> str:
+        return f"{done} of {total} samples of {shard.task} {shard.model} shard {shard.index} in the journal"
+
+    with unwinding(kept, console), Journal(journal, shard.settings(prompts), console=console) as opened:
+        progress = Progress(shard, prompts, opened, console, note)
         try:
             yield progress
-        except SystemExit:
-            total = len(prompts) * shard.size
-            print(
-                f"{shard.task} {shard.model} shard {shard.index}: ended by SIGTERM with {progress.samples} of "
-                f"{total} samples in the journal; run again to go on",
-                file=console,
-            )
-            raise
+        finally:
+            done = progress.samples
         progress.write(samples)
