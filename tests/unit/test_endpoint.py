@@ -1,13 +1,18 @@
 """How our requests meet servers of every temper; a real vLLM server answers in tests/workflow."""
 
 import email.utils
+import gzip
+import itertools
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -31,7 +36,8 @@ SAMPLING = {
 class Server(ThreadingHTTPServer):
     """Answers completions on loopback; `refuses` names parameters that it does not know.
 
-    `ignores` names those that it does not heed; `say` may answer instead: a status, a body and headers.
+    `ignores` names those that it does not heed; `say` may answer instead: a status, a body and headers. A body is JSON,
+    or bytes as they are, or pieces of bytes for as long as somebody listens.
     """
 
     daemon_threads = True
@@ -42,6 +48,7 @@ class Server(ThreadingHTTPServer):
         self.refuses, self.ignores = set(), set()
         self.say = lambda body: None
         self.bodies, self.times, self.paths, self.keys = [], [], [], set()
+        self.sent = 0
         self.lock = threading.Lock()
 
     def sampled(self):
@@ -69,12 +76,21 @@ class Handler(BaseHTTPRequestHandler):
             status, answer, headers = 400, {"error": {"message": f"unknown parameter {min(unknown)}"}}, {}
         else:
             status, answer, headers = server.say(body) or (200, completion(server, body, number), {})
-        data = json.dumps(answer).encode()
+        if isinstance(answer, dict | str):
+            answer = json.dumps(answer).encode()
+        if isinstance(answer, bytes):
+            headers["content-length"] = str(len(answer))
+            answer = [answer]
+        else:
+            self.close_connection = True
         self.send_response(status)
-        for name, value in {**headers, "content-length": str(len(data))}.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data)
+        with suppress(OSError):
+            for piece in answer:
+                self.wfile.write(piece)
+                server.sent += len(piece)
 
 
 def completion(server, body, number):
@@ -100,7 +116,7 @@ def completion(server, body, number):
 @pytest.fixture
 def server():
     server = Server()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
 
@@ -361,6 +377,156 @@ def test_half_characters_become_a_replacement(server, progress, draw):
     assert {s["text"] for e in entries for s in e["samples"]} == {"half \ufffd, whole \U0001f600"}
 
 
+def slowly():
+    while True:
+        yield b" "
+        time.sleep(0.05)
+
+
+def test_an_answer_that_comes_ever_so_slowly_is_given_up_after_the_time_of_a_request(server, draw):
+    server.say = lambda body: (200, slowly(), {})
+    with pytest.raises(Exception, match=r"gives no whole answer within 0\.5 seconds \(endpoint\.timeout\)"):
+        draw(timeout=0.5, patience=1)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_without_end_is_read_no_further_than_an_answer_can_be_long(server, draw, status):
+    server.say = lambda body: (status, itertools.repeat(b" " * 100_000), {})
+    with pytest.raises(Exception, match="gives more than 1,256,000 bytes"):
+        draw(patience=0)
+    assert server.sent < 40_000_000  # what buffers between the two hold, with it
+
+
+def test_no_compression_is_asked_for_and_a_compressed_answer_is_not_unpacked(server, draw):
+    bomb = gzip.compress(b" " * 10_000_000)
+    server.say = lambda body: (200, bomb, {"content-encoding": "gzip"})
+    with pytest.raises(Exception, match=r"gives no completion .*compressed, which was not asked for"):
+        draw(patience=0)
+
+
+def with_choice(**changes):
+    """What makes an answer odd: its first choice has these other parts."""
+    return lambda answer: answer["choices"][0].update(changes)
+
+
+def with_usage(usage):
+    return lambda answer: answer.update(usage=usage)
+
+
+ODD = {
+    "usage of text": (with_usage({"completion_tokens": "3"}), "usage.completion_tokens"),
+    "usage beyond what a file holds": (with_usage({"prompt_tokens": 2**31}), "usage.prompt_tokens"),
+    "a negative count": (with_usage({"prompt_tokens": -7}), "usage.prompt_tokens"),
+    "a fraction of a token": (with_usage({"prompt_tokens": 7.5}), "usage.prompt_tokens"),
+    "usage as a list": (with_usage([1]), "usage"),
+    "no number": (with_choice(logprobs={"token_logprobs": [float("nan")]}), "logprobs.token_logprobs.0"),
+    "a log-probability above 0": (with_choice(logprobs={"token_logprobs": [-1.0, 2.0]}), "logprobs.token_logprobs.1"),
+    "an infinite one": (with_choice(logprobs={"token_logprobs": [float("-inf")]}), "logprobs.token_logprobs.0"),
+    "one of text": (with_choice(logprobs={"token_logprobs": ["-1"]}), "logprobs.token_logprobs.0"),
+    "log-probabilities of another shape": (with_choice(logprobs={"token_logprobs": {"a": 1}}), "logprobs"),
+    "a number of text": (with_choice(index="0"), "choices.0.index"),
+    "a number twice": (with_choice(index=1), r"the choices have the numbers \[1, 1, 2, 3\]"),
+    "a text that is a number": (with_choice(text=5), "choices.0.text"),
+    "a text that is a list": (with_choice(text=["a"]), "choices.0.text"),
+    "no text": (with_choice(text=None), "a choice without text"),
+    "a reason that is a list": (with_choice(finish_reason=[]), "choices.0.finish_reason"),
+    "no choices": (lambda answer: answer["choices"].clear(), "choices"),
+}
+
+
+@pytest.mark.parametrize("how", ODD)
+def test_an_odd_answer_is_one_clear_error_and_nothing_of_it_is_recorded(server, progress, draw, how):
+    change, said = ODD[how]
+
+    def say(body):
+        if body not in server.sampled():
+            return None
+        change(answer := completion(server, body, 0))
+        return 200, answer, {}
+
+    server.say = say
+    with pytest.raises(RuntimeError, match=rf"problem a, samples from 0: .* gives no completion \(.*{said}"):
+        draw(patience=0, concurrency=1)
+    server.say = lambda body: None
+    draw()
+    assert progress.missing == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[1]", b"null", b"[" * 100_000, b'{"choices": 1e999}', b"\xff\xfe{", b'{"choices": {"a": 1}}'],
+)
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_no_answer_whatever_ends_in_a_traceback(server, draw, status, body):
+    server.say = lambda _: (status, body, {"content-type": "application/json; charset=rot13"})
+    with pytest.raises((endpoint.Unavailable, endpoint.Refused), match=rf"gives no completion|answers {status}"):
+        draw(patience=0)
+
+
+def test_a_retry_after_that_is_no_time_is_no_error(server, draw):
+    for when in ("inf", "nan", "soon", "Mon, 01 Jan 0001 00:00:00 -0000", "1e999"):
+        server.say = lambda body, when=when: (503, {"error": {"message": "later"}}, {"retry-after": when})
+        with pytest.raises(endpoint.Unavailable, match="later"):
+            draw(patience=0)
+
+
+ESCAPED = "".join(f"\\u{ord(letter):04X}" for letter in KEY)
+
+
+@pytest.mark.parametrize("spelt", [ESCAPED, ESCAPED.replace("\\", "\\\\"), KEY.replace("-", "\\-")])
+@pytest.mark.parametrize(
+    "body",
+    ['{"error": {"message": "no: KEY"}}', '{"choices": "KEY"}', '{"choices": [{"text": "", "finish_reason": "KEY"}]}'],
+)
+@pytest.mark.parametrize("status", [200, 401, 500])
+def test_the_key_is_not_told_either_where_the_server_writes_it_in_other_letters(
+    server, draw, spelt, body, status, capfd
+):
+    server.say = lambda _: (status, body.replace("KEY", spelt).encode(), {})
+    with pytest.raises(Exception, match=r"\[key\]|asked for") as error:
+        draw(patience=0)
+    said = re.sub(r"\\+u(\w{4})", lambda match: chr(int(match[1], 16)), str(error.value)).replace("\\", "")
+    assert KEY not in said + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("key", ["sk-broken\nkey", "schlüssel", "a\x00b"])
+def test_a_key_that_no_request_can_carry_is_an_error_that_does_not_tell_it(draw, monkeypatch, key):
+    monkeypatch.setattr(os, "environ", {**os.environ, "SERVER_KEY": key})
+    with pytest.raises(ValueError, match=r"api_key_env: the environment variable SERVER_KEY holds letters") as error:
+        draw()
+    assert key[:4] not in str(error.value)
+
+
+def test_a_server_that_does_not_answer_is_named_at_the_first_failure_and_when_it_answers_again(server, draw, capsys):
+    tries = Counter()
+
+    def say(body):
+        tries[0] += 1
+        return (503, {"error": {"message": "starting"}}, {}) if tries[0] < 4 else None
+
+    server.say = say
+    draw(patience=60)
+    said = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        rf"{server.url} answers 503: starting; trying again until \d\d:\d\d \(endpoint.patience: 60\)", said[0]
+    )
+    assert said[1:] == [f"{server.url} answers again"]
+
+
+def test_a_wrong_port_is_named(draw, capsys):
+    with pytest.raises(endpoint.Unavailable, match=r"http://127.0.0.1:9/v1 does not answer: ConnectError"):
+        draw(base_url="http://127.0.0.1:9/v1", patience=1)
+    assert "http://127.0.0.1:9/v1 does not answer: ConnectError" in capsys.readouterr().out
+
+
+def test_an_address_without_its_end_is_told_what_most_end_in(server, draw):
+    server.say = lambda body: (404, {"detail": "Not Found"}, {})
+    with pytest.raises(
+        endpoint.Refused, match=r"answers 404: .*Not Found.* \(the address of most servers ends in /v1\)"
+    ):
+        draw(base_url=server.url.removesuffix("/v1"))
+
+
 JOB = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -372,7 +538,10 @@ with sampling(Shard("s", 0, "t", "m", 0, 8, {}), {"a": "prompt a"}, order["journ
 """
 
 
-def test_sigterm_ends_a_job_at_once_while_it_waits_for_the_server(server, root, tmp_path, settings):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_job_at_once_while_it_waits_for_the_server_and_says_what_is_kept(
+    number, server, root, tmp_path, settings
+):
     hanging = threading.Event()
 
     def say(body):
@@ -383,12 +552,18 @@ def test_sigterm_ends_a_job_at_once_while_it_waits_for_the_server(server, root, 
     server.say = say
     files = {name: str(tmp_path / name) for name in ("journal", "samples")}
     order = json.dumps({**files, "endpoint": {**settings, "concurrency": 1, "api_key_env": None}, "sampling": SAMPLING})
-    job = subprocess.Popen([sys.executable, "-c", JOB, str(root / "workflow/scripts"), order], stdout=subprocess.PIPE)
+    job = subprocess.Popen(
+        [sys.executable, "-c", JOB, str(root / "workflow/scripts"), order],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     assert hanging.wait(30)
     asked = time.monotonic()
-    job.terminate()
+    job.send_signal(number)
     said, _ = job.communicate(timeout=10)
     assert time.monotonic() - asked < 5
-    assert job.returncode == 128 + signal.SIGTERM
-    assert b"ended by SIGTERM with 4 of 8 samples in the journal" in said
+    assert job.returncode == 128 + number
+    assert f"ended by {number.name} with 4 of 8 samples of t m shard 0 in the journal; run again to go on" in said
+    assert "Traceback" not in said
     assert sum("problem_id" in entry for entry in read_entries(files["journal"])) == 1

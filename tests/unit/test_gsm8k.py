@@ -52,7 +52,7 @@ def test_what_is_no_plain_number_is_judged_by_the_grader_of_formulas():
     assert verdict("#### 42..") == Verdict("wrong", "42.")
 
 
-@pytest.mark.parametrize("reference", ["42", "#### ,"])
+@pytest.mark.parametrize("reference", ["forty-two", "42 apples", "#### ,", "", 42, None])
 def test_a_reference_without_an_answer_is_an_error(reference):
     with pytest.raises(ValueError, match="no '#### answer' in its reference"):
         Verifier.check({"reference": reference})

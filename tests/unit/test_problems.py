@@ -3,10 +3,12 @@ import json
 import pytest
 import yaml
 
-from monkeys import study
+from monkeys import study, verification
+from monkeys.hub import NotThere, OutOfReach
+from monkeys.sampling.published import fetch
 from monkeys.storage import read_provenance
 from monkeys.tasks.draws import choose, draw
-from monkeys.tasks.problems import build_problems, build_prompts, digest_of, write_problems
+from monkeys.tasks.problems import build_problems, build_prompts, digest_of, told_of, write_problems
 from monkeys.tasks.rows import Dataset, TaskData
 
 ROWS = [{"key": f"k{i}", "q": f"What is {i} + {i}?", "a": f"{2 * i}", "seconds": i} for i in range(20)]
@@ -137,11 +139,26 @@ def test_a_list_of_problems_is_taken_in_the_datasets_order():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"columns": {"id": "key", "reference": "answer"}}, "no column answer; the dataset has key, q, a"),
-        ({"prompt": "{{ question }}"}, "'question' is undefined; the dataset has the columns key, q, a, seconds$"),
+        (
+            {"columns": {"id": "key", "reference": "answer"}},
+            r"^columns\.reference: no column answer; the dataset has key, q, a",
+        ),
+        ({"columns": {"id": "name"}, "reference": "4"}, r"^columns\.id: no column name; the dataset has key, q, a"),
+        ({"question": "{{ qq }}"}, "^question: 'qq' is undefined; the dataset has the columns key, q, a, seconds$"),
+        ({"prompt": "{{ q.x.y }}"}, "^prompt: 'str object' has no attribute 'x'"),
+        ({"prompt": "{{ q + 1 }}"}, "^prompt: problem k0: can only concatenate str"),
+        ({"prompt": "{{ none }}"}, r"^prompt: problem k0: a value that it shows is missing; .* \{\{ column or '' \}\}"),
+        (
+            {"rows": [{**ROWS[0], "a": None}], "verifier": "gsm8k"},
+            "^columns.reference: problem k0 has no value in column a",
+        ),
+        (
+            {"prompt": "{{ question }}"},
+            "^prompt: 'question' is undefined; the dataset has the columns key, q, a, seconds$",
+        ),
         ({"problems": ["k1", "k99"]}, "not in the dataset: k99; its ids look like 'k0'"),
         ({"problems": 21}, "21 asked for, the dataset has 20"),
-        ({"rows": []}, "no rows"),
+        ({"rows": []}, "^dataset: there are no problems in split test"),
         ({"rows": [*ROWS, ROWS[1]]}, r"columns\.id: it is not unique: k1"),
     ],
 )
@@ -160,7 +177,45 @@ def test_a_reference_may_be_made_of_several_columns():
 
 def test_a_reference_that_cannot_be_verified_is_an_error_before_any_sampling():
     with pytest.raises(ValueError, match=r"problem k0 cannot be verified by gsm8k: .*####"):
-        problems(verifier="gsm8k")
+        problems([{**ROWS[0], "a": "none"}], verifier="gsm8k")
+
+
+@pytest.mark.parametrize(("verifier", "gold"), [("gsm8k", "4"), ("minerva", "4")])
+@pytest.mark.parametrize("answer", [4, "4", "#### 4"])
+def test_plain_numbers_are_answers(verifier, gold, answer):
+    if (verifier, answer) == ("minerva", "#### 4"):
+        answer = r"\boxed{4}"
+    (problem,) = problems([{**ROWS[0], "a": answer}], verifier=verifier)
+    assert verification.load(verifier).gold(problem) == gold
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("columns.id: it is not unique"), r"tasks\.sums\.columns\.id: it is not unique"),
+        (ValueError("problem a cannot be"), r"tasks\.sums: problem a cannot be"),
+        (OutOfReach("o/d is not in the cache"), r"tasks\.sums: o/d is not in the cache"),
+    ],
+)
+def test_mistakes_are_told_with_their_task(error, said):
+    with pytest.raises((ValueError, NotThere), match=said), told_of("sums"):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "it has no rows"), ('{"q": "1"}\n{"q": "2}\n', "JSON parse error"), ('{"q": "1"}\n\x00', "JSON parse error")],
+)
+def test_a_file_of_no_rows_or_of_no_json_is_named(tmp_path, text, said):
+    (tmp_path / "test.jsonl").write_text(text)
+    with pytest.raises(ValueError, match=rf"dataset {tmp_path}, split test: .*{said}"):
+        list(Dataset(str(tmp_path), None, None, "test").rows())
+
+
+def test_a_split_that_is_not_there_is_told_how_its_file_would_be_called(tmp_path):
+    (tmp_path / "data.jsonl").write_text('{"q": "1"}\n')
+    with pytest.raises(ValueError, match=r"Bad split: test.*\['train'\]; a file test.jsonl would be this split"):
+        list(Dataset(str(tmp_path), None, None, "test").rows())
 
 
 def test_samplers_and_verifiers_have_digests_of_their_own():
@@ -204,6 +259,33 @@ def test_a_dataset_that_is_not_as_expected_is_refused_with_what_it_has(sums):
         list(Dataset(sums, None, "tiny", "test").rows())
     with pytest.raises(ValueError, match=r"small, split dev: .*test.*train"):
         list(Dataset(sums, None, "small", "dev").rows())
+
+
+@pytest.mark.parametrize("card", ["README.md", ".huggingface.yaml"])
+@pytest.mark.parametrize("form", ["{!r}", "[{!r}]", "[{{split: test, path: {!r}}}]", "[{{split: test, path: [{!r}]}}]"])
+@pytest.mark.parametrize(
+    "path", ["SECRET", "../secret.jsonl", "a/../../secret.jsonl", "file://SECRET", "https://127.0.0.1:9/secret.jsonl"]
+)
+def test_a_datasets_card_may_not_name_files_that_are_not_its_own(tmp_path, card, form, path):
+    secret = tmp_path / "secret.jsonl"
+    secret.write_text('{"password": "hunter2"}\n')
+    (folder := tmp_path / "dataset/a").mkdir(parents=True)
+    path = path.replace("SECRET", str(secret))
+    entry = f"configs: [{{config_name: default, data_files: {form.format(path)}}}]"
+    (folder.parent / card).write_text(f"---\n{entry}\n---\n" if card == "README.md" else entry)
+    (folder / "test.jsonl").write_text('{"q": "1"}\n')
+    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is no file of its folder"):
+        list(Dataset(str(folder.parent), None, None, "test").rows())
+    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is no file of its folder"):
+        fetch(str(folder.parent), None, None, "test")
+
+
+def test_a_file_that_a_row_names_is_not_opened(tmp_path):
+    (tmp_path / "test.jsonl").write_text('{"image": "/dev/null"}\n')
+    about = {"dataset_info": {"features": [{"name": "image", "dtype": "image"}]}}
+    (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump(about)}---\n")
+    (row,) = Dataset(str(tmp_path), None, None, "test").rows()
+    assert row["image"]["path"] == "/dev/null"
 
 
 def test_a_problems_file_says_where_its_rows_come_from(sums, tmp_path):

@@ -90,6 +90,26 @@ def test_a_request_that_did_not_end_as_samples_do_is_an_error_and_not_a_sample(j
     assert progress.missing == 20
 
 
+@pytest.mark.parametrize(
+    ("tokens", "usage", "logprob", "said"),
+    [
+        (-1, {}, -0.5, "-1 tokens"),
+        (2**31, {}, -0.5, "2147483648 tokens"),
+        (3, {"prompt_tokens": "7"}, -0.5, "'7' tokens"),
+        (3, {"prompt_tokens": True}, -0.5, "True tokens"),
+        (3, {}, float("nan"), "log-probability nan"),
+        (3, {}, 2.0, "log-probability 2.0"),
+    ],
+)
+def test_what_no_samples_file_can_hold_is_not_recorded(journal, tokens, usage, logprob, said):
+    progress = Progress(SHARD, PROMPTS, journal)
+    request = next(progress.requests(4))
+    with pytest.raises(RuntimeError, match=f"problem a, samples from 20: .*{said}"):
+        progress.add(request, 5, [Sample("", tokens, "stop", logprob)] * 4, usage)
+    assert list(journal.entries()) == []
+    progress.add(request, 5, samples(request))
+
+
 def test_samples_are_never_recorded_twice(journal):
     progress = Progress(SHARD, PROMPTS, journal)
     request = next(progress.requests(4))

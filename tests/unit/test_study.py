@@ -1,4 +1,7 @@
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -177,12 +180,186 @@ def test_a_missing_counts_file_is_named():
 
 
 @pytest.mark.parametrize(
-    ("place", "path"), [("config", "config"), ("task", "tasks.t"), ("model", "models.m"), ("model__engine", "models.m")]
+    ("place", "said"),
+    [
+        ("config__taks", "config: unknown key 'taks'; did you mean 'tasks'?"),
+        ("task__smaples", "tasks.t: unknown key 'smaples'; did you mean 'samples'?"),
+        ("task__max_tokens", "tasks.t: unknown key 'max_tokens'; it belongs under sampling"),
+        ("task__sampling__temprature", "tasks.t.sampling: unknown key 'temprature'; did you mean 'temperature'?"),
+        (
+            "config__temperature",
+            "config: unknown key 'temperature'; it belongs under tasks.*.sampling or models.*.sampling",
+        ),
+        ("model__prompt", "models.m: unknown key 'prompt'; it belongs under price or tasks.*"),
+        ("task__seed", "tasks.t: unknown key 'seed'; it belongs under no other key"),
+        ("model__engine__xyz", "models.m.engine: unknown key 'xyz'; allowed: arguments, block_size, dtype"),
+    ],
 )
-def test_unknown_keys_are_refused_with_those_allowed(place, path):
-    text = message(**{f"{place}__smaples": 1})
-    assert f"{path}" in text
-    assert "unknown key 'smaples'; allowed: " in text
+def test_an_unknown_key_is_told_where_it_belongs_or_what_was_meant(place, said):
+    assert said in message(**{place: 1})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("model__tasks", "t", "models.m.tasks: must be a list: [t]"),
+        ("config__tasks", ["t"], "tasks: must be lines of `name: value`, indented further, and is ['t']"),
+        ("config__models", {"m": None}, "models.m: is empty, and must be lines of `name: value`, indented further"),
+        ("task__samples", "1,000", "tasks.t.samples: must be a whole number, written as 1000, and is '1,000'"),
+        ("task__samples", "1e3", "tasks.t.samples: must be a whole number, written as 1000, and is '1e3'"),
+        ("task__samples", 100.0, "tasks.t.samples: must be a whole number, and is 100.0"),
+        ("task__problems", 0, "tasks.t.problems: 0 is not what it may be (all, a number of problems"),
+        ("model__chat", "maybe", "models.m.chat: must be true or false, and is 'maybe'"),
+        ("config__study", 5, "study: must be text, and is 5"),
+    ],
+)
+def test_a_value_of_another_type_is_told_in_the_words_of_people(place, value, said):
+    assert said in message(**{place: value})
+
+
+ENDPOINT = {"base_url": "http://h:1/v1", "model": "x"}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("config__results", "r" * 5000, "results: is longer than a folder's name can be"),
+        ("config__results", "r" * 300, "results: is longer than a folder's name can be"),
+        ("config__results", "a\0b", r"results: holds '\x00', which no folder's name here may hold"),
+        ("config__results", "a/{task}", "results: holds '{', which no folder's name here may hold"),
+        ("model__weights", "w" * 300, "models.m.weights: no model in the folder www"),
+        ("model__weights", "a\0b", "models.m.weights: no model in the folder"),
+        ("task__dataset", "d/" * 3000, "tasks.t.dataset: no folder d/d/"),
+        ("task__examples", {"file": "f" * 300}, "tasks.t.examples.file: no file fff"),
+        ("config__models", {1: {}}, "models.1: the name is not text but 1; put it between quotes"),
+        ("config__tasks", {True: TASK}, "tasks.True: the name is not text but True"),
+        ("config__tasks", {"a" * 101: TASK}, "the name has 101 characters; at most 100"),
+        ("config__tasks", {"a" * 30: TASK}, "the name repeats 'a' so often that Snakemake takes it for a mistake"),
+        ("config__tasks", {"t\n": TASK}, "names hold letters, digits"),
+        ("config__tasks", {"t": TASK, "T": TASK}, "tasks.T: differs from t in case alone"),
+        ("config__analysis", {"confidence": float("nan")}, "analysis.confidence: nan is no number to work with"),
+        ("task__limits", {"cpu_seconds": float("inf")}, "tasks.t.limits.cpu_seconds: inf is no number to work with"),
+        ("task__limits", {"cpu_seconds": 1e6}, "limits.cpu_seconds: 1000000.0 is greater than the maximum of 3600"),
+        ("task__samples", 10**40, "tasks.t.samples: 1e+40 is larger than anything here can be"),
+        ("task__samples", 10**400, "tasks.t.samples: it is larger than anything here can be"),
+        ("config__seed", -1, "seed: -1 is less than the minimum of 0"),
+        ("model__endpoint", {**ENDPOINT, "base_url": "http://[::1"}, "base_url: 'http://[::1' is no address"),
+        ("model__endpoint", {**ENDPOINT, "base_url": "http://"}, "base_url: 'http://' is no address"),
+        ("model__endpoint", {**ENDPOINT, "base_url": "http://h:1x/v1"}, "base_url: 'http://h:1x/v1' is no address"),
+        ("model__endpoint", {**ENDPOINT, "base_url": "http://a b/v1"}, "base_url: 'http://a b/v1' is no address"),
+        ("model__endpoint", {**ENDPOINT, "parameters": {"x": float("nan")}}, "parameters.x: nan is no number"),
+    ],
+)
+def test_what_no_study_can_have_is_refused_with_its_key(place, value, said):
+    if place == "model__endpoint":
+        text = message(model__weights=None, model__endpoint=value)
+    else:
+        text = message(**{place: value})
+    assert said in text
+
+
+def test_keys_of_a_servers_own_parameters_may_be_numbers():
+    study.checked(endpoint(parameters={"logit_bias": {50256: -100}}))
+
+
+def test_more_shards_than_can_be_planned_are_refused_with_the_key_to_change():
+    assert (
+        "tasks.t.shard: 10 of 1,000,000 samples makes 100,000 shards of m, 100,000 in the study; Snakemake can plan "
+        "some 50,000, so take a larger shard"
+    ) in message(task__samples=1_000_000, task__shard=10)
+    config = copy.deepcopy(CONFIG)
+    config["tasks"]["t"] |= {"samples": 1_000_000, "shard": 20}
+    study.checked(config)
+
+
+def doubts(**task):
+    config = copy.deepcopy(CONFIG)
+    config["tasks"]["t"] |= task
+    return list(study.doubtful(study.checked(config)))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "doubted"),
+    [
+        (r"Q: {{ question }}\nA:", True),
+        (r"{{ question }}\nanswer:", True),
+        ("{{ question }}\n", False),
+        (r"{{ [question] | join('\n') }}", False),
+        (r"$\nabla \neq \nu$ {{ question }}", False),
+    ],
+)
+def test_a_backslash_and_an_n_in_a_prompt_are_doubted(prompt, doubted):
+    said = [
+        r"tasks.t.prompt: holds a backslash and an n, not a line break; in YAML \n is one only between double quotes"
+    ]
+    assert doubts(prompt=prompt) == (said if doubted else [])
+    assert len(doubts(sampling={"stop": [prompt]})) == doubted
+
+
+def test_a_task_that_no_model_has_is_doubted():
+    config = copy.deepcopy(CONFIG)
+    config["tasks"]["u"] = TASK
+    (said,) = study.doubtful(study.checked(config))
+    assert said == "tasks.u: no model has it among its tasks, so nothing is done for it"
+
+
+@pytest.mark.parametrize(("change", "doubted"), [({}, True), ({"sampling": {"temperature": 0.5}}, False)])
+def test_models_that_sample_the_same_weights_in_the_same_way_are_doubted(change, doubted):
+    config = copy.deepcopy(CONFIG)
+    config["models"]["n"] = {**config["models"]["m"], **change}
+    said = ["models m and n: sample the same weights in the same way"]
+    assert list(study.doubtful(study.checked(config))) == (said if doubted else [])
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "studies/demo.yaml", "studies/published.yaml", "studies/smoke.yaml"])
+def test_nothing_is_doubted_in_the_shipped_studies(root, monkeypatch, name):
+    monkeypatch.chdir(root)
+    assert study.read(name) == []
+    assert list(study.doubtful(study.checked(yaml.safe_load((root / name).read_text())))) == []
+
+
+def test_what_a_config_says_twice_is_told_with_its_lines(tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text("models:\n  a: &a {chat: true}\n  b: {<<: *a}\n  a: {chat: false}\n")
+    assert study.read(file) == [f"{file}: models.a stands in line 2 and again in line 4; the first is not read"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("study: s\n\ttasks: {}\n", "line 2, column 1: "),
+        ("tasks:\n  t:\n    prompt: Question: {{ q }}\n", "line 3, column 21: mapping values are not allowed"),
+        ("tasks:\n  - a\n  b: c\n", "line 3, column 3: did not find expected '-' indicator"),
+    ],
+)
+def test_a_mistake_in_yaml_is_told_with_its_line_and_column(tmp_path, text, said):
+    file = tmp_path / "study.yaml"
+    file.write_text(text)
+    with pytest.raises(study.ConfigError) as error:
+        study.read(file)
+    assert str(error.value).startswith(f"{file}: {said}")
+
+
+def test_a_config_can_be_checked_without_snakemake(root, tmp_path):
+    def said(text):
+        (tmp_path / "study.yaml").write_text(text)
+        command = [sys.executable, "-m", "monkeys.study", "study.yaml"]
+        environment = {**os.environ, "PYTHONPATH": str(root / "workflow/scripts")}
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert "Traceback" not in result.stderr
+        return result.returncode, result.stdout + result.stderr
+
+    assert said("study: s\n  a: b\n") == (
+        1,
+        "ERROR study.yaml: line 2, column 4: mapping values are not allowed in this context; indent with blanks, and "
+        "put texts that hold `: `, `#` or braces between quotes\n",
+    )
+    assert said("- a\n") == (1, "ERROR study.yaml: must be lines of `name: value`\n")
+    assert said("taks: {}\n")[1].startswith("ERROR the study's config is not valid:\n  config: unknown key 'taks'")
+    assert said(f"seed: 1\n{yaml.safe_dump({**CONFIG, 'seed': 2})}") == (
+        0,
+        "WARNING study.yaml: seed stands in line 1 and again in line 8; the first is not read\nstudy.yaml can be run\n",
+    )
 
 
 def based(**task):

@@ -1,9 +1,12 @@
+import csv
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from monkeys.analysis.coverage import coverage_curve, log_grid, round_grid
-from monkeys.analysis.tables import at_round_ks, collect, headline, read_tallies, with_votes, write_table
+from monkeys.analysis.tables import at_round_ks, collect, csv_text, headline, read_tallies, with_votes, write_table
 
 
 @pytest.fixture
@@ -40,6 +43,24 @@ def test_a_table_is_written_for_programs_and_for_people(tmp_path, curves):
     write_table(curves, tmp_path / "t.csv", tmp_path / "t.md")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), curves)
     assert (tmp_path / "t.md").read_text().startswith("|")
+
+
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1+cmd", "-1+1", "@SUM(A1)", "\t=1", "\n=1", "-x", "=1", "@1"])
+def test_no_text_in_a_csv_file_is_a_formula_to_a_spreadsheet(text):
+    for column in (pd.Series([text]), pd.Series([text], dtype="string"), pd.Series([text], dtype="category")):
+        rows = list(csv.reader(io.StringIO(csv_text(pd.DataFrame({"problem_id": column})), newline="")))
+        assert rows == [["problem_id"], [f"'{text}"]]
+
+
+def test_a_lone_carriage_return_ends_no_row_of_a_csv_file():
+    table = pd.DataFrame({"text": ["a\r=b", "a\r\nb"]})
+    assert list(csv.reader(io.StringIO(csv_text(table), newline=""))) == [["text"], ["a\n=b"], ["a\nb"]]
+
+
+def test_numbers_and_other_texts_stand_in_a_csv_file_as_they_are():
+    texts = ["-5", "+.5", "-1,000", "-1e-05", "-20%", "a=b", "'", "", "test/1"]
+    table = pd.DataFrame({"answer": texts, "gain": -0.5})
+    assert csv_text(table) == table.to_csv(index=False)
 
 
 def test_problems_without_a_verified_sample_are_left_out_and_reported(tmp_path, capsys):

@@ -57,8 +57,16 @@ def test_a_mistake_in_the_config_ends_the_run_before_any_job_with_one_clear_mess
     said = checkout.snakemake(succeeds=False)
     assert "tasks.arithmetic.samples: 33 is not a multiple of the shard size 16" in said
     assert "models.small.tasks: arithmetics is not a task of this study; defined: arithmetic, programs" in said
-    assert "Traceback" not in said
+    assert "Traceback" not in said and "common.smk" not in said and "WorkflowError" not in said
     assert not (checkout.folder / "results").exists()
+
+
+def test_what_is_doubtful_in_a_config_is_said_once_before_the_plan(checkout):
+    study = checkout.folder / "mini.yaml"
+    study.write_text(f"study: earlier\n{study.read_text()}")
+    said = checkout.snakemake("--dry-run")
+    assert said.count("WARNING") == 1
+    assert f"WARNING {study}: study stands in line 1 and again in line 2; the first is not read" in said
 
 
 def test_a_wrong_file_name_is_not_taken_for_a_model(checkout):

@@ -44,14 +44,20 @@ def test_a_task_of_ones_own_is_sampled_and_verified(capitals):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"reference": "{{ capital }}"}, r"problem france cannot be verified by gsm8k: .*#### answer"),
-        ({"question": "{{ town }}"}, "'town' is undefined; the dataset has the columns name, country, capital"),
-        ({"examples": {"split": "dev"}}, r"dataset capitals, split dev: Bad split: dev. Available splits: "),
+        ({"reference": "{{ capital }}"}, r"tasks\.capitals: problem france cannot be verified by gsm8k: .*#### answer"),
+        (
+            {"question": "{{ town }}"},
+            r"tasks\.capitals\.question: 'town' is undefined; the dataset has the columns name, country, capital",
+        ),
+        (
+            {"examples": {"split": "dev"}},
+            r"tasks\.capitals: dataset capitals, split dev: Bad split: dev. Available splits: ",
+        ),
         (
             {"verifier": "lean", "reference": "theorem one : 1 = 1 := sorry"},
             r"verification\.lean\.project is not set: .*docs/lean\.md",
         ),
-        ({"few_shot": 3}, "few_shot: 3 examples asked for, there are 2"),
+        ({"few_shot": 3}, r"tasks\.capitals\.few_shot: 3 examples asked for, there are 2"),
     ],
 )
 def test_a_mistake_stops_before_anything_is_sampled(capitals, changes, message):

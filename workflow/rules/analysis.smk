@@ -191,7 +191,12 @@ rule selection:
         samples=samples_for_logprob,
         verdicts=verdicts_that_count,
         rewards=every_reward(REWARDS),
-        code=package("../selection.py", "analysis/choices.py", "analysis/selection.py"),
+        code=package(
+            "../selection.py",
+            "analysis/choices.py",
+            "analysis/selection.py",
+            "analysis/tables.py",
+        ),
     output:
         curves="<results>/selection/{task}/{model}.csv",
         votes="<results>/selection/{task}/{model}.votes.csv",
@@ -275,7 +280,7 @@ rule cot_audit:
         samples=shards_of("samples"),
         verdicts=verdicts_that_count,
         problems=ancient("<results>/problems/{task}.parquet"),
-        code=package("../cot_audit.py", "analysis/exclusions.py"),
+        code=package("../cot_audit.py", "analysis/exclusions.py", "analysis/tables.py"),
     output:
         "<results>/audit/{task}/{model}.csv",
     log:

@@ -28,9 +28,16 @@ from monkeys import (
 from monkeys.storage import canonical, digest
 
 try:
+    said_twice = [line for file in workflow.configfiles for line in study.read(file)]
     study.checked(config)
 except study.ConfigError as error:
-    raise WorkflowError(str(error)) from None
+    # as Snakemake tells of errors, this one would look like one of ours: with the file and line of this one
+    print(f"ERROR {error}", file=sys.stderr)
+    raise SystemExit(1) from None
+
+if workflow.is_main_process:
+    for line in [*said_twice, *study.doubtful(config)]:
+        print(f"WARNING {line}", file=sys.stderr)
 
 TOKENS_PER_SECOND = 5000
 """Of the longest samples that there may be, drawn by a large model on its GPUs; most end long before."""

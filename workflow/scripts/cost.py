@@ -10,7 +10,7 @@ if __name__ == "__main__":
         import pandas as pd
 
         from monkeys.analysis.spending import effectiveness, spending
-        from monkeys.analysis.tables import read_tallies, write_table
+        from monkeys.analysis.tables import csv_text, read_tallies, write_table
         from monkeys.storage import write_text
 
         prices = {(task, model): snakemake.params.prices[model] for task, model in snakemake.params.priced}
@@ -18,5 +18,5 @@ if __name__ == "__main__":
         facts = {Path(path).stem: json.loads(Path(path).read_text()) for path in snakemake.input.facts}
         curves = spending(tallies, pd.read_csv(snakemake.input.curves), facts, prices)
         everything, as_good = effectiveness(curves)
-        write_text(snakemake.output.curves, curves.to_csv(index=False))
+        write_text(snakemake.output.curves, csv_text(curves))
         write_table(everything, snakemake.output.csv, snakemake.output.markdown, shown=as_good.round(6).astype(str))

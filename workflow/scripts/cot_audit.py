@@ -7,6 +7,7 @@ if __name__ == "__main__":
         import pandas as pd
 
         from monkeys.analysis.exclusions import audit
+        from monkeys.analysis.tables import csv_text
         from monkeys.storage import read_table, write_text
 
         samples, verdicts = (
@@ -21,4 +22,4 @@ if __name__ == "__main__":
         drawn = audit(
             samples, verdicts, problems, bins, [snakemake.params.per_bin] * (len(bins) - 1), snakemake.params.seed
         )
-        write_text(snakemake.output[0], drawn.to_csv(index=False))
+        write_text(snakemake.output[0], csv_text(drawn))

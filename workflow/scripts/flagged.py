@@ -6,7 +6,7 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         from monkeys.analysis.coverage import log_grid, round_grid
         from monkeys.analysis.exclusions import effect
-        from monkeys.analysis.tables import at_round_ks, read_tallies, stacked, write_table
+        from monkeys.analysis.tables import at_round_ks, csv_text, read_tallies, stacked, write_table
         from monkeys.storage import write_text
 
         tallies = read_tallies(snakemake.params.pairs, snakemake.input.tallies)
@@ -19,5 +19,5 @@ if __name__ == "__main__":
             for model, tally in measured.items():
                 ks = sorted({*log_grid(largest := int(tally["samples"].min())), *round_grid(largest)})
                 curves[task, model] = effect(tally, set(flagged) & set(tally["problem_id"]), ks)
-        write_text(snakemake.output.curves, stacked(curves).to_csv(index=False))
+        write_text(snakemake.output.curves, csv_text(stacked(curves)))
         write_table(at_round_ks(stacked(curves)), snakemake.output.csv, snakemake.output.markdown)

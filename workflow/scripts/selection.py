@@ -7,6 +7,7 @@ if __name__ == "__main__":
         from pathlib import Path
 
         from monkeys.analysis.choices import choices
+        from monkeys.analysis.tables import csv_text
         from monkeys.storage import write_text
 
         curves, votes = choices(
@@ -21,8 +22,8 @@ if __name__ == "__main__":
             subsets=snakemake.params.subsets,
             seed=snakemake.params.seed,
         )
-        write_text(snakemake.output.curves, curves.to_csv(index=False))
-        write_text(snakemake.output.votes, votes.to_csv(index=False))
+        write_text(snakemake.output.curves, csv_text(curves))
+        write_text(snakemake.output.votes, csv_text(votes))
         # All rewards are known to be complete by now; only here are their journals no longer needed.
         for journal in snakemake.params.journals:
             Path(journal).unlink(missing_ok=True)

@@ -7,12 +7,12 @@ if __name__ == "__main__":
         import pandas as pd
 
         from monkeys.analysis.solve_rates import never_solved, solve_rates
-        from monkeys.analysis.tables import read_tallies, stacked, write_table
+        from monkeys.analysis.tables import csv_text, read_tallies, stacked, write_table
         from monkeys.storage import write_text
 
         tallies = read_tallies(snakemake.params.pairs, snakemake.input.tallies)
         rates = {pair: solve_rates(tally, snakemake.params.confidence) for pair, tally in tallies.items()}
-        write_text(snakemake.output.rates, stacked(rates).to_csv(index=False))
+        write_text(snakemake.output.rates, csv_text(stacked(rates)))
         never = [
             {"task": task, "model": model, "problems": len(tally), "never_solved": len(ids := never_solved(tally))}
             | {"problem_ids": " ".join(ids)}

@@ -7,8 +7,9 @@ holds from then on, until the config gives another revision.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from monkeys.storage import write_text
 
@@ -16,6 +17,9 @@ Kind = Literal["dataset", "model"]
 
 CARD = "README.md"
 """Says which files belong to which configuration of a dataset."""
+
+CARDS = (CARD, ".huggingface.yaml")
+"""The files that the library `datasets` asks for that."""
 
 ATTEMPTS = 4
 """How often the hub is asked before it counts as out of reach; with growing pauses, some seconds in all."""
@@ -103,22 +107,54 @@ def dataset(name: str, commit: str | None, subsets: Sequence[str | None]) -> Pat
 
     Raises:
         NotThere: as for `commit_of`.
+        ValueError: its card names files that are not its own.
     """
     if commit is None:
-        return Path(name)
-    card = fetch("dataset", name, commit, allow_patterns=[CARD]) / CARD
-    return fetch("dataset", name, commit, allow_patterns=_files_of_subsets(card, subsets))
+        folder = Path(name)
+    else:
+        card = fetch("dataset", name, commit, allow_patterns=[CARD]) / CARD
+        folder = fetch("dataset", name, commit, allow_patterns=_files_of_subsets(card, subsets))
+    _refuse_files_of_others(name, folder)
+    return folder
+
+
+def _refuse_files_of_others(name: str, folder: Path) -> None:
+    """See that a dataset's card names files of its own folder: others, on this machine or anywhere, would be read."""
+    for card in CARDS:
+        for entry in _configurations(folder / card):
+            for path in _texts([entry.get("data_files"), entry.get("data_dir")]):
+                if urlsplit(path).scheme or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+                    raise ValueError(f"dataset {name}: its {card} names {path}, which is no file of its folder")
+
+
+def _configurations(card: Path) -> list[dict[str, Any]]:
+    """What a card says of a dataset's configurations."""
+    if not card.is_file():
+        return []
+    import huggingface_hub
+    import yaml
+
+    if card.suffix == ".yaml":
+        about = yaml.safe_load(card.read_text()) or {}
+    else:
+        about = huggingface_hub.DatasetCard.load(card, ignore_metadata_errors=True).data.to_dict()
+    found = about.get("configs") or []
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in lists and mappings."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def _files_of_subsets(card: Path, subsets: Sequence[str | None]) -> list[str] | None:
     """Patterns of the files of these configurations; None, for all files, if the card does not tell."""
-    if not card.is_file():
-        return None
-    import huggingface_hub
-
-    entries = huggingface_hub.DatasetCard.load(card, ignore_metadata_errors=True).data.to_dict().get("configs") or []
     patterns = [CARD]
-    for entry in entries:
+    for entry in _configurations(card):
         if list(subsets) == [None] or entry.get("config_name") in subsets:
             files = entry.get("data_files") or []
             for one in [files] if isinstance(files, str) else files:

@@ -1,6 +1,7 @@
 """Send what a job prints to its log file, and keep the console for what people should read."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import TextIO
 def logging_to(path: str | Path) -> Iterator[TextIO]:
     """Redirect standard output and error, also of child processes, to `path`; yields the console.
 
-    An error goes to the log with its traceback and to the console in one line.
+    An error goes to the log with its traceback and to the console in one line. An interrupt is none.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
@@ -33,6 +34,9 @@ def logging_to(path: str | Path) -> Iterator[TextIO]:
             with suppress(OSError):  # a full disk takes no traceback
                 traceback.print_exc()
             raise SystemExit(1) from None
+        except KeyboardInterrupt:
+            print("ended by SIGINT")
+            raise SystemExit(128 + signal.SIGINT) from None
         finally:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(OSError):

@@ -4,7 +4,11 @@ Whatever is wrong is said here, before any job starts, with the key's path and w
 """
 
 import copy
+import difflib
+import math
 import re
+import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,12 @@ SOURCES = ("weights", "endpoint", "published", "outcomes")
 COUNTS = ("samples", "shard")
 """Keys of a task for which a model may have a number of its own."""
 
+MOST_SHARDS = 50_000
+"""Shards of a study; Snakemake plans some 250 a second, in 50 kB each."""
+
+LONGEST_NAME = 100
+"""Characters in the name of a task, model or reward model: it is part of names of files."""
+
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -44,14 +54,112 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: with one line per mistake.
     """
-    if isinstance(config.get("tasks"), dict):
-        config["tasks"] = {name: _from_base(name, task) for name, task in config["tasks"].items()}
-    errors = [_explain(error) for error in _with_defaults(load_schema()).iter_errors(config)]
+    errors = list(_unusable(config))
     if not errors:
-        errors = list(_senseless(config))
+        if isinstance(config.get("tasks"), dict):
+            config["tasks"] = {name: _from_base(name, task) for name, task in config["tasks"].items()}
+        schema = load_schema()
+        errors = [line for error in _with_defaults(schema).iter_errors(config) for line in _explain(error, schema)]
+    if not errors:
+        errors = list(_senseless(config)) or list(_too_many_shards(config))
     if errors:
         raise ConfigError("the study's config is not valid:\n" + "\n".join(f"  {error}" for error in errors))
     return config
+
+
+def doubtful(config: dict[str, Any]) -> Iterator[str]:
+    """What in a checked config can be run but is likely to be a mistake, each in one line."""
+    used = {task for model in config["models"].values() for task in model["tasks"]}
+    for name, task in config["tasks"].items():
+        if name not in used:
+            yield f"tasks.{name}: no model has it among its tasks, so nothing is done for it"
+        texts = templates(task) | {f"sampling.stop.{n}": stop for n, stop in enumerate(task["sampling"]["stop"])}
+        for key, text in texts.items():
+            if _BACKSLASH_N.search(_JINJA.sub("", text)):
+                yield (
+                    f"tasks.{name}.{key}: holds a backslash and an n, not a line break; in YAML \\n is one only "
+                    "between double quotes"
+                )
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, model in config["models"].items():
+        for task in model["tasks"]:
+            if model["weights"] is not None:
+                alike[task, repr(distribution(config, task, name))].append(name)
+    for names in dict.fromkeys(tuple(names) for names in alike.values() if len(names) > 1):
+        yield f"models {' and '.join(names)}: sample the same weights in the same way"
+
+
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+"""What Jinja reads, in whose texts \\n is a line break."""
+
+_BACKSLASH_N = re.compile(r"\\n(?!abla|eq|eg|e\b|o|i\b|u\b|mid|ewline|ewcommand)")
+"""A line break that became none, and no command of LaTeX."""
+
+
+def read(path: str | Path) -> list[str]:
+    """What a config file says twice, a line each; a key that stands twice in one place loses its first value.
+
+    Raises:
+        ConfigError: it is not valid YAML; the message says in which line and column.
+    """
+    try:
+        root = yaml.compose(Path(path).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        wrong = getattr(error, "problem", None) or str(error)
+        raise ConfigError(
+            f"{path}: {where}{wrong}; indent with blanks, and put texts that hold `: `, `#` or braces between quotes"
+        ) from None
+    return list(_twice(path, root, ""))
+
+
+def _twice(path: str | Path, node: Any, where: str) -> Iterator[str]:
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _twice(path, item, f"{where}.{number}")
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name = f"{where}.{key.value}".lstrip(".")
+            if name in lines and key.value != "<<":
+                line = key.start_mark.line + 1
+                yield f"{path}: {name} stands in line {lines[name]} and again in line {line}; the first is not read"
+            lines[name] = key.start_mark.line + 1
+            if value.start_mark.index > key.start_mark.index:  # else an alias, which was looked at where it stands
+                yield from _twice(path, value, name)
+
+
+def _unusable(config: Any, where: str = "", others: bool = False) -> Iterator[str]:
+    """Keys that are no text, and numbers that no setting can have; the keys of `others` are theirs to judge."""
+    if isinstance(config, dict):
+        for key, value in config.items():
+            path = f"{where}.{key}".lstrip(".")
+            if not isinstance(key, str) and not others:
+                yield f"{path}: the name is not text but {key!r}; put it between quotes"
+            else:
+                yield from _unusable(value, path, others or key in ("parameters", "arguments"))
+    elif isinstance(config, list):
+        for number, value in enumerate(config):
+            yield from _unusable(value, f"{where}.{number}", others)
+    elif isinstance(config, float) and not math.isfinite(config):
+        yield f"{where}: {config} is no number to work with"
+    elif isinstance(config, int | float) and abs(config) > 1e15:
+        yield f"{where}: {float(config) if abs(config) < 1e300 else 'it'} is larger than anything here can be"
+
+
+def _too_many_shards(config: dict[str, Any]) -> Iterator[str]:
+    sampled = [(task, model) for task, model in pairs(config) if config["models"][model]["outcomes"] is None]
+    total = sum(len(shards(config, task, model)) for task, model in sampled)
+    if total > MOST_SHARDS:
+        task, model = max(sampled, key=lambda pair: len(shards(config, *pair)))
+        many, of = len(shards(config, task, model)), samples(config, task, model)
+        own = task in config["models"][model]["shard"]
+        yield (
+            f"{f'models.{model}.shard.{task}' if own else f'tasks.{task}.shard'}: {shard_size(config, task, model):,} "
+            f"of {of:,} samples makes {many:,} shards of {model}, {total:,} in the study; Snakemake can plan some "
+            f"{MOST_SHARDS:,}, so take a larger shard"
+        )
 
 
 def _from_base(name: str, task: Any) -> Any:
@@ -85,29 +193,78 @@ def _with_defaults(schema: dict[str, Any]) -> Draft202012Validator:
                     instance.setdefault(key, value.copy() if isinstance(value, dict | list) else value)
         yield from check_properties(validator, properties, instance, schema)
 
+    # to JSON's schemas 16.0 is an integer, but nobody can draw 16.0 samples
+    whole = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     # `properties` must come first: what is filled in may be required or allowed by other keywords
-    return validators.extend(Draft202012Validator, {"properties": fill})(schema)
+    return validators.extend(Draft202012Validator, {"properties": fill}, type_checker=whole)(schema)
 
 
-def _explain(error: ValidationError) -> str:
-    """One mistake in one line: key path, what is wrong, what is allowed."""
+WORDS = {
+    "object": "lines of `name: value`, indented further",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+"""What people call the types of a schema."""
+
+
+def _explain(error: ValidationError, schema: dict[str, Any]) -> Iterator[str]:
+    """A mistake, in lines: key path, what is wrong, what is allowed."""
     path = ".".join(map(str, error.absolute_path)) or "config"
-    schema = error.schema
+    here, value = error.schema, error.instance
+    about = here.get("description", "").strip().split("\n")[0]
+    about = f" ({about})" if about else ""
     if error.validator == "additionalProperties":
-        allowed = sorted(schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(allowed))
-        return f"{path}: unknown key {', '.join(map(repr, unknown))}; allowed: {', '.join(allowed)}"
-    if error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        return f"{path}: missing {', '.join(missing)}"
-    if "propertyNames" in error.schema_path:
-        return f"{path}: {error.message}; names hold letters, digits, '.', '_', '-' and start with a letter or digit"
-    allowed = schema.get("description", "").strip().split("\n")[0]
-    return f"{path}: {error.message}" + (f" ({allowed})" if allowed else "")
+        for key in sorted(set(value) - set(here.get("properties", {}))):
+            yield f"{path}: unknown key {key!r}; {_meant(key, here, schema)}"
+    elif error.validator == "required":
+        yield f"{path}: missing {', '.join(key for key in error.validator_value if key not in value)}"
+    elif "propertyNames" in error.schema_path:
+        yield f"{path}: {error.message}; names hold letters, digits, '.', '_', '-' and start with a letter or digit"
+    elif error.validator == "type":
+        types = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        wanted = " or ".join(WORDS[name] for name in types if name != "null")
+        if value is None:
+            yield f"{path}: is empty, and must be {wanted}{about}"
+        elif "array" in types and isinstance(value, str | int | float):
+            yield f"{path}: must be {wanted}: [{value}]{about}"
+        else:
+            number = re.sub("[,_ ]", "", value) if isinstance(value, str) and {"integer", "number"} & set(types) else ""
+            written = f", written as {float(number):.15g}" if re.fullmatch(r"\d+(\.\d+)?(e\d{1,2})?", number) else ""
+            yield f"{path}: must be {wanted}{written}, and is {value!r}{about}"
+    elif error.validator in ("oneOf", "anyOf"):
+        yield f"{path}: {value!r} is not what it may be{about}"
+    else:
+        yield f"{path}: {error.message}{about}"
+
+
+def _meant(key: str, here: dict[str, Any], schema: dict[str, Any]) -> str:
+    """What an unknown key is likely to be: a misspelt one, or one of another place; else those that are allowed."""
+    allowed = here.get("properties", {})
+    parts = {"": schema, **{f"{kind}s.*": part for kind, part in schema["$defs"].items()}}
+
+    def holders(within: dict[str, Any], prefix: str) -> list[str]:
+        found = (name for name, part in within.get("properties", {}).items() if key in part.get("properties", {}))
+        return [f"{prefix}.{name}".lstrip(".") for name in found]
+
+    near = holders(here, "") + [
+        name or "no other key" for name, part in parts.items() if key in part.get("properties", {})
+    ]
+    if not near and (like := difflib.get_close_matches(key, allowed, n=1)):
+        return f"did you mean {like[0]!r}?"
+    places = near or [place for name, part in parts.items() for place in holders(part, name)]
+    return f"it belongs under {' or '.join(places)}" if places else f"allowed: {', '.join(sorted(allowed))}"
 
 
 def _senseless(config: dict[str, Any]) -> Iterator[str]:
     """Mistakes that a schema cannot express."""
+    if mistakes := list(_senseless_results(config["results"])):
+        yield from mistakes
+        return
+    for kind in ("tasks", "models", "rewards"):
+        yield from _senseless_names(kind, list(config[kind]))
     for name, task in config["tasks"].items():
         yield from _senseless_task(f"tasks.{name}", task)
     for name, model in config["models"].items():
@@ -120,12 +277,30 @@ def _senseless(config: dict[str, Any]) -> Iterator[str]:
     yield from _senseless_grades("analysis.audit.graded", config)
 
 
+def _senseless_results(results: str) -> Iterator[str]:
+    if found := re.search(r"[{}<>\x00-\x1f]", results):
+        yield f"results: holds {found[0]!r}, which no folder's name here may hold"
+    elif len(results) > 1000 or any(len(part) > 255 for part in Path(results).parts):
+        yield "results: is longer than a folder's name can be"
+
+
+def _senseless_names(kind: str, names: list[str]) -> Iterator[str]:
+    lower: dict[str, str] = {}
+    for name in names:
+        if len(name) > LONGEST_NAME:
+            yield f"{kind}.{name[:20]}…: the name has {len(name)} characters; at most {LONGEST_NAME}"
+        elif repeated := re.search(r"(.+?)\1{19}$", name):
+            yield f"{kind}.{name}: the name repeats {repeated[1]!r} so often that Snakemake takes it for a mistake"
+        if (other := lower.setdefault(name.lower(), name)) != name:
+            yield f"{kind}.{name}: differs from {other} in case alone, and some file systems tell no case"
+
+
 def _senseless_grades(where: str, config: dict[str, Any]) -> Iterator[str]:
     for task, files in config["analysis"]["audit"]["graded"].items():
         for model, file in files.items():
             if (task, model) not in pairs(config):
                 yield f"{where}.{task}.{model}: the study has no such task and model"
-            elif not Path(file).is_file():
+            elif not _is_file(file):
                 yield f"{where}.{task}.{model}: no file {file}"
             elif Path(file).resolve().is_relative_to(Path(config["results"]).resolve()):
                 yield (
@@ -141,7 +316,7 @@ def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
         yield f"{where}.base: {task['base']} is none of the built-in tasks: {there}"
     yield from _no_such_dataset(f"{where}.dataset", task["dataset"])
     yield from _no_such_dataset(f"{where}.examples.dataset", task["examples"]["dataset"])
-    if (file := task["examples"]["file"]) is not None and not Path(file).is_file():
+    if (file := task["examples"]["file"]) is not None and not _is_file(file):
         yield f"{where}.examples.file: no file {file}"
     yield from _senseless_verifier(where, task)
     for key, template in templates(task).items():
@@ -271,7 +446,7 @@ def _no_such_model(where: str, model: dict[str, Any]) -> Iterator[str]:
                 f"{where}.revision: a model of the hub needs one, so that all shards come from the same weights; "
                 f"its commits are listed on https://huggingface.co/{weights}/commits/main"
             )
-    elif not (Path(weights) / "config.json").is_file():
+    elif not _is_file(f"{weights}/config.json"):
         yield (
             f"{where}.weights: no model in the folder {weights} (config.json is missing); "
             "give a folder in Hugging Face format, or a hub id such as meta-llama/Meta-Llama-3-8B-Instruct"
@@ -279,11 +454,20 @@ def _no_such_model(where: str, model: dict[str, Any]) -> Iterator[str]:
 
 
 def _senseless_endpoint(where: str, model: dict[str, Any]) -> Iterator[str]:
-    if "@" in urlsplit(model["endpoint"]["base_url"]).netloc:
+    address = model["endpoint"]["base_url"]
+    if "@" in address.partition("://")[2].partition("/")[0]:
         yield (
             f"{where}.endpoint.base_url: holds a user or password; put the key into an environment variable "
             f"and name that in {where}.endpoint.api_key_env"
         )
+        return
+    try:
+        parts = urlsplit(address)
+        usable = parts.hostname and parts.port != 0 and address.isprintable() and " " not in address
+    except ValueError:
+        usable = False
+    if not usable:
+        yield f"{where}.endpoint.base_url: {address!r} is no address, such as http://localhost:8000/v1"
 
 
 def _senseless_published(where: str, model: dict[str, Any]) -> Iterator[str]:
@@ -300,18 +484,41 @@ def _senseless_outcomes(where: str, model: dict[str, Any]) -> Iterator[str]:
     for task in model["tasks"]:
         if task not in model["outcomes"]:
             yield f"{where}.outcomes: no file for task {task}"
-        elif not Path(path := outcomes_of(model, task)[0]).is_file():
+        elif not _is_file(path := outcomes_of(model, task)[0]):
             yield f"{where}.outcomes.{task}: no file {path}"
 
 
 def _no_such_dataset(where: str, dataset: str | None) -> Iterator[str]:
-    if dataset is not None and _is_path(dataset) and not Path(dataset).is_dir():
+    if dataset is None or not _is_path(dataset) or _is_dir(dataset):
+        return
+    if _is_file(dataset):
+        yield (
+            f"{where}: {dataset} is a file; give its folder, in which the file is called after the split, such as "
+            f"test{Path(dataset).suffix}"
+        )
+    else:
         yield f"{where}: no folder {dataset}; give a folder, or a hub id such as openai/gsm8k"
+
+
+def _is_dir(path: str) -> bool:
+    """Whether it is a folder; what cannot be the name of one is none."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(path: str) -> bool:
+    """The same of a file."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
 
 
 def _is_path(text: str) -> bool:
     """Whether a dataset or model is meant as a folder: a hub id is `name` or `organisation/name`."""
-    return Path(text).is_dir() or re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", text) is None
+    return _is_dir(text) or len(text) > 200 or re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", text) is None
 
 
 _SOURCE = ("base", "dataset", "revision", "subset", "split")
@@ -380,3 +587,23 @@ def pairs(config: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (task, name) for task in config["tasks"] for name, model in config["models"].items() if task in model["tasks"]
     ]
+
+
+def told(path: str | Path) -> str:
+    """All that is to be said of a config file, without Snakemake, which says of broken YAML no more than that.
+
+    Raises:
+        ConfigError: the study cannot be run.
+    """
+    twice = read(path)
+    config = yaml.safe_load(Path(path).read_text())
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path}: must be {WORDS['object'].partition(',')[0]}")
+    return "\n".join([f"WARNING {line}" for line in [*twice, *doubtful(checked(config))]] + [f"{path} can be run"])
+
+
+if __name__ == "__main__":
+    try:
+        print(told(sys.argv[1]))
+    except (ConfigError, OSError) as error:
+        raise SystemExit(f"ERROR {error}") from None

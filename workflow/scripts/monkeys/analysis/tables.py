@@ -1,6 +1,8 @@
 """Tables over all tasks and models, as CSV for programs and Markdown for people."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,6 +11,9 @@ from monkeys.storage import read_table, write_text
 
 Pair = tuple[str, str]
 """A task and a model."""
+
+FORMULA = re.compile(r"[=@\t\n]|[+-](?!\.?\d[\d.,]*(e[+-]?\d+)?%?$)")
+"""How a text begins that a spreadsheet would carry out; numbers are none."""
 
 HEADLINE_KS = (1, 10, 100, 1000, 10_000)
 
@@ -75,8 +80,24 @@ def headline(table: pd.DataFrame) -> pd.DataFrame:
     return whole.dropna(axis="columns", how="all").fillna("")
 
 
+def csv_text(table: pd.DataFrame) -> str:
+    """A frame as CSV. Texts come from datasets and models: what a spreadsheet would carry out gets a `'` in front.
+
+    Every line break in a text becomes a line feed: a lone carriage return, which pandas does not quote, ends a row.
+    """
+
+    def defused(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+        return f"'{value}" if FORMULA.match(value) else value
+
+    texts = {name: column.map(defused) for name, column in table.items() if column.dtype.kind == "O"}
+    return table.assign(**texts).to_csv(index=False)
+
+
 def write_table(table: pd.DataFrame, csv: str | Path, markdown: str | Path, shown: pd.DataFrame | None = None) -> None:
     """Write a table as CSV and, in the form `shown` (default: itself, to four digits, blank for NaN), as Markdown."""
-    write_text(csv, table.to_csv(index=False))
+    write_text(csv, csv_text(table))
     people = table.round(4).astype(object).where(table.notna(), None) if shown is None else shown
     write_text(markdown, people.to_markdown(index=False, disable_numparse=shown is not None) + "\n")

@@ -16,7 +16,7 @@ from monkeys.rewards.model import RewardModel
 from monkeys.rewards.reward import Reward
 from monkeys.rewards.wording import Wording
 from monkeys.sampling import weights
-from monkeys.sampling.journal import Journal, unwinding_on_sigterm
+from monkeys.sampling.journal import Journal, read_entries, unwinding
 from monkeys.storage import REWARDS, digest, parquet_writer, read_provenance, read_rows
 
 WINDOW = 4096
@@ -51,8 +51,15 @@ def score_shard(
     with open(samples, "rb") as file:
         drawn = hashlib.file_digest(file, "sha256").hexdigest()  # other samples may lie here when a killed job goes on
     settings = digest([reward.settings(), shown, drawn])
-    with unwinding_on_sigterm(), Journal(journal, settings, console=console) as kept:
-        done = sum(len(entry.get("rewards", ())) for entry in kept.entries())
+
+    def scored() -> int:
+        return sum(len(entry.get("rewards", ())) for entry in read_entries(journal))
+
+    def told() -> str:
+        return f"the rewards of {scored()} samples of {samples} in the journal"
+
+    with unwinding(told, console), Journal(journal, settings, console=console) as kept:
+        done = scored()
         total = pq.read_metadata(samples).num_rows
         if done < total:
             note = note or Note()

@@ -8,15 +8,17 @@ import asyncio
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Annotated, Any, TextIO
 
 import httpx
 import tenacity
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from monkeys.sampling.shard import Progress, Request, Sample
+from monkeys.sampling.shard import MOST_TOKENS, Progress, Request, Sample
 
 RETRIED = (408, 409, 425, 429)
 """Refusals that may pass, besides every error of the server itself (500 and above)."""
@@ -29,6 +31,9 @@ LONGEST_PAUSE = 60.0
 
 PROBE_TOKENS = 24
 """Length of the samples from which it is seen whether a server takes seeds."""
+
+ANSWER_BYTES, TOKEN_BYTES = 1_000_000, 1000
+"""How long an answer may be, and how much longer with every token asked for: log-probabilities take some 100 to 400."""
 
 
 class Refused(RuntimeError):
@@ -59,7 +64,7 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
 async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
     endpoint = model["endpoint"]
     shard = progress.shard
-    async with Server(endpoint, _key(endpoint, shard.model), sampling, model["chat"]) as server:
+    async with Server(endpoint, _key(endpoint, shard.model), sampling, model["chat"], progress.console) as server:
         await server.learn(next(iter(progress.prompts.values())))
         progress.begin(
             {
@@ -115,9 +120,82 @@ def _key(endpoint: dict[str, Any], model: str) -> str | None:
     name = endpoint["api_key_env"]
     if name is None:
         return None
-    if not os.environ.get(name):
-        raise ValueError(f"models.{model}.endpoint.api_key_env: the environment variable {name} is not set; export it")
-    return os.environ[name]
+    key = os.environ.get(name, "").strip()
+    where = f"models.{model}.endpoint.api_key_env: the environment variable {name}"
+    if not key:
+        raise ValueError(f"{where} is not set; export it")
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(f"{where} holds letters that no key has; export it anew")
+    return key
+
+
+def _whole(text: Any) -> Any:
+    """A text without half characters, which cannot be stored."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(text, str) else text
+
+
+Text = Annotated[str, BeforeValidator(_whole)]
+Tokens = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
+LogProbability = Annotated[float, Field(ge=-1e5, le=1e-3, allow_inf_nan=False)]
+"""Natural logarithm of a probability; above 0 by rounding alone."""
+
+
+class _Told(BaseModel):
+    """A part of what a server tells: types as they should be; what is not named here is not looked at."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _Message(_Told):
+    content: Text | None = None
+
+
+class _Token(_Told):
+    logprob: LogProbability
+
+
+class _LogProbabilities(_Told):
+    content: list[_Token] | None = None
+    """Of a chat."""
+    token_logprobs: list[LogProbability | None] | None = None
+    """Of a continuation."""
+
+
+class _Choice(_Told):
+    index: int = 0
+    finish_reason: str | None
+    text: Text | None = None
+    message: _Message | None = None
+    logprobs: _LogProbabilities | None = None
+
+    def log_probabilities(self) -> list[float] | None:
+        """Of every token of the sample; None where the server does not tell them."""
+        told = self.logprobs or _LogProbabilities()
+        values = [token.logprob for token in told.content] if told.content else told.token_logprobs
+        return [value for value in values if value is not None] if values and None not in values else None
+
+
+class _Usage(_Told):
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+
+
+class _Answer(_Told):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+    @field_validator("choices")
+    @classmethod
+    def _numbered(cls, choices: list[_Choice]) -> list[_Choice]:
+        """The choices in their order."""
+        choices = sorted(choices, key=lambda choice: choice.index)
+        if (numbers := [choice.index for choice in choices]) != list(range(len(choices))):
+            raise ValueError(f"the choices have the numbers {numbers[:10]}")
+        return choices
+
+    def billed(self) -> dict[str, int]:
+        """The tokens of the prompt and of all its completions together, as far as the server tells."""
+        return self.usage.model_dump(exclude_none=True) if self.usage else {}
 
 
 class Server:
@@ -128,15 +206,27 @@ class Server:
         key: Sent as bearer token, and kept out of every message; None for none.
         sampling: How is sampled, see `sample`.
         chat: Ask for chat completions, the prompt being the user's turn, rather than for continuations of the prompt.
+        console: Where it is said that the server does not answer, and that it does again.
     """
 
-    def __init__(self, endpoint: dict[str, Any], key: str | None, sampling: dict[str, Any], chat: bool) -> None:
+    def __init__(
+        self,
+        endpoint: dict[str, Any],
+        key: str | None,
+        sampling: dict[str, Any],
+        chat: bool,
+        console: TextIO | None = None,
+    ) -> None:
         self._endpoint = endpoint
-        self._key = key
+        self._key = _spellings(key) if key else None
         self._sampling = sampling
         self._chat = chat
+        self._console = console
+        self._away = False
+        self._longest = ANSWER_BYTES + TOKEN_BYTES * max(2, endpoint["samples_per_request"]) * sampling["max_tokens"]
         self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            # a compressed answer has no length that could be bounded before it is unpacked
+            headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if key else {})},
             timeout=httpx.Timeout(endpoint["timeout"], connect=30),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
         )
@@ -172,18 +262,18 @@ class Server:
                 except Refused as refusal:
                     if self._sampling.get(name):
                         raise Refused(f"the study needs sampling.{name}, but {refusal}") from None
-        if "n" in takes and len(takes["n"]["choices"]) < 2:
+        if "n" in takes and len(takes["n"].choices) < 2:
             del takes["n"]
-        if "logprobs" in takes and _logprobs(takes["logprobs"]["choices"][0]) is None:
+        if "logprobs" in takes and takes["logprobs"].choices[0].log_probabilities() is None:
             del takes["logprobs"]
         if "seed" in takes:
             answers = [await self._post(base | {"seed": seed}) for seed in (1, 1, 2, 3)]
-            first, again, *others = [self._text(answer["choices"][0]) for answer in answers]
+            first, again, *others = [self._text(answer.choices[0]) for answer in answers]
             if first != again or {first} == set(others):
                 del takes["seed"]
         self.takes = set(takes)
         alone = "n" not in takes or self._endpoint["samples_per_request"] == 1
-        self.counts_tokens = "logprobs" in takes or (alone and "completion_tokens" in _usage(plain))
+        self.counts_tokens = "logprobs" in takes or (alone and "completion_tokens" in plain.billed())
 
     async def samples(self, request: Request, seed: int) -> tuple[int | None, list[Sample], dict[str, int]]:
         """Draw the samples of one request: length of the prompt in tokens, samples, and the tokens that are billed.
@@ -201,10 +291,9 @@ class Server:
         body |= {"n": request.count} if request.count > 1 else {}
         body |= {"seed": seed} if "seed" in self.takes else {}
         answer = await self._post(body)
-        usage = _usage(answer)
+        usage = answer.billed()
         alone = usage.get("completion_tokens") if request.count == 1 else None
-        choices = sorted(answer["choices"], key=lambda choice: choice.get("index", 0))
-        return usage.get("prompt_tokens"), [self._as_sample(choice, alone) for choice in choices], usage
+        return usage.get("prompt_tokens"), [self._as_sample(choice, alone) for choice in answer.choices], usage
 
     def _body(self, prompt: str, max_tokens: int) -> dict[str, Any]:
         """What every server understands of a request."""
@@ -226,20 +315,19 @@ class Server:
             "include_stop": {"include_stop_str_in_output": self._sampling["include_stop"]},
         }
 
-    def _text(self, choice: dict[str, Any]) -> str:
-        text = (choice["message"].get("content") if self._chat else choice["text"]) or ""
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half characters cannot be stored
+    def _text(self, choice: _Choice) -> str:
+        return (choice.message.content if self._chat and choice.message else choice.text) or ""
 
-    def _as_sample(self, choice: dict[str, Any], billed: int | None) -> Sample:
-        logprobs = _logprobs(choice)
+    def _as_sample(self, choice: _Choice, billed: int | None) -> Sample:
+        logprobs = choice.log_probabilities()
         return Sample(
             text=self._text(choice),
             tokens=billed if logprobs is None else len(logprobs),
-            finish_reason=choice["finish_reason"],
-            logprob=None if logprobs is None else math.fsum(logprobs),
+            finish_reason=choice.finish_reason or "",
+            logprob=None if logprobs is None else min(0.0, math.fsum(logprobs)),
         )
 
-    async def _post(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def _post(self, body: dict[str, Any]) -> _Answer:
         """The server's answer; asked again, less and less often, for as long as patience lasts."""
         backoff = tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_PAUSE)
 
@@ -247,54 +335,94 @@ class Server:
             failure = state.outcome.exception() if state.outcome else None
             return max(backoff(state), failure.retry_after if isinstance(failure, Unavailable) else 0.0)
 
+        def say(state: tenacity.RetryCallState) -> None:
+            if not self._away and state.outcome:
+                patience = self._endpoint["patience"]
+                until = time.time() + patience - (state.seconds_since_start or 0)
+                clock = time.strftime("%H:%M" if patience < 12 * 3600 else "%Y-%m-%d %H:%M", time.localtime(until))
+                print(
+                    f"{state.outcome.exception()}; trying again until {clock} (endpoint.patience: {patience})",
+                    file=self._console,
+                )
+            self._away = True
+
         again = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
             wait=pause,
             stop=tenacity.stop_before_delay(self._endpoint["patience"]),
+            before_sleep=say,
             reraise=True,
         )
-        return await again(self._post_once, body)
+        answer: _Answer = await again(self._post_once, body)
+        if self._away:
+            print(f"{self._endpoint['base_url']} answers again", file=self._console)
+            self._away = False
+        return answer
 
-    async def _post_once(self, body: dict[str, Any]) -> dict[str, Any]:
-        path = "chat/completions" if self._chat else "completions"
+    async def _post_once(self, body: dict[str, Any]) -> _Answer:
+        url = self._endpoint["base_url"].rstrip("/")
         try:
-            response = await self._client.post(f"{self._endpoint['base_url'].rstrip('/')}/{path}", json=body)
+            # httpx bounds the time between two pieces of an answer, and there may be many pieces
+            async with asyncio.timeout(self._endpoint["timeout"]):
+                response, said = await self._exchanged(url, body)
+        except TimeoutError:
+            timeout = self._endpoint["timeout"]
+            raise Unavailable(f"{url} gives no whole answer within {timeout} seconds (endpoint.timeout)") from None
         except httpx.TransportError as error:
-            raise Unavailable(f"{self._endpoint['base_url']}: {type(error).__name__} {error}".strip()) from None
-        # cleaned before anything is read or cut from it: whatever is said of the answer, the key is not in it
-        said = response.text.replace(self._key, "[key]") if self._key else response.text
+            raise Unavailable(f"{url} does not answer: {type(error).__name__} {error}".strip()) from None
         if response.status_code != 200:
             message, code = _complaint(said)
-            message = f"{self._endpoint['base_url']} answers {response.status_code}: {message}"
+            message = f"{url} answers {response.status_code}: {message}"
             passing = response.status_code in RETRIED or response.status_code >= 500
             if passing and code != "insufficient_quota":
                 raise Unavailable(message, _retry_after(response))
+            if response.status_code == 404 and not url.endswith("/v1"):
+                message += " (the address of most servers ends in /v1)"
             raise Refused(message)
         try:
-            answer = json.loads(said)
-            reasons = {choice["finish_reason"] for choice in answer["choices"]}
-        except (ValueError, KeyError, TypeError):
-            raise Unavailable(f"{self._endpoint['base_url']} gives no completion: {said[:200]!r}") from None
-        if reasons & BROKEN_OFF:
-            raise Unavailable(f"{self._endpoint['base_url']} broke off the request ({reasons & BROKEN_OFF})")
+            answer = _Answer.model_validate(json.loads(said))
+            if any((choice.message if self._chat else choice.text) is None for choice in answer.choices):
+                raise ValueError(f"a choice without {'message' if self._chat else 'text'}")
+        except (ValueError, RecursionError) as error:
+            raise Unavailable(f"{url} gives no completion ({_reason(error)}): {said[:200]!r}") from None
+        if broken := {choice.finish_reason for choice in answer.choices} & BROKEN_OFF:
+            raise Unavailable(f"{url} broke off the request ({broken})")
         return answer
+
+    async def _exchanged(self, url: str, body: dict[str, Any]) -> tuple[httpx.Response, str]:
+        """A request's response and what it says, in bounded memory and without the key.
+
+        It is cleaned before anything is read or cut from it: whatever is said of the answer, the key is not in it.
+        """
+        said = bytearray()
+        path = f"{url}/{'chat/completions' if self._chat else 'completions'}"
+        async with self._client.stream("POST", path, json=body) as response:
+            if response.headers.get("content-encoding", "identity") != "identity":
+                return response, "compressed, which was not asked for"
+            async for part in response.aiter_raw():
+                said += part
+                if len(said) > self._longest:
+                    raise Unavailable(f"{url} gives more than {self._longest:,} bytes, more than the samples can be")
+        text = said.decode(errors="replace").removeprefix("\ufeff")
+        return response, self._key.sub("[key]", text) if self._key else text
 
 
 def _merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {key: value for part in parts for key, value in part.items()}
 
 
-def _usage(answer: dict[str, Any]) -> dict[str, int]:
-    """The tokens of the prompt and of all its completions together, as far as the server tells."""
-    usage = answer.get("usage") or {}
-    return {kind: usage[kind] for kind in ("prompt_tokens", "completion_tokens") if usage.get(kind) is not None}
+def _spellings(key: str) -> re.Pattern[str]:
+    """The key as it may stand in an answer, also where JSON writes letters as numbers or behind a backslash."""
+    slashes = r"\\{0,9}"
+    return re.compile("".join(f"{slashes}(?:{re.escape(letter)}|u(?i:{ord(letter):04x}))" for letter in key))
 
 
-def _logprobs(choice: dict[str, Any]) -> list[float] | None:
-    """Natural logarithms of the tokens' probabilities, of a continuation or of a chat; None where there are none."""
-    told = choice.get("logprobs") or {}
-    values = [token["logprob"] for token in told["content"]] if told.get("content") else told.get("token_logprobs")
-    return values if values and None not in values else None
+def _reason(error: Exception) -> str:
+    """What is wrong with an answer, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'the answer'}: {first['msg']}"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _complaint(said: str) -> tuple[str, str | None]:
@@ -302,8 +430,8 @@ def _complaint(said: str) -> tuple[str, str | None]:
     try:
         error = json.loads(said)
         error = error.get("error", error)
-        return str(error["message"]), error.get("code")
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return _whole(str(error["message"])[:2000]), error.get("code")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return said[:500], None
 
 
@@ -316,5 +444,5 @@ def _retry_after(response: httpx.Response) -> float:
         pass
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

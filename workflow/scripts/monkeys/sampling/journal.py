@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn, TextIO
@@ -222,15 +222,43 @@ def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def unwinding_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM, as Slurm sends it before a time limit, end the job by an exception, which closes the journal."""
-    previous = signal.signal(signal.SIGTERM, _terminated)
+def unwinding(kept: Callable[[], str], console: TextIO | None = None) -> Iterator[None]:
+    """Let SIGTERM, as Slurm sends it before a time limit, and SIGINT end the job by an exception that closes a journal.
+
+    Args:
+        kept: What is said of the work that is kept.
+        console: Where it is said.
+    """
+    previous = {number: signal.signal(number, _ended) for number in ENDING}
     try:
         yield
+    except _Ended as end:  # the process is to end: it heeds no second signal on the way
+        previous = {}
+        print(f"ended by {end.signal.name} with {kept()}; run again to go on", file=console)
+        raise
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
-def _terminated(*_: object) -> NoReturn:
-    """End the job by the exception that unwinds everything; 143 is what a shell reports for SIGTERM."""
-    raise SystemExit(128 + signal.SIGTERM)
+class _Ended(SystemExit):
+    """The end of a job that was asked to end; its status is what a shell reports for the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number)
+
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+"""Signals that ask a job to end."""
+
+
+def _ended(number: int, _: object) -> NoReturn:
+    """End the job by the exception that unwinds everything.
+
+    Whoever interrupts a whole group of processes may ask twice, and ends the engine's process, too: neither is news.
+    """
+    for repeated in ENDING:
+        signal.signal(repeated, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    raise _Ended(number)

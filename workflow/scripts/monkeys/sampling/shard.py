@@ -12,11 +12,14 @@ import numpy as np
 from monkeys import __version__
 from monkeys.progress import Note
 from monkeys.sampling import SAMPLER_VERSION
-from monkeys.sampling.journal import Journal, unwinding_on_sigterm
+from monkeys.sampling.journal import Journal, unwinding
 from monkeys.storage import SAMPLES, canonical, digest, parquet_writer
 
 FINISH_REASONS = ("stop", "length")
 """The ways in which a sample can end; anything else is a failed request, not a sample of the model."""
+
+MOST_TOKENS = 2**31 - 1
+"""The largest count of tokens that a samples file can hold."""
 
 
 @dataclass(frozen=True)
@@ -162,14 +165,21 @@ class Progress:
             usage: What a server bills for the request, in tokens by kind.
 
         Raises:
-            RuntimeError: a sample did not end as samples do, or there are not as many as asked for.
+            RuntimeError: a sample did not end as samples do, there are not as many as asked for, or a number is none
+                that a samples file can hold. Nothing of it is recorded.
         """
         rows = [asdict(sample) for sample in samples]
         reasons = {row["finish_reason"] for row in rows} - set(FINISH_REASONS)
-        if reasons or len(rows) != request.count:
+        unusual = [f"ended by {', '.join(sorted(map(str, reasons)))}"] if reasons else []
+        for count in [prompt_tokens, *(usage or {}).values(), *(row["tokens"] for row in rows)]:
+            if count is not None and not (type(count) is int and 0 <= count <= MOST_TOKENS):
+                unusual.append(f"{count!r} tokens")
+        # above 0 by rounding alone; this way round it also finds what is no number
+        unusual += [f"log-probability {p}" for row in rows if (p := row["logprob"]) is not None and not p < 0.01]
+        if unusual or len(rows) != request.count:
             raise RuntimeError(
                 f"problem {request.problem_id}, samples from {request.first}: asked for {request.count}, "
-                f"got {len(rows)}, ended by {', '.join(sorted(map(str, reasons))) or 'nothing unusual'}; "
+                f"got {len(rows)}, {'; '.join(unusual[:3]) or 'ended by nothing unusual'}; "
                 "what was sampled before is kept, run again to go on"
             )
         entry = {
@@ -236,8 +246,8 @@ def sampling(
 ) -> Iterator[Progress]:
     """Lock a shard, yield its progress to be completed, and write its samples file.
 
-    Whatever ends the work early, SIGTERM (as Slurm sends it before a job's time is over) included, leaves a journal
-    from which the next run goes on.
+    Whatever ends the work early, an interrupt and SIGTERM (as Slurm sends it before a job's time is over) included,
+    leaves a journal from which the next run goes on.
 
     Args:
         shard: The shard.
@@ -247,16 +257,15 @@ def sampling(
         console: Where notes for people go.
         note: Where it is noted how far the shard is.
     """
-    with unwinding_on_sigterm(), Journal(journal, shard.settings(prompts), console=console) as kept:
-        progress = Progress(shard, prompts, kept, console, note)
+    done, total = 0, len(prompts) * shard.size
+
+    def kept() -> str:
+        return f"{done} of {total} samples of {shard.task} {shard.model} shard {shard.index} in the journal"
+
+    with unwinding(kept, console), Journal(journal, shard.settings(prompts), console=console) as opened:
+        progress = Progress(shard, prompts, opened, console, note)
         try:
             yield progress
-        except SystemExit:
-            total = len(prompts) * shard.size
-            print(
-                f"{shard.task} {shard.model} shard {shard.index}: ended by SIGTERM with {progress.samples} of "
-                f"{total} samples in the journal; run again to go on",
-                file=console,
-            )
-            raise
+        finally:
+            done = progress.samples
         progress.write(samples)

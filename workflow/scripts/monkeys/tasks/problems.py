@@ -1,6 +1,8 @@
 """Build the prompts of a task, and all else that is said of its problems."""
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import jinja2
@@ -8,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monkeys import tasks, verification
+from monkeys.hub import NotThere
 from monkeys.storage import PROVENANCE_KEY, WRITING, canonical, digest, replacing
 from monkeys.tasks.draws import choose, draw
 from monkeys.tasks.prompts import compile_template
@@ -19,7 +22,17 @@ LIMITS: dict[str, tuple[float, float | None, str]] = {
     "memory_mb": (64, None, ", the task's limits.memory_mb"),
 }
 """Limits that a problem may have of its own: the least, the most (None: what the task allows), and what that is."""
-"""What a problem may have limits of its own for."""
+
+
+@contextmanager
+def told_of(task: str) -> Iterator[None]:
+    """Say which task a mistake is one of, by the key in the config where that is known."""
+    try:
+        yield
+    except (ValueError, NotThere) as error:
+        key = "." if re.match(r"[a-z_.]+: ", str(error)) else ": "
+        kind = ValueError if isinstance(error, ValueError) else NotThere
+        raise kind(f"tasks.{task}{key}{error}") from error
 
 
 def build_prompts(task: dict[str, Any], read: Reader) -> list[dict[str, Any]]:
@@ -35,23 +48,24 @@ def build_prompts(task: dict[str, Any], read: Reader) -> list[dict[str, Any]]:
     kind = tasks.load(task["base"])
     problems = list(kind.problems(read("problems", kind.columns)))
     if not problems:
-        raise ValueError("the dataset has no rows")
+        raise ValueError(f"dataset: there are no problems in split {task['split']}")
     name = task["columns"]["id"]
-    _need_columns(problems[0][1], [name])
+    _need_columns(problems[0][1], {"id": name})
     ids = [str(index if name is None else row[name]) for index, row in problems]
     fixed = _fixed_examples(kind, task, read)
     pool = [] if fixed is not None else _pool(kind, read)
     order, drawn = draw(
         len(problems), len(pool), 0 if fixed is not None else task["few_shot"], task["problem_seed"], kind.random_steps
     )
-    prompt = _template(task["prompt"])
+    prompt = _template("prompt", task["prompt"])
     return [
         {
             "problem_id": ids[position],
             "source_index": problems[position][0],
             "prompt": prompt(
                 problems[position][1]
-                | {"examples": fixed if fixed is not None else [pool[example] for example in drawn[position]]}
+                | {"examples": fixed if fixed is not None else [pool[example] for example in drawn[position]]},
+                ids[position],
             ),
         }
         for position in choose(ids, task["problems"], order)
@@ -95,13 +109,15 @@ def build_problems(prompts: Iterable[dict[str, Any]], task: dict[str, Any], read
     """
     kind = tasks.load(task["base"])
     chosen = {prompt["source_index"]: prompt for prompt in prompts}
-    question, reference = _template(task["question"] or task["prompt"]), _reference(task)
+    question, reference = _template("question", task["question"] or task["prompt"]), _reference(task)
     limits = {limit: column for limit in LIMITS if (column := task["columns"][limit]) is not None}
     problems = []
     for index, row in kind.problems(read("problems", kind.columns)):
         if index in chosen:
-            _need_columns(row, [task["columns"]["reference"], *limits.values()])
-            problem = {**chosen[index], "question": question(row | {"examples": []}), "reference": reference(row)}
+            _need_columns(row, {"reference": task["columns"]["reference"], **limits})
+            name = chosen[index]["problem_id"]
+            about = {"question": question(row | {"examples": []}, name), "reference": reference(row, name)}
+            problem = {**chosen[index], **about}
             for limit, column in limits.items():
                 problem[limit] = _limit(limit, row[column], f"problem {problem['problem_id']}, column {column}", task)
             if task["verifier"] is not None:
@@ -138,35 +154,45 @@ def known_solutions(problems: Iterable[dict[str, Any]], task: dict[str, Any], re
                 yield {"problem_id": names[index], "sample": number, "text": text, **unknown}
 
 
-def _need_columns(row: Row, names: Iterable[str | None]) -> None:
-    missing = [name for name in names if name is not None and name not in row]
-    if missing:
-        raise ValueError(f"columns: no column {', '.join(missing)}; the dataset has {', '.join(row)}")
+def _need_columns(row: Row, columns: Mapping[str, str | None]) -> None:
+    """See that the columns are there that keys of the config name."""
+    for key, name in columns.items():
+        if name is not None and name not in row:
+            raise ValueError(f"columns.{key}: no column {name}; the dataset has {', '.join(row)}")
 
 
-def _template(text: str) -> Callable[[Row], str]:
-    """How a text is made of a row."""
+def _template(key: str, text: str) -> Callable[[Row, str], str]:
+    """How a text is made of a row, and what is said where it cannot be, of the template's key and the problem."""
     template = compile_template(text)
 
-    def render(row: Row) -> str:
+    def render(row: Row, problem: str) -> str:
         try:
             return template.render(row)
         except jinja2.UndefinedError as error:
             there = ", ".join(name for name in row if name != "examples")
-            raise ValueError(f"a template: {error}; the dataset has the columns {there}") from None
+            raise ValueError(f"{key}: {error}; the dataset has the columns {there}") from None
+        except (jinja2.TemplateRuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+            raise ValueError(f"{key}: problem {problem}: {error}") from None
 
     return render
 
 
-def _reference(task: dict[str, Any]) -> Callable[[Row], Any]:
-    """How the reference is made of a row: a column as it is, a template, or several templates."""
+def _reference(task: dict[str, Any]) -> Callable[[Row, str], Any]:
+    """How the reference is made of a row: a column, whose numbers become text, a template, or several templates."""
     column, template = task["columns"]["reference"], task["reference"]
     if column is not None:
-        return lambda row: row[column]
+
+        def of_column(row: Row, problem: str) -> Any:
+            value = row[column]
+            if value is None and task["verifier"] is not None:
+                raise ValueError(f"columns.reference: problem {problem} has no value in column {column}")
+            return str(value) if type(value) in (int, float) else value
+
+        return of_column
     if isinstance(template, str):
-        return _template(template)
-    parts = {name: _template(part) for name, part in (template or {}).items()}
-    return lambda row: {name: part(row) for name, part in parts.items()}
+        return _template("reference", template)
+    parts = {name: _template(f"reference.{name}", part) for name, part in (template or {}).items()}
+    return lambda row, problem: {name: part(row, problem) for name, part in parts.items()}
 
 
 def write_problems(path: str, problems: list[dict[str, Any]], provenance: dict[str, Any]) -> None:

@@ -42,7 +42,15 @@ def _size_after(operator: str, left: Any, right: Any) -> float:
     return left.bit_length() + right.bit_length() if isinstance(left, numbers) and isinstance(right, numbers) else 0
 
 
+def _shown(value: Any) -> Any:
+    """What a template shows of a value; one that is missing would be read as the word None."""
+    if value is None:
+        raise ValueError("a value that it shows is missing; where that is meant, write {{ column or '' }}")
+    return value
+
+
 _ENVIRONMENT = _Environment(
+    finalize=_shown,
     undefined=jinja2.StrictUndefined,
     keep_trailing_newline=True,
     autoescape=False,
@@ -62,7 +70,7 @@ class Template:
 
         Raises:
             jinja2.UndefinedError: the row has no such column.
-            ValueError: the template does what no template may do, or makes too long a text.
+            ValueError: the template does what no template may do, makes too long a text, or shows a missing value.
         """
         parts, length = [], 0
         try:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from monkeys import hub
 from monkeys.tasks.task import Row
 
@@ -29,25 +31,36 @@ class Dataset:
 
         Raises:
             NotThere: the hub does not give the dataset.
-            ValueError: it has no such configuration, split or columns.
+            ValueError: it has no such configuration, split or columns, no rows, or cannot be read.
         """
-        import datasets
-
         folder = hub.dataset(self.name, self.commit, self.subsets)
         for subset in self.subsets:
-            where = f"{self.name} {subset or ''}".strip()
+            where = f"dataset {' '.join([self.name, *([subset] if subset else [])])}, split {self.split}"
             try:
-                # streamed: a copy of all columns in another format, as it makes else, may be ten times as large
-                table = datasets.load_dataset(str(folder), subset, split=self.split, streaming=True)
-            except ValueError as error:  # no such configuration or split; its message lists those there are
-                raise ValueError(f"dataset {where}, split {self.split}: {error}") from None
-            missing = [column for column in columns if column not in table.column_names]
-            if missing:
-                raise ValueError(
-                    f"dataset {where}: no column {', '.join(missing)}; it has {', '.join(table.column_names)}; "
-                    f"wanted are {', '.join(columns)}"
-                )
-            yield from table.select_columns(list(columns)) if columns else table
+                yield from self._rows(str(folder), subset, columns)
+            except (ValueError, pa.ArrowException) as error:
+                # where there is no such configuration or split, its message lists those there are
+                hint = f"; a file {self.split}.jsonl would be this split" if "Bad split" in str(error) else ""
+                raise ValueError(f"{where}: {error}{hint if self.commit is None else ''}") from None
+            except RuntimeError as error:
+                if not isinstance(error.__cause__, StopIteration):
+                    raise
+                raise ValueError(f"{where}: it has no rows") from None
+
+    def _rows(self, folder: str, subset: str | None, columns: Sequence[str]) -> Iterator[Row]:
+        """The rows of one configuration."""
+        import datasets
+
+        # streamed: a copy of all columns in another format, as it makes else, may be ten times as large
+        table = datasets.load_dataset(folder, subset, split=self.split, streaming=True)
+        if table.features:  # a row may name an image or a sound, in whatever file, which nobody here looks at
+            table = table.decode(False)
+        there = table.column_names or []
+        if missing := [column for column in columns if column not in there]:
+            raise ValueError(
+                f"no column {', '.join(missing)}; it has {', '.join(there)}; wanted are {', '.join(columns)}"
+            )
+        yield from table.select_columns(list(columns)) if columns else table
 
 
 Reader = Callable[[str, Sequence[str]], Iterator[Row]]

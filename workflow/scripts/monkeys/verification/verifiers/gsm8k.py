@@ -18,6 +18,11 @@ def answer_in(text: str) -> str | None:
     return match[1].replace(",", "").replace("$", "").removesuffix(".")
 
 
+def _number(text: str) -> str:
+    """A text that is a number and nothing else; of others, nothing."""
+    return text.strip() if re.fullmatch(r"\s*-?\$?[0-9][0-9,]*(\.[0-9]+)?\s*", text) else ""
+
+
 class Verifier(AnswerVerifier):
     """Judges samples that give their answer as `#### 42`."""
 
@@ -31,15 +36,18 @@ class Verifier(AnswerVerifier):
 
     @staticmethod
     def gold(problem: Mapping[str, Any]) -> str:
-        """The gold answer.
+        """The gold answer: behind the hashes, or the whole reference where that is a number.
 
         Raises:
             ValueError: there is none.
         """
-        answer = answer_in(problem["reference"])
-        if not answer:
-            raise ValueError(f"there is no '#### answer' in its reference {problem['reference']!r}")
-        return answer
+        reference = problem["reference"]
+        if isinstance(reference, str) and (answer := answer_in(reference) or answer_in(f"#### {_number(reference)}")):
+            return answer
+        raise ValueError(
+            f"there is no '#### answer' in its reference {reference!r}, which is no number either; a template "
+            'makes one of a column: reference: "#### {{ column }}"'
+        )
 
     def extract(self, text: str) -> str | None:
         """The answer without commas, dollar signs and a final full stop."""
