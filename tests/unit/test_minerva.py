@@ -217,12 +217,44 @@ def test_published_labels_are_reproduced(shared_data):
     assert differ == [("10000", "10{,}000")]
 
 
+LISTS = [
+    "-4,-2,-1,1,2,4",
+    "8,-112",
+    r"\frac{1}{3},\frac{1}{9},2",
+    "24,-3",
+    "24",
+    "24,77",
+    "-3,24",
+    "8",
+    r"\frac{1}{3}",
+    "(24,-3)",
+]
+
+
+def test_lists_are_compared_as_a_whole_or_by_the_first_element_as_by_the_harness():
+    with Verifier(Settings()) as whole, Verifier(Settings(lists="first")) as first:
+        for gold, answer in itertools.product(LISTS, LISTS):
+            problem = {"reference": gold}
+            assert (next(iter(whole.verify(problem, [answer]))).outcome == "correct") is (gold == answer)
+            (verdict,) = first.verify(problem, [answer])
+            assert (verdict.outcome == "correct") is harness.is_equiv(answer, gold), (answer, gold)
+
+
+@pytest.mark.parametrize("written", ["$$42$$", "**42**", "**$42$**", "42°", r"$42^\circ$", r"\(42\)", "$42$"])
+def test_answers_set_for_readers_are_the_answers_that_they_are(written):
+    with Verifier(Settings()) as judge:
+        answer = judge.extract(f"Final Answer: The final answer is {written}. I hope it is correct.")
+        (verdict,) = judge.verify({"reference": "42"}, [answer])
+        (other,) = judge.verify({"reference": "43"}, [answer])
+    assert (verdict.outcome, other.outcome) == ("correct", "wrong")
+
+
 @pytest.mark.slow
 def test_gold_answers_to_other_problems_are_judged_as_by_the_harness(shared_data):
     """Neighbours in the file of answers; sympy alone decides about most."""
     with open(shared_data / "subsets" / "math_test_index.csv") as file:
         answers = [normalised(row["answer"]) for row in csv.DictReader(file)][::10]
-    with Verifier(Settings()) as judge:
+    with Verifier(Settings(lists="first")) as judge:
         for gold, answer in itertools.pairwise(answers):
             (verdict,) = judge.verify({"reference": gold}, [answer])
             if "," not in gold + answer:  # where the harness reads the first element alone

@@ -310,7 +310,7 @@ def verifier_version(wildcards):
 def verification_settings(wildcards):
     """What verdicts depend on beside the verifier and its version."""
     task = task_of(wildcards)
-    settings = {key: task[key] for key in ("limits", "second_opinion")}
+    settings = {key: task[key] for key in ("limits", "lists", "second_opinion")}
     if task["verifier"] == "lean":
         lean = config["verification"]["lean"]
         settings |= {key: lean[key] for key in ("toolchain", "header")}

@@ -66,6 +66,8 @@ class Settings:
     """Run programs also on a machine that cannot isolate them."""
     second_opinion: bool = False
     """Have math answers judged by Math-Verify, too."""
+    lists: str = "whole"
+    """How MATH answers such as `1,2` are compared: as a `whole`, or by the `first` element alone, as the paper did."""
     threads: int = 1
     """How many calls of `verify` there may be at once."""
     lean: Lean = Lean()

@@ -71,6 +71,8 @@ class Equivalence:
         if same is not None:
             return same
         ours, theirs = structure.parts(answer), structure.parts(gold)
+        if self._settings.lists == "first" and (structure.is_list(ours) or structure.is_list(theirs)):
+            return self._same(structure.first(answer), structure.first(gold))
         if ours and theirs:
             return structure.equal(ours, theirs, self._same)
         if structure.is_list(ours) or structure.is_list(theirs):

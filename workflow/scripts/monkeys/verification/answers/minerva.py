@@ -79,6 +79,16 @@ def gold_in(solution: str) -> str | None:
     return None
 
 
+def plain(answer: str) -> str:
+    r"""An answer as TeX alone, where a model has set it for readers: `**42**`, `$$42$$`, `74°`."""
+    for around in ("**", "$$"):
+        if answer.startswith(around) and answer.rstrip(".").endswith(around):
+            inner = answer.rstrip(".")[len(around) : -len(around)]
+            if around not in inner:
+                answer = inner.strip()
+    return answer.replace("°", r"^\circ")
+
+
 def normalised(answer: str) -> str:
     """An answer without units and decoration, in the form in which answers are compared."""
     answer = answer.rpartition("=")[2]

@@ -89,6 +89,12 @@ def is_list(answer: Compound | None) -> bool:
     return answer is not None and answer.kind[0] == ","
 
 
+def first(text: str) -> str:
+    """The first element of a list; another text as it is."""
+    answer = parts(text)
+    return answer.elements[0] if answer is not None and is_list(answer) else text
+
+
 def equal(answer: Compound, gold: Compound, same: Callable[[str, str], bool]) -> bool:
     """Whether two compounds have the same structure and the same elements, which `same` decides."""
     if answer.kind != gold.kind or len(answer.elements) != len(gold.elements):

@@ -14,7 +14,7 @@ from monkeys.verification.verifier import Verdict
 class Verifier(AnswerVerifier):
     """Judges samples that end in "Final Answer: The final answer is $…$. I hope it is correct."."""
 
-    version = 1
+    version = 2
     threads = 8
 
     @staticmethod
@@ -40,7 +40,8 @@ class Verifier(AnswerVerifier):
 
     def extract(self, text: str) -> str | None:
         """The answer as it is written."""
-        return minerva.answer_in(text)
+        answer = minerva.answer_in(text)
+        return answer and minerva.plain(answer)
 
     def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
         """Compare answers with the gold answer. A verdict's answer is normalised, so that equal answers look equal."""
