@@ -317,6 +317,29 @@ def test_coverage_is_drawn_as_it_is_in_the_table_with_its_bands(drawn):
             np.testing.assert_allclose([box.y0, box.y1], [curve["low"].min(), curve["high"].max()])
 
 
+def test_a_model_with_one_sample_is_a_dashed_level_line_through_the_panel():
+    """As the models beside which the paper sets the others; not so where all have one sample."""
+    study = Study(["math"], ["m-1", "m-2"])
+    once = (study.curves["model"] == "m-2") & (study.curves["k"] > 1)
+    (axes,) = coverage.draw(study.curves[~once], study.looks).axes
+    line = named_lines(axes)["m-2"]
+    assert list(line.get_xdata()) == [1, 10_000] and len(set(line.get_ydata())) == 1
+    assert line.is_dashed() and not named_lines(axes)["m-1"].is_dashed()
+    (axes,) = coverage.draw(study.curves[study.curves["k"] == 1], study.looks).axes
+    assert list(named_lines(axes)["m-2"].get_xdata()) == [1]
+
+
+def test_ticks_between_two_powers_of_ten_are_written_like_powers():
+    assert [style._short(value, None) for value in (3, 0.5, 20_000, 3e7, 1e8, 5e-5)] == [
+        "3",
+        "0.5",
+        "20000",
+        "3·10⁷",
+        "10⁸",
+        "5·10⁻⁵",
+    ]
+
+
 def test_a_family_is_drawn_if_a_task_has_two_of_its_models():
     study = Study(["math"], ["a-1", "a-2", "b-1", "c-1", "c-2"])
     first, second = coverage_by_family.draw(study.curves, study.families, study.looks).axes
@@ -418,17 +441,17 @@ def test_bars_have_their_intervals_and_the_share_of_hard_problems_above(drawn):
     axes = drawn("one", "solve_rates").axes[0]
     (intervals,) = [lines for lines in axes.collections if isinstance(lines, LineCollection)]
     assert len(intervals.get_segments()) == 50
-    assert "12 % of problems ≤ 1 %" in headings(axes)
+    assert "12 % of problems: at most 1 % correct" in headings(axes)
 
 
 def test_bars_have_one_colour_where_there_is_no_vote():
     rates = Study(["code"], ["m-1"]).rates.assign(majority=np.nan)
-    assert in_legend(solve_rates.draw(rates)) == ["no vote", "no correct sample"]
+    assert in_legend(solve_rates.draw(rates)) == ["no correct sample"]
 
 
 def test_without_flaky_problems_a_model_is_dashed_in_the_same_colour(drawn):
     figure = drawn("two", "flaky_problems")
-    assert headings(figure.axes[0])[:2] == ["math", "266 of 300 problems are not flaky"]
+    assert headings(figure.axes[0])[:2] == ["math", "266 of 300 problems not flagged"]
     everything, kept = figure.axes[0].lines[:2]
     assert everything.get_color() == kept.get_color()
     assert not everything.is_dashed() and kept.is_dashed()

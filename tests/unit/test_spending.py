@@ -33,6 +33,25 @@ def of(table, model, k):
     return table[(table["model"] == model) & (table["k"] == k)].iloc[0]
 
 
+def test_a_model_that_never_solves_as_much_is_kept_with_all_that_it_has(tallies):
+    tallies["t", "weak"] = tallies["t", "small"].assign(correct=[0, 1])
+    curves = stacked({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
+    prices = {**PRICES, ("t", "weak"): PRICES["t", "large"]}
+    _, as_good = effectiveness(spending(tallies, curves, FACTS, prices))
+    assert as_good[["model", "attempts", "solved"]].to_numpy().tolist()[-1] == ["weak", 10, 0.5]
+
+
+def test_samples_of_one_request_share_its_prompt(tallies):
+    tally = {("t", "small"): tallies["t", "small"]}
+    curves = stacked({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tally.items()})
+    alone, together = (
+        spending(tally, curves, FACTS, {("t", "small"): {"prompt": 1.0, "samples_per_request": shared}})
+        for shared in (1, 5)
+    )
+    assert of(alone, "small", 10)["dollars"] == pytest.approx(10 * 100 / 1e6)
+    assert of(together, "small", 10)["dollars"] == pytest.approx(10 * 100 / 5 / 1e6)
+
+
 def test_flops_are_those_of_the_prompt_once_and_of_every_sample(table):
     def token(t):
         return 2 * (1000 + 2 * 2 * 10 * t)

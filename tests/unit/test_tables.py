@@ -35,7 +35,7 @@ def test_the_coverage_table_holds_round_k_and_the_largest(curves):
 def test_the_headline_has_one_row_per_task_and_model(curves):
     table = headline(at_round_ks(curves))
     assert table[["task", "model"]].to_numpy().tolist() == [["t", "small"], ["t", "large"], ["u", "small"]]
-    assert list(table) == ["task", "model", "coverage@1", "coverage@10", "largest k", "coverage@largest"]
+    assert list(table) == ["task", "model", "coverage@1", "coverage@largest", "largest k", "coverage@10"]
     assert table["coverage@1"].tolist() == ["0.040", "0.513", "0.000"]
 
 

@@ -1,6 +1,8 @@
 """What stands around the engine; the engine itself runs in tests/workflow."""
 
 import copy
+import json
+import shutil
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from monkeys.sampling.journal import Journal
 from monkeys.sampling.shard import Progress, Shard
-from monkeys.sampling.vllm import _in_order, decoded, encoded, refuse_overlong
+from monkeys.sampling.vllm import _in_order, decoded, encoded, refuse_overlong, stop_tokens
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,22 @@ def test_a_space_at_the_start_of_a_sample_is_kept(space_eating_tokenizer):
     prompt, sample = space_eating_tokenizer.encode("the answer"), space_eating_tokenizer.encode("is 42")
     assert space_eating_tokenizer.decode(sample) == "is 42"
     assert decoded(space_eating_tokenizer, prompt, sample) == " is 42"
+
+
+@pytest.mark.slow
+def test_the_stop_tokens_of_the_models_own_generation_config_are_known(root, tmp_path):
+    """They hold although its sampling settings do not: as the engine has it, whose own words are the measure."""
+    from vllm import EngineArgs, SamplingParams
+    from vllm.tokenizers import cached_tokenizer_from_config
+
+    model = shutil.copytree(root / "resources/demo/marmoset-0.2m", tmp_path / "model")
+    (model / "generation_config.json").write_text(json.dumps({"eos_token_id": [5, 0, 7], "temperature": 0.3}))
+    about = EngineArgs(model=str(model), generation_config="vllm", dtype="float32").create_model_config()
+    tokenizer = cached_tokenizer_from_config(about)
+    parameters = SamplingParams()
+    parameters.update_from_generation_config(about.try_get_generation_config(), tokenizer.eos_token_id)
+    assert stop_tokens(about, tokenizer) == sorted(parameters.all_stop_token_ids) == [0, 5, 7]
+    assert about.get_diff_sampling_param() == {}
 
 
 @pytest.fixture

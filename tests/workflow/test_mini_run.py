@@ -67,6 +67,7 @@ def test_samples_carry_their_provenance_and_each_engine_start_its_own_seed(finis
         provenance = read_provenance(path)
         assert provenance["model_settings"]["sampling"]["temperature"] in (0.8, 1.0)
         (start,) = provenance["engine_starts"]
+        assert start["stop_token_ids"] == [0]
         assert start["engine"] == "vllm" and start["version"]
         seeds.append(start["seed"])
     assert len(set(seeds)) == len(seeds) == 5

@@ -104,4 +104,8 @@ def test_in_the_explorer_tasks_and_models_are_picked_and_curves_are_read(reporte
     browser.execute_script("Plotly.Fx.hover('explorer', [{curveNumber: 5, pointNumber: 0}])")
     hover = find("//*[@class='hovertext']").text
     assert "programs · small" in hover and "k = 1" in hover and "coverage" in hover and "interval" in hover
+    find("//fieldset[@id='shown']//input").click()
+    wait_for(0.5)  # the line alone
+    drawn = [line.get_attribute("stroke-dasharray") for line in browser.find_elements("css selector", "#tasks path")]
+    assert len(drawn) == len(set(drawn)) == 2  # lines of tasks can be told apart, and are named
     assert complaints(browser) == []

@@ -180,7 +180,7 @@ rule cost:
     params:
         pairs=PAIRS,
         priced=catalogue.priced(config),
-        prices={name: model["price"] for name, model in config["models"].items()},
+        prices=prices(),
     script:
         "../scripts/cost.py"
 

@@ -525,6 +525,19 @@ def has_costs():
     return bool(catalogue.computed(config) or catalogue.priced(config))
 
 
+def prices():
+    """What samples of each model cost; those that a server draws in one request share its prompt."""
+
+    def shared(model):
+        return (model["endpoint"] or {}).get("samples_per_request", 1)
+
+    models = config["models"].items()
+    return {
+        name: model["price"] | {"samples_per_request": shared(model)}
+        for name, model in models
+    }
+
+
 def figures():
     return expand(
         "<results>/figures/{figure}.{ending}",

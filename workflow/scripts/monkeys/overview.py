@@ -30,9 +30,8 @@ def overview(
     judged = [about for about in verdicts if "verifier_version" in about]
     without = catalogue.missing(config)
     parts = [
-        f"Study **{_literal(config['study'])}**: {len(config['models'])} models sampled repeatedly on "
-        f"{len(config['tasks'])} tasks, every sample verified. *Coverage* (pass@k) is the expected fraction of "
-        "problems that at least one of k samples solves.",
+        f"Study **{_literal(config['study'])}**: {_what_was_done(config)}. *Coverage* (pass@k) is the expected "
+        "fraction of problems that at least one of k samples solves.",
         _section("Coverage", _table(headline)),
         _section("Tasks", _table(_tasks(tallies))),
         _section("Models", _table(_models(config, drawn))),
@@ -43,6 +42,20 @@ def overview(
     framed = [_html('<div style="max-height: 92vh; overflow-y: auto">'), *parts, _html("</div>")]
     # It renders it as a template, too: one in which every opening brace stands for itself has nothing to execute.
     return ("\n\n".join(framed) + "\n").replace("{", "{{ '{' }}")
+
+
+def _what_was_done(config: dict[str, Any]) -> str:
+    """Samples drawn and verified, or taken from others, or their counts alone."""
+
+    def counted(number: int, what: str) -> str:
+        return f"{number} {what}{'s' * (number != 1)}"
+
+    models, counts = len(config["models"]), sum(model["outcomes"] is not None for model in config["models"].values())
+    on = f"on {counted(len(config['tasks']), 'task')}"
+    if counts == models:
+        return f"published outcomes of {counted(models, 'model')} {on}"
+    others = f"; {counted(counts, 'model')} by published outcomes" if counts else ""
+    return f"{counted(models - counts, 'model')} sampled repeatedly {on}, every sample verified{others}"
 
 
 def _tasks(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:

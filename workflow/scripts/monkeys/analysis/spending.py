@@ -31,7 +31,8 @@ def spending(
         tallies: By task and model.
         curves: Columns task, model, k, coverage.
         facts: By model, parameters, layers, hidden_size; models that are not in it have unknown FLOPs.
-        prices: By task and model, prompt and generated (dollars per million tokens), attempt (dollars); None is 0.
+        prices: By task and model, prompt and generated (dollars per million tokens), attempt (dollars), None is 0; and
+            samples_per_request, how many samples share what their prompt costs.
 
     Returns:
         Columns task, model, k, coverage, flops, dollars (per problem; NaN where unknown), pareto (whether no other
@@ -48,7 +49,9 @@ def spending(
             work = flops_of_tally(tally, Architecture(**sizes))
             part["flops"] = cost_curve(curve, work["first"], work["per_sample"])["cost"]
         if pair in prices:
-            charged = dollars(tally, Price(**{key: value or 0.0 for key, value in prices[pair].items()}))
+            price = {key: value or 0.0 for key, value in prices[pair].items()}
+            shared = int(price.pop("samples_per_request", 1))
+            charged = dollars(tally, Price(**price), shared)
             part["dollars"] = cost_curve(curve, charged["first"], charged["per_sample"])["cost"]
             part["attempt_dollars"] = charged["per_sample"].mean()
         ks = curve["k"].to_numpy()
@@ -69,7 +72,7 @@ def effectiveness(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         Columns task, model, attempts, solved, flops, per_attempt, total (dollars of all problems), relative (to the
         cheapest of the task), expected_attempts and expected_total (stopping at the first success); and of these, in
         Table 1's form, for every model the first round number of attempts that solves as much as the task's best
-        single attempt.
+        single attempt, or all that it has if they solve less.
     """
     rows = at_round_ks(table).rename(
         columns={
@@ -81,7 +84,9 @@ def effectiveness(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
     rows["expected_total"] = rows["expected_attempts"] * rows["per_attempt"] * rows["problems"]
     best = rows[rows["attempts"] == 1].groupby("task")["solved"].max()
-    enough = rows[rows["solved"] >= rows["task"].map(best)].groupby(["task", "model"], sort=False).head(1)
+    pairs = [rows["task"], rows["model"]]
+    last = rows["attempts"] == rows.groupby(pairs, sort=False)["attempts"].transform("max")
+    enough = rows[(rows["solved"] >= rows["task"].map(best)) | last].groupby(["task", "model"], sort=False).head(1)
     columns = ["task", "model", "attempts", "solved", "flops", "per_attempt", "total", "relative"]
     columns += ["expected_attempts", "expected_total"]
 

@@ -76,7 +76,9 @@ def headline(table: pd.DataFrame) -> pd.DataFrame:
         row |= {"largest k": top, "coverage@largest": f"{by_k[top]:.3f}"}
         rows.append(row)
     columns = [f"coverage@{k}" for k in HEADLINE_KS]
-    whole = pd.DataFrame(rows).reindex(columns=["task", "model", *columns, "largest k", "coverage@largest"])
+    # first what a narrow window shows
+    wanted = ["task", "model", columns[0], "coverage@largest", "largest k", *columns[1:]]
+    whole = pd.DataFrame(rows).reindex(columns=wanted)
     return whole.dropna(axis="columns", how="all").fillna("")
 
 

@@ -29,10 +29,10 @@ def draw(curves: pd.DataFrame, colours: Mapping[str, style.Look]) -> Figure:
             style.curve(panel, curve["k"], curve["coverage_all"], looks[model], model)
             style.curve(panel, curve["k"], curve["coverage_kept"], looks[model], f"_{model}", **KEPT)
         kept, of = of_task["problems_kept"].max(), of_task["problems_all"].max()
-        headings.append((task, f"{kept} of {of} problems are not flaky"))
+        headings.append((task, f"{kept} of {of} problems not flagged"))
     entries = [
         *style.key(looks, curves["model"]),
         Line2D([], [], color=style.GREY, label="all problems"),
-        Line2D([], [], color=style.GREY, label="without flaky problems", **KEPT),
+        Line2D([], [], color=style.GREY, label="without flagged problems", **KEPT),
     ]
     return style.arrange(figure, headings, style.SAMPLES, style.COVERAGE, entries)

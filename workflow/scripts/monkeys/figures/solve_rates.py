@@ -11,7 +11,7 @@ from monkeys.figures import style
 VOTES = {
     "majority vote right": style.mixed(style.GREEN, "white", 0.4),
     "majority vote wrong": style.VERMILLION,
-    "no vote": style.SKY,
+    "no vote on this task": style.SKY,
 }
 NEVER = style.BLACK
 BELOW = -0.03
@@ -42,8 +42,10 @@ def draw(rates: pd.DataFrame) -> Figure:
         panel.vlines(middles, part["low"], part["high"], color="#333333", linewidth=min(0.7, 25 / len(part)))
         panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         panel.stairs(np.where(rate == 0, BELOW, 0), fill=True, color=NEVER)
-        headings.append((*pair, f"{100 * np.mean(rate <= 0.01):.0f} % of problems ≤ 1 %"))
+        headings.append((*pair, f"{100 * np.mean(rate <= 0.01):.0f} % of problems: at most 1 % correct"))
     entries = [Patch(color=colour, label=vote) for vote, colour in VOTES.items() if (rates["vote"] == vote).any()]
+    if set(rates["vote"]) == {unknown}:
+        entries = []
     if (rates["rate"] == 0).any():
         entries.append(Patch(color=NEVER, label="no correct sample"))
     return style.arrange(

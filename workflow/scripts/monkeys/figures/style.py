@@ -200,6 +200,11 @@ def curve(axes: Axes, x: pd.Series, y: pd.Series, look: Look, label: str, **prop
     axes.plot(x, y, label=label, markevery=_markers(x, y, look), **{**look.properties(), **properties})
 
 
+def level(axes: Axes, x: tuple[float, float], y: float, look: Look, label: str) -> None:
+    """A dashed level line, without markers: one value that others are to be compared with."""
+    axes.plot(x, (y, y), label=label, **look.properties() | {"linestyle": (0, (4, 2)), "marker": ""})
+
+
 def _markers(x: pd.Series, y: pd.Series, look: Look) -> list[int]:
     """Which points get a marker: few, evenly spaced, and not the same for all models."""
     shown = np.flatnonzero(np.isfinite(y.to_numpy(float)) & (x.to_numpy(float) > 0))
@@ -336,7 +341,16 @@ def _set_ticks(axes: Axes) -> None:
         low, high = np.log10(axes.get_xlim())
         powers = math.floor(high) - math.ceil(low) + 1
         axes.xaxis.set_major_locator(LogLocator() if powers > 1 else LogLocator(subs=(1, 2, 3, 5)))
-        axes.xaxis.set_major_formatter(FuncFormatter(_power if powers > 1 else lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(_power if powers > 1 else _short))
+
+
+def _short(value: float, position: object) -> str:
+    """A number as it is, or times a power of ten where it is large or small."""
+    if 1e-3 <= value < 1e5:
+        return f"{value:g}"
+    exponent = math.floor(math.log10(value) + 1e-9)
+    digits = round(value / 10**exponent)
+    return f"{digits}·" * (digits > 1) + _power(10.0**exponent, position)
 
 
 def _power(value: float, _: object) -> str:

@@ -64,7 +64,7 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
     everything = {
         "model": str(folder),
         "seed": seed,
-        "generation_config": "vllm",  # the model's own sampling defaults and extra stop tokens are not the study's
+        "generation_config": "vllm",  # the model's own sampling defaults are not the study's; its stop tokens hold
         "disable_log_stats": True,
         **settings,
     }
@@ -76,7 +76,8 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
     try:
         llm = LLM(**everything)
         version = {"version": __version__, "commit": model["revision"]}
-        progress.begin({"engine": "vllm", **version, "seed": seed, "settings": settings})
+        ends = stop_tokens(about, tokenizer)
+        progress.begin({"engine": "vllm", **version, "seed": seed, "settings": settings, "stop_token_ids": ends})
         with _watched():
             run(llm, progress, prompts, sampling)
     except (EngineDeadError, ChildProcessError) as error:
@@ -85,6 +86,18 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
             "Its own words are in the log; if it was out of memory, lower engine.max_num_seqs or "
             "engine.gpu_memory_utilization, or give the job more"
         ) from None
+
+
+def stop_tokens(about: Any, tokenizer: Any) -> list[int]:
+    """The tokens that end a sample: the tokenizer's, and those that the model's generation_config.json adds.
+
+    Args:
+        about: The engine's config of the model.
+        tokenizer: The model's.
+    """
+    theirs = about.try_get_generation_config().get("eos_token_id") or []
+    ours = tokenizer.eos_token_id
+    return sorted({*([theirs] if isinstance(theirs, int) else theirs), *([] if ours is None else [ours])})
 
 
 @contextmanager
