@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 
-@pytest.mark.parametrize("study", ["config.yaml", "studies/demo.yaml", "studies/smoke.yaml"])
+@pytest.mark.parametrize("study", ["config.yaml", "studies/demo.yaml", "studies/smoke.yaml", "studies/template.yaml"])
 def test_every_shipped_study_can_be_planned(checkout, study):
     said = checkout.snakemake("--dry-run", study=study)
     assert "This was a dry-run" in said
