@@ -29,6 +29,7 @@ include: "workflow/rules/demo.smk"
 # Only where the run is started, once there is something to do.
 onstart:
     refuse_what_slurm_would()
+    keep_samples()
     show_start(log)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from checkout import Checkout
 
 from monkeys.storage import read_provenance, read_rows
 
@@ -232,6 +234,27 @@ def test_the_summary_tells_how_far_the_samples_are_and_runs_nothing(finished):
     finished.change(tasks__arithmetic__samples=64)
     assert "640" in finished.snakemake("summary", "--quiet", "all")
     assert len(finished.results("samples/arithmetic/small/*")) == 2
+
+
+def test_finished_samples_survive_a_move_without_snakemakes_records_and_settings_that_come_back(finished, tmp_path):
+    """Snakemake deletes the output of every job that it starts, and it wants to start all of them."""
+    before = {path.name: path.read_bytes() for path in finished.results("samples/programs/small/*.parquet")}
+    moved = Checkout.of(finished.folder, tmp_path / "elsewhere")
+    shutil.copytree(finished.folder / "results", moved.folder / "results")  # with the times of now
+    shutil.copy(finished.folder / "mini.yaml", moved.folder)
+    shutil.rmtree(moved.folder / "results/.samples")  # as results of an earlier version have none
+    (target,) = moved.results("samples/programs/small/*.parquet")
+    command = [str(target.relative_to(moved.folder)), "--forcerun", "sample"]
+    moved.snakemake(*command)
+    assert {target.name: target.read_bytes()} == before
+    log = (moved.folder / "results/logs/sample/programs/small/0.log").read_text()
+    assert "taken up again" in log
+    moved.change(models__small__sampling={"max_tokens": 20})
+    moved.snakemake(command[0])
+    assert target.read_bytes() != before[target.name]
+    moved.change(models__small__sampling={})
+    moved.snakemake(command[0])
+    assert target.read_bytes() == before[target.name]
 
 
 def test_another_temperature_of_one_model_resamples_that_model_alone(finished):

@@ -25,6 +25,7 @@ from monkeys import (
     usage,
     verification,
 )
+from monkeys.sampling import kept
 from monkeys.storage import canonical, digest
 
 try:
@@ -573,6 +574,18 @@ def refuse_what_slurm_would():
     )
     if refused := list(refused):
         raise WorkflowError("nothing was submitted:\n" + "\n".join(refused))
+
+
+def keep_samples():
+    """See that no finished samples are lost to a job that is about to draw them anew."""
+    drawn = models_from("weights", "endpoint")
+    for task, model, shard in sampled_shards():
+        samples = f"{config['results']}/samples/{task}/{model}/{shard}.parquet"
+        if model in drawn and os.path.exists(samples) and os.stat(samples).st_nlink < 2:
+            try:
+                kept.keep(samples)
+            except ValueError as damage:
+                print(f"WARNING {damage}", file=sys.stderr)
 
 
 def cancel_what_is_left():

@@ -5,9 +5,11 @@ from monkeys.logs import logging_to
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]) as console:
         import json
+        import sys
         from pathlib import Path
 
         from monkeys.progress import noted
+        from monkeys.sampling import kept
         from monkeys.sampling.shard import Shard, sampling
         from monkeys.storage import read_rows
         from monkeys.usage import usage_noted
@@ -30,9 +32,13 @@ if __name__ == "__main__":
             model["revision"] = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         else:
             from monkeys.sampling.endpoint import sample
+        if kept.restore(snakemake.output[0], shard.settings(prompts), console):
+            print("These samples were drawn before, with the same settings, and are taken up again.")
+            sys.exit()
         with (
             usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
             noted(snakemake.log[0]) as note,
             sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console, note) as progress,
         ):
             sample(progress, model, shard.model_settings["sampling"])
+        kept.keep(snakemake.output[0])
