@@ -2,8 +2,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monkeys.analysis.choices import choices
+from monkeys.analysis.choices import by_reward, choices
 from monkeys.storage import SAMPLES, VERDICTS, write_parquet
+
+
+def test_a_reward_may_have_the_name_of_a_task_a_model_or_a_folder():
+    paths = [f"r/rewards/judge/small/{reward}/0.parquet" for reward in ("judge", "small", "rewards")]
+    assert by_reward(["judge", "small", "rewards", "logprob"], paths) == {
+        "judge": paths[:1],
+        "small": paths[1:2],
+        "rewards": paths[2:],
+        "logprob": [],
+    }
+
 
 ANSWERS = {
     "p": [

@@ -92,7 +92,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def reward(tiny):
-    return Reward("r", str(tiny), None, chat=False, about="prompt", max_length=None, dtype="float32")
+    return Reward("r", str(tiny), None, chat=False, about="prompt", max_length=None, batch_tokens=2048, dtype="float32")
 
 
 def variant(source, folder, **config):

@@ -15,5 +15,6 @@ if __name__ == "__main__":
         if not snakemake.params.tasks:
             sys.exit("no task of this study has known solutions; of the built-in ones, code_contests has")
         verdicts = zip(snakemake.params.tasks, snakemake.input.verdicts, strict=True)
-        tables = [rejected(read_table(path).to_pandas()).assign(task=task) for task, path in verdicts]
-        write_table(pd.concat(tables, ignore_index=True), snakemake.output.csv, snakemake.output.markdown)
+        tables = {task: rejected(read_table(path).to_pandas()) for task, path in verdicts}
+        table = pd.concat(tables, names=["task"]).reset_index(level="task").reset_index(drop=True)
+        write_table(table, snakemake.output.csv, snakemake.output.markdown)

@@ -6,17 +6,14 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         from pathlib import Path
 
-        from monkeys.analysis.choices import choices
+        from monkeys.analysis.choices import by_reward, choices
         from monkeys.analysis.tables import csv_text
         from monkeys.storage import write_text
 
         curves, votes = choices(
             samples=snakemake.input.samples,
             verdicts=snakemake.input.verdicts,
-            rewards={
-                name: [path for path in snakemake.input.rewards if f"/{name}/" in path]
-                for name in snakemake.params.rewards
-            },
+            rewards=by_reward(snakemake.params.rewards, snakemake.input.rewards),
             logistic=set(snakemake.params.logistic),
             verifier=snakemake.params.verifier if snakemake.params.votes else None,
             subsets=snakemake.params.subsets,

@@ -1,5 +1,8 @@
 """From the files of one task and model to what votes and rewards make of its samples."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy.special import expit
@@ -10,6 +13,12 @@ from monkeys.analysis.selection import candidates, majority_vote, selection_curv
 from monkeys.storage import read_table
 
 KEYS = ["problem_id", "sample"]
+
+
+def by_reward(names: Iterable[str], paths: Iterable[str]) -> dict[str, list[str]]:
+    """Rewards files, `…/{reward}/{shard}.parquet`, by their reward; names of tasks and models may be the same."""
+    files = list(paths)
+    return {name: [path for path in files if Path(path).parent.name == name] for name in names}
 
 
 def choices(

@@ -21,10 +21,10 @@ class Reward:
     """Which column of the problems file stands for the problem."""
     max_length: int | None
     """The most tokens that it is shown of both together; None for what its context holds."""
+    batch_tokens: int
+    """Tokens of one forward pass, padding included."""
     dtype: str = "auto"
     """Of its weights and activations: a name that torch knows, or `auto` for that of the files."""
-    batch_tokens: int = 16384
-    """Tokens of one forward pass, padding included."""
     trust_remote_code: bool = False
     """Run code that comes with the weights."""
 
