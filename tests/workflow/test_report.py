@@ -106,6 +106,8 @@ def test_in_the_explorer_tasks_and_models_are_picked_and_curves_are_read(reporte
     assert "programs · small" in hover and "k = 1" in hover and "coverage" in hover and "interval" in hover
     find("//fieldset[@id='shown']//input").click()
     wait_for(0.5)  # the line alone
+    text = browser.find_element("css selector", "#explorer .xtitle")
+    assert text.value_of_css_property("stroke") == "none"  # the look of those lines is theirs alone
     drawn = [line.get_attribute("stroke-dasharray") for line in browser.find_elements("css selector", "#tasks path")]
     assert len(drawn) == len(set(drawn)) == 2  # lines of tasks can be told apart, and are named
     assert complaints(browser) == []

@@ -27,7 +27,7 @@ PAGE = """<!DOCTYPE html>
 <style>
 body {{ font: 15px sans-serif; margin: 1em 2em }}
 h1 {{ font-size: 1.2em }}
-svg {{ stroke: #000; stroke-width: 2; vertical-align: middle }}
+#tasks svg {{ stroke: #000; stroke-width: 2; vertical-align: middle }}
 fieldset {{ display: inline-block; vertical-align: top; border: 1px solid #ccc; margin: 0 1em 1em 0 }}
 label {{ display: inline-block; margin-right: 1em }}
 </style></head>
