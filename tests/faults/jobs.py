@@ -24,7 +24,7 @@ SAMPLING = {
 }
 
 
-def wait_until(true, what, seconds=120.0):
+def wait_until(true, what, seconds=1800.0):
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not true():

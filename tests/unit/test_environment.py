@@ -63,8 +63,18 @@ RULE = re.compile(r'^rule \w+:.*?"../../envs/(\w+)\.yaml".*?"../scripts/(\w+)\.p
 """A rule with an environment and a script; no rule of ours has one without the other."""
 
 
+CODE = re.compile(
+    r"^rule (\w+):(?:(?!^rule ).)*? code=package\((.*?)\),$(?:(?!^rule ).)*?scripts/(\w+\.py)", re.DOTALL | re.MULTILINE
+)
+"""A rule that runs again when the code changes that it lists, that list, and its script."""
+
+
 def imports_of(scripts, script):
-    """Top-level names of the packages that a script or a module of ours behind it may import, by who imports them."""
+    """What a script, or a module of ours behind it, may import.
+
+    Returns:
+        Top-level names of packages, by who imports them; and the files of our modules.
+    """
     packages, seen, waiting = {}, set(), [script]
     while waiting:
         path = waiting.pop()
@@ -82,7 +92,7 @@ def imports_of(scripts, script):
                     waiting += [file for f in folders for file in (f.with_suffix(".py"), f / "__init__.py")]
                 elif (package := name.partition(".")[0]) not in sys.stdlib_module_names:
                     packages.setdefault(package, path.name)
-    return packages
+    return packages, seen
 
 
 def brought_along(packages):
@@ -111,8 +121,22 @@ def test_scripts_import_what_their_conda_environment_has(root, environment):
     missing = {
         (script, package, by)
         for script in scripts
-        for package, by in imports_of(root / "workflow/scripts", root / f"workflow/scripts/{script}.py").items()
+        for package, by in imports_of(root / "workflow/scripts", root / f"workflow/scripts/{script}.py")[0].items()
         if not has & {canonicalize_name(name) for name in distributions.get(package, [package])}
     }
     # where samples are requested from a server no engine is imported
     assert missing - {("sample", "vllm", "vllm.py")} == set()
+
+
+def test_rules_that_run_again_with_their_code_list_all_of_the_analysis_and_figures_behind_it(root):
+    scripts = root / "workflow/scripts"
+    rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
+    lists = CODE.findall(rules)
+    assert len(lists) == rules.count("code=package(")
+    forgotten = {}
+    for rule, listed, script in lists:
+        _, files = imports_of(scripts, scripts / script)
+        parts = [file for file in files if file.parent.name in ("analysis", "figures") and file.name != "__init__.py"]
+        known = {(scripts / "monkeys" / name).resolve() for name in re.findall(r'"(.+?)"', listed)}
+        forgotten[rule] = {file.name for file in [scripts / script, *parts]} - {file.name for file in known}
+    assert not any(forgotten.values()), forgotten

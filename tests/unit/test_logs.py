@@ -15,7 +15,8 @@ print("after")
 
 def run(root, log, last="pass"):
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(log=str(log), last=last)],
+        # what runs in the background of a shell ignores interrupts
+        ["env", "--default-signal=INT", sys.executable, "-c", PROGRAM.format(log=str(log), last=last)],
         capture_output=True,
         text=True,
         env={"PYTHONPATH": str(root / "workflow/scripts"), "PATH": "/usr/bin:/bin"},

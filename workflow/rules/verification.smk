@@ -29,7 +29,12 @@ rule verdict_agreement:
         ours=verified_anew_files("verdicts"),
         published=verified_anew_files("published"),
         problems=problems_of(verified_anew()),
-        code=package("../verdict_agreement.py", "analysis/agreement.py"),
+        code=package(
+            "../verdict_agreement.py",
+            "analysis/agreement.py",
+            "analysis/coverage.py",
+            "analysis/tables.py",
+        ),
     output:
         csv=report(
             "<results>/tables/verdict_agreement.csv",
@@ -54,7 +59,12 @@ rule grader_disagreement:
     input:
         verdicts=judged_twice_files(),
         problems=problems_of(judged_twice()),
-        code=package("../grader_disagreement.py", "analysis/agreement.py"),
+        code=package(
+            "../grader_disagreement.py",
+            "analysis/agreement.py",
+            "analysis/coverage.py",
+            "analysis/tables.py",
+        ),
     output:
         csv=report(
             "<results>/tables/grader_disagreement.csv",
@@ -120,7 +130,12 @@ rule rejected_solutions:
         verdicts=expand(
             "<results>/known_solutions/{task}.verdicts.parquet", task=KNOWING
         ),
-        code=package("../rejected_solutions.py", "analysis/exclusions.py"),
+        code=package(
+            "../rejected_solutions.py",
+            "analysis/exclusions.py",
+            "analysis/coverage.py",
+            "analysis/tables.py",
+        ),
     output:
         csv="<results>/tables/rejected_solutions.csv",
         markdown="<results>/tables/rejected_solutions.md",
