@@ -182,6 +182,15 @@ def test_a_row_is_unbeaten_if_no_other_is_as_good_in_both_and_better_in_one():
         assert pareto(frame).tolist() == expected
 
 
+def test_costs_that_differ_by_rounding_alone_are_equal():
+    assert pareto(pd.DataFrame({"cost": [0.1 * 3, 0.3, 0.4], "coverage": [0.2, 0.1, 0.3]})).tolist() == [
+        True,
+        False,
+        True,
+    ]
+    assert pareto(pd.DataFrame({"cost": [0.1 * 3, 0.3], "coverage": [0.2, 0.3]})).tolist() == [False, True]
+
+
 def test_unknown_costs_are_neither_unbeaten_nor_in_the_way():
     frame = pd.DataFrame({"cost": [np.nan, 1, 2], "coverage": [0.9, np.nan, 0.5]}, index=[7, 8, 9])
     assert pareto(frame).to_dict() == {7: False, 8: False, 9: True}

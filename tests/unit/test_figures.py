@@ -325,6 +325,9 @@ def test_a_model_with_one_sample_is_a_dashed_level_line_through_the_panel():
     line = named_lines(axes)["m-2"]
     assert list(line.get_xdata()) == [1, 10_000] and len(set(line.get_ydata())) == 1
     assert line.is_dashed() and not named_lines(axes)["m-1"].is_dashed()
+    assert [entry.is_dashed() for entry in style.key(study.looks, study.looks, {"m-2"})] == [False, True]
+    (axes,) = coverage_by_family.draw(study.curves[~once], study.families, study.looks).axes
+    assert named_lines(axes)["m-2"].is_dashed()
     (axes,) = coverage.draw(study.curves[study.curves["k"] == 1], study.looks).axes
     assert list(named_lines(axes)["m-2"].get_xdata()) == [1]
 
@@ -441,7 +444,13 @@ def test_bars_have_their_intervals_and_the_share_of_hard_problems_above(drawn):
     axes = drawn("one", "solve_rates").axes[0]
     (intervals,) = [lines for lines in axes.collections if isinstance(lines, LineCollection)]
     assert len(intervals.get_segments()) == 50
-    assert "12 % of problems: at most 1 % correct" in headings(axes)
+    assert "12 % of problems ≤ 1 % right" in headings(axes)
+
+
+def test_what_stands_above_bars_fits_where_four_panels_are_in_a_row():
+    rates = Study(["math"], ["m-1", "m-2", "m-3", "m-4"]).rates
+    for axes in solve_rates.draw(rates.assign(rate=0.0)).axes:
+        assert "100 % of problems ≤ 1 % right" in headings(axes)
 
 
 def test_bars_have_one_colour_where_there_is_no_vote():

@@ -44,8 +44,33 @@ def shown(page):
 
 
 def test_it_says_what_was_studied_and_what_came_out(page):
-    for said in ("an {{ odd }} name", "coverage@1", "0.205", "7–8", "c" * 40):
+    for said in ("an {{ odd }} name", "at k = 1", "0.205", "7–8", "c" * 40):
         assert said in shown(page)
+
+
+PUBLISHED = {"dataset": "o/d", "revision": "main", "subsets": {"gsm8k": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"weights": "o/m", "revision": "main"}, "1 model sampled repeatedly, every sample verified."),
+        ({"published": PUBLISHED}, "1 model with published samples, verified by others."),
+        ({"published": PUBLISHED | {"verify": True}}, "1 model with published samples, verified again."),
+        ({"outcomes": {"gsm8k": "counts.csv"}}, "1 model with published outcomes."),
+    ],
+)
+def test_it_says_sampled_and_verified_only_of_what_was(tmp_path, monkeypatch, source, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "counts.csv").touch()
+    config = study.checked(
+        {
+            "study": "s",
+            "tasks": {"gsm8k": {"samples": 8, "shard": 8}},
+            "models": {"m": {**source, "tasks": ["gsm8k"]}},
+        }
+    )
+    assert f"Study **s**: 1 task; {said}" in overview(config, {}, pd.DataFrame(columns=["task"]), [], [])
 
 
 def test_it_says_what_is_missing_and_why(page):

@@ -35,14 +35,34 @@ def test_the_coverage_table_holds_round_k_and_the_largest(curves):
 def test_the_headline_has_one_row_per_task_and_model(curves):
     table = headline(at_round_ks(curves))
     assert table[["task", "model"]].to_numpy().tolist() == [["t", "small"], ["t", "large"], ["u", "small"]]
-    assert list(table) == ["task", "model", "coverage@1", "coverage@largest", "largest k", "coverage@10"]
+    assert list(table) == ["task", "model", "coverage@1", "coverage@10", "largest k", "coverage@largest"]
     assert table["coverage@1"].tolist() == ["0.040", "0.513", "0.000"]
+
+
+def test_the_headline_of_a_model_with_one_sample_says_it_at_1(curves):
+    once = (curves["model"] != "large") | (curves["k"] == 1)
+    row = headline(curves[once]).set_index("model").loc["large"]
+    assert (row["coverage@1"], row["coverage@10"], row["largest k"], row["coverage@largest"]) == (
+        "0.513",
+        "",
+        1,
+        "0.513",
+    )
 
 
 def test_a_table_is_written_for_programs_and_for_people(tmp_path, curves):
     write_table(curves, tmp_path / "t.csv", tmp_path / "t.md")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), curves)
     assert (tmp_path / "t.md").read_text().startswith("|")
+
+
+@pytest.mark.parametrize("given", [{}, {"shown": pd.DataFrame({"text": ["a", None], "number": [np.nan, 1.5]})}])
+def test_what_is_unknown_is_blank_to_people(tmp_path, given):
+    write_table(
+        pd.DataFrame({"text": ["a", None], "number": [np.nan, 1.5]}), tmp_path / "t.csv", tmp_path / "t.md", **given
+    )
+    _, _, *rows = (tmp_path / "t.md").read_text().splitlines()
+    assert [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows] == [["a", ""], ["", "1.5"]]
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1+cmd", "-1+1", "@SUM(A1)", "\t=1", "\n=1", "-x", "=1", "@1"])

@@ -58,8 +58,11 @@ def test_the_report_opens_with_an_overview_of_the_study(reported, browser, find)
     opening = find("//p[contains(., 'models sampled repeatedly')]")
     WebDriverWait(browser, 30).until(lambda _: opening.is_displayed())
     text = browser.find_element(By.TAG_NAME, "body").text
-    for said in ("coverage@1", "marmoset", "coverage_vs_cost: no model with a price", "Sampled with vllm"):
+    for said in ("at k = 1", "marmoset", "coverage_vs_cost: no model with a price", "Sampled with vllm"):
         assert said in text
+    table = find("//table[contains(., 'at k = 1')]/..")
+    hidden = browser.execute_script("return arguments[0].scrollWidth - arguments[0].clientWidth", table)
+    assert hidden <= 0  # no number lies behind a scroll bar
     assert complaints(browser) == []
 
 

@@ -19,5 +19,4 @@ if __name__ == "__main__":
         curves = spending(tallies, pd.read_csv(snakemake.input.curves), facts, prices)
         everything, as_good = effectiveness(curves)
         write_text(snakemake.output.curves, csv_text(curves))
-        shown = as_good.round(6).astype(object).where(as_good.notna(), "").astype(str)
-        write_table(everything, snakemake.output.csv, snakemake.output.markdown, shown=shown)
+        write_table(everything, snakemake.output.csv, snakemake.output.markdown, shown=as_good)

@@ -1,6 +1,7 @@
 """The page that a report opens with: what was studied, what came out, what is missing, and how it was made."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,6 +9,16 @@ import pandas as pd
 
 from monkeys import __version__, catalogue, study
 from monkeys.analysis.tables import Pair
+
+NARROW = {
+    "task": "task",
+    "model": "model",
+    "coverage@1": "at k = 1",
+    "coverage@100": "at k = 100",
+    "largest k": "largest k",
+    "coverage@largest": "at largest k",
+}
+"""Columns of the headline that fit beside the report's drawing of the workflow, and their headings."""
 
 
 def overview(
@@ -32,7 +43,7 @@ def overview(
     parts = [
         f"Study **{_literal(config['study'])}**: {_what_was_done(config)}. *Coverage* (pass@k) is the expected "
         "fraction of problems that at least one of k samples solves.",
-        _section("Coverage", _table(headline)),
+        _section("Coverage", _table(headline[[name for name in NARROW if name in headline]].rename(columns=NARROW))),
         _section("Tasks", _table(_tasks(tallies))),
         _section("Models", _table(_models(config, drawn))),
         _section("Missing", _bullets(f"{figure}: {reason}" for figure, reason in without.items()) or "Nothing."),
@@ -45,17 +56,23 @@ def overview(
 
 
 def _what_was_done(config: dict[str, Any]) -> str:
-    """Samples drawn and verified, or taken from others, or their counts alone."""
+    """How many models were sampled and verified here, and of how many others published how much, on how many tasks."""
 
     def counted(number: int, what: str) -> str:
         return f"{number} {what}{'s' * (number != 1)}"
 
-    models, counts = len(config["models"]), sum(model["outcomes"] is not None for model in config["models"].values())
-    on = f"on {counted(len(config['tasks']), 'task')}"
-    if counts == models:
-        return f"published outcomes of {counted(models, 'model')} {on}"
-    others = f"; {counted(counts, 'model')} by published outcomes" if counts else ""
-    return f"{counted(models - counts, 'model')} sampled repeatedly {on}, every sample verified{others}"
+    done = Counter(map(_source, config["models"].values()))
+    models = (f"{counted(number, 'model')} {source}" for source, number in done.items())
+    return "; ".join([counted(len(config["tasks"]), "task"), *models])
+
+
+def _source(model: dict[str, Any]) -> str:
+    """Where a model's verdicts come from, in words."""
+    if model["outcomes"] is not None:
+        return "with published outcomes"
+    if model["published"] is None:
+        return "sampled repeatedly, every sample verified"
+    return "with published samples, " + ("verified again" if model["published"]["verify"] else "verified by others")
 
 
 def _tasks(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:

@@ -152,9 +152,12 @@ def expected_attempts_at(rate: ArrayLike, cap: int) -> NDArray[np.float64]:
 def pareto(frame: pd.DataFrame) -> pd.Series:
     """Which rows (columns cost, coverage) no other row beats: none is at least as good in both, and better in one.
 
+    Costs that agree to twelve digits are equal, so that rounding puts nothing on the front.
+
     Returns:
         Booleans with the frame's index; false where cost or coverage is NaN.
     """
+    frame = frame.assign(cost=[float(f"{cost:.12g}") for cost in frame["cost"]])
     best = frame.dropna(subset=["cost", "coverage"]).groupby("cost")["coverage"].max()  # by increasing cost
     unbeaten = best[best > best.cummax().shift(fill_value=-np.inf)]
     return frame["coverage"] == frame["cost"].map(unbeaten)

@@ -66,19 +66,17 @@ def at_round_ks(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def headline(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per task and model: coverage at each power of ten and at the largest k."""
+    """One row per task and model: coverage at 1, at each power of ten and at the largest k."""
     rows = []
     for (task, model), curve in table.groupby(["task", "model"], sort=False):
         by_k = curve.set_index("k")["coverage"]
         top = by_k.index.max()
         row: dict[str, object] = {"task": task, "model": model}
-        row |= {f"coverage@{k}": f"{by_k[k]:.3f}" for k in HEADLINE_KS if k in by_k.index and k < top}
+        row |= {f"coverage@{k}": f"{by_k[k]:.3f}" for k in HEADLINE_KS if k in by_k.index and (k == 1 or k < top)}
         row |= {"largest k": top, "coverage@largest": f"{by_k[top]:.3f}"}
         rows.append(row)
     columns = [f"coverage@{k}" for k in HEADLINE_KS]
-    # first what a narrow window shows
-    wanted = ["task", "model", columns[0], "coverage@largest", "largest k", *columns[1:]]
-    whole = pd.DataFrame(rows).reindex(columns=wanted)
+    whole = pd.DataFrame(rows).reindex(columns=["task", "model", *columns, "largest k", "coverage@largest"])
     return whole.dropna(axis="columns", how="all").fillna("")
 
 
@@ -99,7 +97,8 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def write_table(table: pd.DataFrame, csv: str | Path, markdown: str | Path, shown: pd.DataFrame | None = None) -> None:
-    """Write a table as CSV and, in the form `shown` (default: itself, to four digits, blank for NaN), as Markdown."""
+    """Write a table as CSV and, in the form `shown` (default: itself, to four digits), as Markdown, blank for NaN."""
     write_text(csv, csv_text(table))
-    people = table.round(4).astype(object).where(table.notna(), None) if shown is None else shown
-    write_text(markdown, people.to_markdown(index=False, disable_numparse=shown is not None) + "\n")
+    people = table.round(4) if shown is None else shown
+    blank = people.astype(object).where(people.notna(), None)
+    write_text(markdown, blank.to_markdown(index=False, disable_numparse=shown is not None) + "\n")

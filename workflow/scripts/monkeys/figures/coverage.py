@@ -18,11 +18,6 @@ def draw(curves: pd.DataFrame, colours: Mapping[str, style.Look]) -> Figure:
     tasks = curves["task"].unique()
     figure, axes = style.panels(len(tasks))
     for panel, task in zip(axes, tasks, strict=True):
-        of_task = curves[curves["task"] == task]
-        largest = of_task.groupby("model")["k"].transform("max")
-        single = (largest == 1) & (largest.max() > 1)
-        style.curves(panel, of_task[~single], "k", colours)
-        for model, coverage in zip(of_task.loc[single, "model"], of_task.loc[single, "coverage"], strict=True):
-            style.level(panel, (1, largest.max()), coverage, colours[model], model)
-    entries = style.key(colours, curves["model"])
+        style.curves_of_k(panel, curves[curves["task"] == task], colours)
+    entries = style.key(colours, curves["model"], style.with_one_sample(curves))
     return style.arrange(figure, [(task,) for task in tasks], style.SAMPLES, style.COVERAGE, entries)

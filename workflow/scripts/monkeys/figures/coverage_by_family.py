@@ -18,14 +18,15 @@ def draw(curves: pd.DataFrame, families: Mapping[str, str], colours: Mapping[str
     """
     family = curves["model"].map(dict(families))
     parts = [part for part in curves.groupby(["task", family], sort=False) if part[1]["model"].nunique() > 1]
+    drawn = pd.concat([curves.iloc[:0], *(part for _, part in parts)])
     figure, axes = style.panels(len(parts))
     for panel, (_, part) in zip(axes, parts, strict=True):
-        style.curves(panel, part, "k", colours)
+        style.curves_of_k(panel, part, colours)
     return style.arrange(
         figure,
         [heading for heading, _ in parts],
         style.SAMPLES,
         style.COVERAGE,
-        style.key(colours, [model for _, part in parts for model in part["model"]]),
+        style.key(colours, drawn["model"], style.with_one_sample(drawn)),
         empty="no family has two models on a task",
     )

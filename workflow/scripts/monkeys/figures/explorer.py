@@ -72,6 +72,7 @@ def page(curves: pd.DataFrame, looks: Mapping[str, Look]) -> str:
             figure.add_scatter(
                 x=ks,
                 y=band,
+                mode="lines",
                 fill="toself",
                 fillcolor=colour,
                 opacity=0.12,
@@ -83,7 +84,8 @@ def page(curves: pd.DataFrame, looks: Mapping[str, Look]) -> str:
             x=curve["k"],
             y=curve["coverage"],
             customdata=curve[["low", "high"]],
-            mode="lines",
+            mode="lines" if len(curve) > 1 else "markers",
+            marker={"color": colour, "size": 9},
             line={"color": colour, "dash": dash},
             name=f"{task} · {model}",
             meta=about,

@@ -42,10 +42,11 @@ def draw(rates: pd.DataFrame) -> Figure:
         panel.vlines(middles, part["low"], part["high"], color="#333333", linewidth=min(0.7, 25 / len(part)))
         panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         panel.stairs(np.where(rate == 0, BELOW, 0), fill=True, color=NEVER)
-        headings.append((*pair, f"{100 * np.mean(rate <= 0.01):.0f} % of problems: at most 1 % correct"))
-    entries = [Patch(color=colour, label=vote) for vote, colour in VOTES.items() if (rates["vote"] == vote).any()]
-    if set(rates["vote"]) == {unknown}:
-        entries = []
+        headings.append((*pair, f"{100 * np.mean(rate <= 0.01):.0f} % of problems ≤ 1 % right"))
+    voted = (rates["vote"] != unknown).any()  # without, one colour needs no name
+    entries = [
+        Patch(color=colour, label=vote) for vote, colour in VOTES.items() if voted and (rates["vote"] == vote).any()
+    ]
     if (rates["rate"] == 0).any():
         entries.append(Patch(color=NEVER, label="no correct sample"))
     return style.arrange(

@@ -1,7 +1,7 @@
 """The look that all figures share: sizes, type, colours, curves, and how panels, labels and legends are arranged."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,6 +48,9 @@ OKABE_ITO = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW)
 """Colours that the colour-blind can tell apart (Okabe and Ito 2008), the ones that are hard to see last."""
 MARKERS = "osD^vPXp<>"
 DASHES: tuple[tuple[float, ...], ...] = ((), (4, 1.5), (1, 1), (4, 1, 1, 1), (6, 1, 1, 1, 1, 1))
+
+LEVEL: dict[str, Any] = {"linestyle": (0, (4, 2)), "marker": ""}
+"""How a model with one sample is drawn: level and dashed, one value that others are to be compared with."""
 
 SAMPLES = "samples per problem, k"
 COVERAGE = "coverage (pass@k)"
@@ -156,10 +159,14 @@ def _ink(colour: str) -> str:
     return mixed(colour, BLACK, max(0.0, 1 - (0.2 / max(luminance, 0.01)) ** (1 / 2.2)))
 
 
-def key(looks: Mapping[str, Look], models: Iterable[str]) -> list[Artist]:
-    """Entries of a legend for those models, in the order of the study."""
+def key(looks: Mapping[str, Look], models: Iterable[str], level: Collection[str] = ()) -> list[Artist]:
+    """Entries of a legend for those models, in the order of the study; some of them are drawn level."""
     drawn = set(models)
-    return [Line2D([], [], label=model, **look.properties()) for model, look in looks.items() if model in drawn]
+    return [
+        Line2D([], [], label=model, **look.properties() | (LEVEL if model in level else {}))
+        for model, look in looks.items()
+        if model in drawn
+    ]
 
 
 def panels(count: int) -> tuple[Figure, list[Axes]]:
@@ -185,6 +192,27 @@ def curves(axes: Axes, frame: pd.DataFrame, x: str, looks: Mapping[str, Look]) -
         curve(axes, part[x], part["coverage"], looks[model], model)
 
 
+def curves_of_k(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+    """Coverage against k; a model with one sample is a level line through the panel (Brown et al. 2024, Fig. 2).
+
+    Args:
+        axes: The panel.
+        frame: Columns model, k, coverage and, for bands, low and high.
+        looks: By model.
+    """
+    once = frame["model"].isin(with_one_sample(frame))
+    curves(axes, frame[~once], "k", looks)
+    for row in frame[once].itertuples():
+        y = (row.coverage, row.coverage)
+        axes.plot((1, frame["k"].max()), y, label=row.model, **looks[row.model].properties() | LEVEL)
+
+
+def with_one_sample(frame: pd.DataFrame) -> set[str]:
+    """Models with one sample per problem where others have more; of columns model and k."""
+    largest = frame.groupby("model")["k"].max()
+    return set(largest.index[largest == 1]) if largest.max() > 1 else set()
+
+
 def curve(axes: Axes, x: pd.Series, y: pd.Series, look: Look, label: str, **properties: Any) -> None:
     """A line with a few markers over a logarithmic axis.
 
@@ -198,11 +226,6 @@ def curve(axes: Axes, x: pd.Series, y: pd.Series, look: Look, label: str, **prop
     """
     axes.set_xscale("log", nonpositive="mask")
     axes.plot(x, y, label=label, markevery=_markers(x, y, look), **{**look.properties(), **properties})
-
-
-def level(axes: Axes, x: tuple[float, float], y: float, look: Look, label: str) -> None:
-    """A dashed level line, without markers: one value that others are to be compared with."""
-    axes.plot(x, (y, y), label=label, **look.properties() | {"linestyle": (0, (4, 2)), "marker": ""})
 
 
 def _markers(x: pd.Series, y: pd.Series, look: Look) -> list[int]:
