@@ -199,9 +199,10 @@ def test_no_seed_is_sent_or_recorded_where_the_server_takes_none(server, progres
 
 
 @pytest.mark.parametrize("how", ["refuses", "ignores"])
-def test_where_n_is_not_taken_samples_are_asked_for_one_by_one(server, progress, draw, how):
+def test_where_n_is_not_taken_samples_are_asked_for_one_by_one_and_each_pays_for_its_prompt(server, draw, how, capsys):
     setattr(server, how, {"n"})
     entries = draw()
+    assert "pays for its prompt; say so with endpoint.samples_per_request: 1" in capsys.readouterr().out
     assert [len(entry["samples"]) for entry in entries] == [1] * 16
     assert not any("n" in body for body in server.sampled())
 

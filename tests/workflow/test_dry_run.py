@@ -1,7 +1,11 @@
 import re
+import shlex
+import shutil
 import subprocess
 
+import pandas as pd
 import pytest
+import snakemakes
 
 
 @pytest.mark.parametrize("study", ["config.yaml", "studies/demo.yaml", "studies/smoke.yaml", "studies/template.yaml"])
@@ -10,6 +14,25 @@ def test_every_shipped_study_can_be_planned(checkout, study):
     assert "This was a dry-run" in said
     for rule in ("problems", "sample", "verify", "tally", "coverage", "power_law", "coverage_figure", "overview"):
         assert f"rule {rule}:" in said
+
+
+def test_every_command_of_the_readme_for_a_study_can_be_planned_as_it_stands(checkout, root):
+    shutil.copy(checkout.folder / "studies/template.yaml", checkout.folder / "my-study.yaml")
+    commands = re.findall(
+        r"^snakemake (.*my-study\.yaml(?: --.*?)?)(?: +#.*)?$", (root / "README.md").read_text(), re.MULTILINE
+    )
+    planned = [shlex.split(command) for command in commands if "--report" not in command]
+    assert sum(words[-1] != "my-study.yaml" or words[0][0] != "-" for words in planned) >= 6
+    for words in planned:
+        status, said = snakemakes.run([*words, "--dry-run"], checkout.folder)
+        assert status == 0, f"{words}: {said}"
+
+
+@pytest.mark.slow
+def test_the_template_runs_as_it_stands(checkout):
+    checkout.snakemake("results/my-study/tables/coverage.csv", study="studies/template.yaml")
+    table = pd.read_csv(checkout.folder / "results/my-study/tables/coverage.csv")
+    assert table["k"].max() == 64 and set(table["model"]) == {"my-model"}
 
 
 def test_the_published_study_needs_no_gpu_and_no_problems(checkout):

@@ -83,7 +83,14 @@ async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str,
                 "endpoint.samples_per_request: 1 would make them known",
                 file=progress.console,
             )
-        requests = progress.requests(endpoint["samples_per_request"] if "n" in server.takes else 1)
+        together = endpoint["samples_per_request"] if "n" in server.takes else 1
+        if together != endpoint["samples_per_request"]:
+            print(
+                f"NOTE {shard.model}: the server draws one sample a request, so each pays for its prompt; say so with "
+                "endpoint.samples_per_request: 1, from which dollars are counted",
+                file=progress.console,
+            )
+        requests = progress.requests(together)
         failures: list[Exception] = []
 
         async def work() -> None:
