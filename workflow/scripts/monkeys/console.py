@@ -8,6 +8,7 @@ import atexit
 import csv
 import functools
 import logging
+import math
 import os
 import shutil
 import sys
@@ -37,6 +38,8 @@ STAGES = {
 LOOK_SECONDS = 0.5
 CALM_LOOK_SECONDS = 5.0
 """Time between two looks at how far jobs are."""
+INTERRUPT_SECONDS = 2.0
+"""After this time a job that failed has not done so because of an interrupt of the whole run."""
 CALM_SECONDS = 1800.0
 """After this time a stage says that it goes on, on a calm console, however little has been done."""
 RATE_SECONDS = 10.0
@@ -217,6 +220,7 @@ class Screen(logging.Handler):
         self.stages: dict[str, Stage] = {}
         self._logger = logger
         self._interrupted = False
+        self._failures: list[tuple[float, Job, list[str]]] = []
         self._over = threading.Event()
         self._live: Any = None
         self._captured: _Captured | None = None
@@ -310,11 +314,14 @@ class Screen(logging.Handler):
                 job.state = "waiting"
                 return
             job.state, job.ended = "failed", now
-            self._say(f"Failed: {job.name}{f': {said.rule_msg}' if said.rule_msg else ''}")
-            for log in said.log:
-                self._say("\n".join([f"  {log}", *(f"  | {line}" for line in _tail(log))]))
+            ends = ["\n".join([f"  {log}", *(f"  | {line}" for line in _tail(log))]) for log in said.log]
+            what = f"Failed: {job.name}{f': {said.rule_msg}' if said.rule_msg else ''}"
+            self._failures.append((now, job, [what, *ends]))  # read now: a job that is repeated begins its log anew
         elif str(said.msg).startswith("Terminating processes on user request"):
             self._interrupted = True
+            for _, job, _ in self._failures:
+                job.state = "waiting"
+            self._failures.clear()
 
     def _watch(self) -> None:
         pause = LOOK_SECONDS if self._live else CALM_LOOK_SECONDS
@@ -335,7 +342,15 @@ class Screen(logging.Handler):
             for line in self._captured.lines():
                 self._say(line)
             self._live.update(self._lines(now), refresh=True)
+        self._tell_failures(until=now - INTERRUPT_SECONDS)
         self._tell(now)
+
+    def _tell_failures(self, until: float) -> None:
+        """Say what has failed by then: a moment later, because an interrupt from a terminal may end jobs first."""
+        while self._failures and self._failures[0][0] <= until:
+            _, _, texts = self._failures.pop(0)
+            for text in texts:
+                self._say(text)
 
     def _tell(self, now: float) -> None:
         for name, stage in self.stages.items() if not self._live else ():
@@ -379,6 +394,7 @@ class Screen(logging.Handler):
             return
         with self.lock:  # type: ignore[union-attr]
             self._look(time.monotonic())
+            self._tell_failures(until=math.inf)
             self.close()
         took, jobs = duration(time.monotonic() - self.began), self.jobs.values()
         done, failed = sum(job.state == "done" for job in jobs), [job for job in jobs if job.state == "failed"]
