@@ -88,6 +88,32 @@ def test_the_interval_has_the_width_of_the_mean_of_that_many_problems():
     assert curve["high"][0] - curve["low"][0] == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(100), rel=0.1)
 
 
+def test_the_interval_holds_the_error_of_samples_also_where_problems_do_not_differ():
+    correct = np.random.default_rng(0).binomial(4, 0.3, size=100)
+    curve = coverage_curve(pd.DataFrame({"samples": 4, "correct": correct}), [1], 4000, 0.95, 0)
+    assert curve["high"][0] - curve["low"][0] == pytest.approx(2 * 1.96 * np.sqrt(0.3 * 0.7 / 400), rel=0.2)
+
+
+@pytest.mark.parametrize(("a", "b", "share"), [(0.3, 1, (0.9, 0.98)), (5, 0.3, (0, 0.75))])
+def test_the_interval_holds_the_truth_but_where_almost_all_problems_are_solved(a, b, share):
+    """30 problems whose solve rates are drawn from Beta(a, b), with 64 samples each; k = 4."""
+    dice = np.random.default_rng(0)
+    truth = 1 - np.prod([(b + i) / (a + b + i) for i in range(4)])
+
+    def holds():
+        correct = dice.binomial(64, dice.beta(a, b, size=30))
+        curve = coverage_curve(pd.DataFrame({"samples": 64, "correct": correct}), [4], 400, 0.95, 0)
+        return curve["low"][0] <= truth <= curve["high"][0]
+
+    assert share[0] <= np.mean([holds() for _ in range(300)]) <= share[1]
+
+
+@pytest.mark.parametrize("correct", [[0] * 5, [4] * 5, [2]])
+def test_where_all_problems_came_out_the_same_the_interval_is_a_point(correct):
+    curve = coverage_curve(pd.DataFrame({"samples": 4, "correct": correct}), [1], 100, 0.95, 0)
+    assert curve["low"][0] == curve["coverage"][0] == curve["high"][0]
+
+
 def test_without_resamples_there_is_no_interval():
     curve = coverage_curve(pd.DataFrame({"samples": [4], "correct": [1]}), [1], 0, 0.95, 0)
     assert np.isnan(curve["low"][0]) and np.isnan(curve["high"][0])

@@ -32,6 +32,7 @@ def judge():
         ("    return x / 2", "correct"),
         ("```python\ndef half(x):\n    return x / 2\n```", "correct"),
         ("```\n    return x / 2\n```", "correct"),
+        ("    \ufeffreturn x / 2", "correct"),
         ("    return x // 2", "wrong"),
         ("    assert False", "wrong"),
         ("    return y", "runtime_error"),
@@ -49,6 +50,29 @@ def judge():
 def test_a_sample_is_correct_if_all_assertions_after_it_hold(judge, text, outcome):
     (verdict,) = judge.verify(HALF, [judge.extract(text)])
     assert verdict == Verdict(outcome)
+
+
+FORGERIES = {
+    "an object that equals everything": """    return Anything()
+class Anything(float):
+    __eq__ = __lt__ = lambda *_: True
+    __sub__ = __abs__ = lambda self, *_: self
+""",
+    "what is printed at the end, from a frame": """    return x
+import sys
+frame = sys._getframe()
+while "end" not in frame.f_locals:
+    frame = frame.f_back
+sys.__stdout__.buffer.write(frame.f_locals["end"])
+sys.exit()
+""",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_code_written_to_deceive_its_tests_does_so_in_the_ways_that_the_docs_name(judge, forgery):
+    (verdict,) = judge.verify(HALF, [judge.extract(FORGERIES[forgery])])
+    assert verdict == Verdict("correct")
 
 
 def test_nothing_before_the_sample_is_needed(judge):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lm_eval.tasks.minerva_math import utils as harness
 
 from monkeys.verification import Settings, Verdict, load
-from monkeys.verification.answers.minerva import answer_in, gold_in, normalised
+from monkeys.verification.answers.minerva import answer_in, gold_in, normalised, plain
 from monkeys.verification.verifiers.minerva import Verifier
 
 REGEX = re.compile(r"Final Answer: The final answer is(.*?). I hope it is correct.")
@@ -240,13 +240,44 @@ def test_lists_are_compared_as_a_whole_or_by_the_first_element_as_by_the_harness
             assert (verdict.outcome == "correct") is harness.is_equiv(answer, gold), (answer, gold)
 
 
-@pytest.mark.parametrize("written", ["$$42$$", "**42**", "**$42$**", "42°", r"$42^\circ$", r"\(42\)", "$42$"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("$42$", "$$42$$", "$$ 42 $$", "$$42.$$", "$$42$$ cm", "$$x = 42$$", r"$$\boxed{42}$$", r"\(42\)", r"\[42\]"),
+        *("**42**", "**42.**", "**42** cm", "**$42$**", "**$$42$$**", r"**\(42\)**", "$**42**$", "**x = 42**"),
+        *("42°", "$42°$", "**42°**", r"$42^\circ$"),
+    ],
+)
 def test_answers_set_for_readers_are_the_answers_that_they_are(written):
     with Verifier(Settings()) as judge:
         answer = judge.extract(f"Final Answer: The final answer is {written}. I hope it is correct.")
         (verdict,) = judge.verify({"reference": "42"}, [answer])
         (other,) = judge.verify({"reference": "43"}, [answer])
     assert (verdict.outcome, other.outcome) == ("correct", "wrong")
+
+
+@pytest.mark.parametrize("gold", ["74°", "$$74$$", "**74**", r"\boxed{74°}"])
+def test_gold_answers_may_be_set_for_readers_too(gold):
+    assert [verdict.outcome for verdict in verdicts(gold, [sample("$74$"), sample("74°"), sample("75°")])] == [
+        *("correct", "correct", "wrong")
+    ]
+
+
+def test_what_was_written_is_kept_for_the_second_opinion():
+    with Verifier(Settings()) as judge:
+        assert judge.extract(sample("**42°**")) == "**42°**"
+
+
+@pytest.mark.parametrize("power", ["2**3**2", "x**2", "(x)**2**3", r"\sqrt{2}**2**3"])
+def test_stars_behind_a_number_are_a_power(power):
+    assert plain(power) == power
+
+
+@pytest.mark.parametrize("piece", ["**", "**a", " **a", "$", "a**", "°"])
+def test_megabytes_set_for_readers_are_read_at_once(piece):
+    start = time.process_time()
+    plain(piece * (1_000_000 // len(piece)))
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.slow

@@ -101,6 +101,7 @@ def test_standard_streams_are_the_programs_own(box):
         "import sys\nhere = 'done'\nprint(sys.modules['__main__'].here)",
         "import os.path, sys\nprint('done' if os.path.basename(__file__) == sys.argv[0] else 'elsewhere')",
         "\ufeffprint('done')",
+        "__builtins__.print('done')",
         "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: str = 'done'\nprint(A().x)",
     ],
 )

@@ -221,6 +221,11 @@ def test_without_a_correct_or_any_answer_numbers_stay_apart():
     assert clusters([None, None], ["no_answer", "correct"]).tolist() == [-1, -1]
 
 
+def test_samples_without_an_answer_do_not_vote():
+    given = problem([0] * 30 + [1] * 25 + [-1] * 45, [1] * 30 + [0] * 70)
+    assert majority_vote(given) == 1
+
+
 def test_candidates_come_from_verdicts_without_failures_of_the_verifier():
     verdicts = pd.DataFrame(
         [

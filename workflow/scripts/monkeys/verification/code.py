@@ -11,9 +11,9 @@ from monkeys.verification.workers import Pool
 
 FENCE = "```"
 # possessive, where blanks could be tried again and again
-_LANGUAGE = re.compile(r"[ \t]*+(?:python[\w.]*+[ \t]*+|[\w+#.-]*+(?=[^\S\n]*+\n))", re.IGNORECASE)
+_LANGUAGE = re.compile(r"[ \t\ufeff]*+(?:python[\w.]*+[ \t]*+|[\w+#.-]*+(?=[^\S\n]*+\n))", re.IGNORECASE)
 
-_BYTE_ORDER_MARK = re.compile(r"\A\s*+\ufeff")
+_BYTE_ORDER_MARK = re.compile(r"\A(\s*+)\ufeff")
 
 
 def extract(text: str) -> str | None:
@@ -27,7 +27,7 @@ def extract(text: str) -> str | None:
         block = rest.partition(FENCE)[0]
         language = _LANGUAGE.match(block)
         program = block[language.end() :] if language else block
-    program = _BYTE_ORDER_MARK.sub("", program)
+    program = _BYTE_ORDER_MARK.sub(r"\1", program)
     return fence + program if program.strip() else None
 
 

@@ -41,19 +41,17 @@ class Equivalence:
             as_written: Both before they were normalised, for Math-Verify; by default they are the same.
         """
         try:
-            outcome = "correct" if self._same(answer, gold) else "wrong"
+            outcome, certain = "correct" if self._same(answer, gold) else "wrong", True
         except _Unfinished as comparison:
-            outcome = comparison.outcome
-        opinion = self._second_opinion(*(as_written or (answer, gold)))
-        if {outcome, opinion} <= {"correct", "wrong", None}:
-            return Verdict(outcome, answer, opinion)
+            outcome, certain = comparison.args
+        opinion, opinion_certain = self._second_opinion(*(as_written or (answer, gold)))
         if_again = "runtime_error" if outcome == "verifier_error" else None
-        return Verdict(outcome, answer, opinion, certain=False, if_again=if_again)
+        return Verdict(outcome, answer, opinion, certain=certain and opinion_certain, if_again=if_again)
 
-    def _second_opinion(self, answer: str, gold: str) -> str | None:
+    def _second_opinion(self, answer: str, gold: str) -> tuple[str | None, bool]:
         if not self._settings.second_opinion:
-            return None
-        return "correct" if answer == gold else self._ask("math_verify", answer, gold)
+            return None, True
+        return ("correct", True) if answer == gold else self._ask("math_verify", answer, gold)
 
     def close(self) -> None:
         """End all workers."""
@@ -80,18 +78,20 @@ class Equivalence:
         return self._same_formula(answer, gold)
 
     def _ask_algebra(self, answer: str, gold: str) -> bool:
-        outcome = self._ask("algebra", answer, gold)
+        outcome, certain = self._ask("algebra", answer, gold)
         if outcome not in ("correct", "wrong"):
-            raise _Unfinished(outcome)
+            raise _Unfinished(outcome, certain)
         return outcome == "correct"
 
-    def _ask(self, grader: str, answer: str, gold: str) -> str:
+    def _ask(self, grader: str, answer: str, gold: str) -> tuple[str, bool]:
+        """The outcome by that grader, and whether it would be the same on an idle machine."""
         seconds = _GRACE_SECONDS + 20 * self._settings.cpu_seconds
         try:
             with self._workers.member() as worker:
-                return worker.ask({"grader": grader, "answer": answer, "gold": gold}, seconds=seconds)[0]["outcome"]
+                told, _ = worker.ask({"grader": grader, "answer": answer, "gold": gold}, seconds=seconds)
+                return told["outcome"], told["certain"]
         except WorkerDied:
-            return "verifier_error"
+            return "verifier_error", False
 
     def _started(self) -> Worker:
         limits = {name: getattr(self._settings, name) for name in ("cpu_seconds", "memory_mb", "second_opinion")}
@@ -111,8 +111,4 @@ class Equivalence:
 
 
 class _Unfinished(Exception):
-    """A comparison came to no end."""
-
-    def __init__(self, outcome: str) -> None:
-        super().__init__(outcome)
-        self.outcome = outcome
+    """A comparison came to no end; its arguments are the outcome and whether that is certain."""

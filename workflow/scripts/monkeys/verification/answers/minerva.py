@@ -35,6 +35,8 @@ _COMMAND = re.compile(r"(\\[a-zA-Z]+)")
 _SHORT_FRACTION = re.compile(r"(frac)([^{])(.)")
 _SHORT_ROOT = re.compile(r"(sqrt)(?!\[)([^{])")
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+")
+_BOLD = re.compile(r"(?<![\w)}])\*\*(.+?)\.?\*\*")  # behind a number or a bracket it is a power
+_DISPLAY = re.compile(r"\${2,}")
 
 
 def answer_in(text: str) -> str | None:
@@ -81,12 +83,7 @@ def gold_in(solution: str) -> str | None:
 
 def plain(answer: str) -> str:
     r"""An answer as TeX alone, where a model has set it for readers: `**42**`, `$$42$$`, `74°`."""
-    for around in ("**", "$$"):
-        if answer.startswith(around) and answer.rstrip(".").endswith(around):
-            inner = answer.rstrip(".")[len(around) : -len(around)]
-            if around not in inner:
-                answer = inner.strip()
-    return answer.replace("°", r"^\circ")
+    return _DISPLAY.sub("$", _BOLD.sub(r"\1", answer)).replace("°", r"^\circ")
 
 
 def normalised(answer: str) -> str:

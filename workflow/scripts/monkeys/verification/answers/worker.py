@@ -1,7 +1,8 @@
 """A worker process that compares formulas: it loads the computer algebra once and forks a child that does the work.
 
-The child answers one request after the other on the worker's own standard streams, until one takes more CPU time or
-memory than allowed, or crashes. Then the worker says so in its place and forks the next, which is as warm as the first.
+The child answers one request after the other on the worker's own standard streams, until one takes more than twice the
+CPU time or more memory than allowed, or crashes. Then the worker says so in its place and forks the next, which is as
+warm as the first. What takes up to twice the time, load on the machine may have slowed: that timeout is not certain.
 No thread and no handler of a signal has a part in it, so a comparison that hangs deep in a C library ends as well.
 """
 
@@ -58,7 +59,7 @@ def main() -> None:
         if busy[0]:
             busy[0] = 0
             died = {-signal.SIGPROF: "timeout", _OUT_OF_MEMORY: "memory_limit", -signal.SIGKILL: "verifier_error"}
-            frames.send(answers, {"outcome": died.get(code, "runtime_error")})
+            frames.send(answers, {"outcome": died.get(code, "runtime_error"), "certain": code == -signal.SIGPROF})
         elif code > 0:
             raise SystemExit(f"a comparing process ended with status {code}")
 
@@ -81,11 +82,13 @@ def _serve(
                 code = 0
                 break
             busy[0] = 1
-            signal.setitimer(signal.ITIMER_PROF, limits["cpu_seconds"])
+            signal.setitimer(signal.ITIMER_PROF, 2 * limits["cpu_seconds"])
             equal = graders[request["grader"]](request["answer"], request["gold"])
-            signal.setitimer(signal.ITIMER_PROF, 0)
+            left, _ = signal.setitimer(signal.ITIMER_PROF, 0)
             busy[0] = 0
-            frames.send(answers, {"outcome": "correct" if equal else "wrong"})
+            late = left < limits["cpu_seconds"]
+            outcome = "timeout" if late else "correct" if equal else "wrong"
+            frames.send(answers, {"outcome": outcome, "certain": not late})
     except MemoryError:
         code = _OUT_OF_MEMORY
     finally:

@@ -97,6 +97,7 @@ def execute(source: bytes, end: bytes) -> None:
         setattr(sys, f"__{name}__", getattr(sys, name))
     sys.modules["__main__"] = main = types.ModuleType("__main__")
     sys.argv = [main.__file__] = ["program.py"]
+    vars(main)["__builtins__"] = builtins  # in a main program it is the module, elsewhere its dictionary
     code = 0
     try:
         program = compile(source, "program.py", "exec", dont_inherit=True)

@@ -16,7 +16,7 @@ class Verifier(ProgramVerifier):
     to deceive its tests can (docs/verifiers.md); one that only ends early, or catches what they raise, does not pass.
     """
 
-    version = 2
+    version = 3
 
     @staticmethod
     def check(problem: Mapping[str, Any]) -> None:

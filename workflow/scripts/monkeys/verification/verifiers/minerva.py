@@ -14,13 +14,13 @@ from monkeys.verification.verifier import Verdict
 class Verifier(AnswerVerifier):
     """Judges samples that end in "Final Answer: The final answer is $…$. I hope it is correct."."""
 
-    version = 2
+    version = 3
     threads = 8
 
     @staticmethod
     def check(problem: Mapping[str, Any]) -> None:
         """A gold answer is needed that is not empty."""
-        if not minerva.normalised(Verifier.gold(problem)):
+        if not _comparable(Verifier.gold(problem)):
             raise ValueError(f"there is no answer in its reference {problem['reference']!r}")
 
     @staticmethod
@@ -40,12 +40,16 @@ class Verifier(AnswerVerifier):
 
     def extract(self, text: str) -> str | None:
         """The answer as it is written."""
-        answer = minerva.answer_in(text)
-        return answer and minerva.plain(answer)
+        return minerva.answer_in(text)
 
     def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
         """Compare answers with the gold answer. A verdict's answer is normalised, so that equal answers look equal."""
         written = self.gold(problem)
-        wanted = minerva.normalised(written)
+        wanted = _comparable(written)
         for answer in answers:
-            yield self.equivalence.verdict(minerva.normalised(answer), wanted, (answer, written))
+            yield self.equivalence.verdict(_comparable(answer), wanted, (answer, written))
+
+
+def _comparable(answer: str) -> str:
+    """An answer, or the gold one, in the form in which they are compared."""
+    return minerva.normalised(minerva.plain(answer))

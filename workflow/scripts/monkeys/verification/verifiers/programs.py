@@ -15,7 +15,7 @@ class Verifier(ProgramVerifier):
     The reference is a list of {input, output}.
     """
 
-    version = 3
+    version = 4
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
