@@ -218,7 +218,7 @@ def test_filters_decide_alike_on_machines_of_either_kind(machine, monkeypatch):
     kind, column = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}[machine]
 
     def decided(filter, call, *arguments, kind=kind):
-        number = system_calls.number(call) if isinstance(call, str) else call
+        number = system_calls.numbers(machine)[call] if isinstance(call, str) else call
         return followed(filter, struct.pack("<IIQ6Q", number, kind, 0, *arguments, *[0] * (6 - len(arguments))))
 
     for table in EVERY_TABLE:

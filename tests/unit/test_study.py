@@ -407,6 +407,15 @@ def test_a_missing_required_key_is_named():
         study.checked(config)
 
 
+def test_what_a_verifier_does_not_heed_is_refused():
+    assert "tasks.t.lists: the verifier gsm8k does not compare lists; leave it out" in message(task__lists="first")
+    said = message(task__verifier="programs", task__second_opinion=True)
+    assert "tasks.t.second_opinion: the verifier programs has none; set it to false" in said
+    config = copy.deepcopy(CONFIG)
+    config["tasks"]["t"] |= {"verifier": "minerva", "lists": "first"}
+    assert study.checked(config)["tasks"]["t"]["lists"] == "first"
+
+
 def test_an_unknown_verifier_is_refused_with_those_there_are():
     text = message(task__verifier="gsm9k")
     assert "tasks.t.verifier" in text and "gsm8k" in text

@@ -3,6 +3,7 @@
 import copy
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,10 @@ def test_the_stop_tokens_of_the_models_own_generation_config_are_known(root, tmp
     parameters.update_from_generation_config(about.try_get_generation_config(), tokenizer.eos_token_id)
     assert stop_tokens(about, tokenizer) == sorted(parameters.all_stop_token_ids) == [0, 5, 7]
     assert about.get_diff_sampling_param() == {}
+    tokenizer = SimpleNamespace(eos_token_id=None)
+    for theirs, all_of_them in ((None, []), (0, [0]), ([0, 7], [0, 7])):
+        about = SimpleNamespace(try_get_generation_config=lambda theirs=theirs: {"eos_token_id": theirs})
+        assert stop_tokens(about, tokenizer) == all_of_them
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ from monkeys.sampling import kept
 from monkeys.storage import canonical, digest
 
 try:
-    said_twice = [line for file in workflow.configfiles for line in study.read(file)]
+    files = workflow.configfiles if workflow.is_main_process else []
+    said_twice = [line for file in files for line in study.read(file)]
     study.checked(config)
 except study.ConfigError as error:
     # as Snakemake tells of errors, this one would look like one of ours: with the file and line of this one
@@ -311,7 +312,9 @@ def verifier_version(wildcards):
 def verification_settings(wildcards):
     """What verdicts depend on beside the verifier and its version."""
     task = task_of(wildcards)
-    settings = {key: task[key] for key in ("limits", "lists", "second_opinion")}
+    settings = {key: task[key] for key in ("limits", "second_opinion")}
+    if verification.load(task["verifier"]).lists:
+        settings["lists"] = task["lists"]
     if task["verifier"] == "lean":
         lean = config["verification"]["lean"]
         settings |= {key: lean[key] for key in ("toolchain", "header")}
@@ -528,14 +531,14 @@ def has_costs():
 
 def prices():
     """What samples of each model cost; those that a server draws in one request share its prompt."""
-
-    def shared(model):
-        return (model["endpoint"] or {}).get("samples_per_request", 1)
-
-    models = config["models"].items()
     return {
-        name: model["price"] | {"samples_per_request": shared(model)}
-        for name, model in models
+        name: model["price"]
+        | {
+            "samples_per_request": (model["endpoint"] or {}).get(
+                "samples_per_request", 1
+            )
+        }
+        for name, model in config["models"].items()
     }
 
 

@@ -28,7 +28,7 @@ if __name__ == "__main__":
                     **settings["limits"],
                     allow_unsandboxed=machine["allow_unsandboxed"],
                     lean=Lean(**machine["lean"]),
-                    lists=settings["lists"],
+                    lists=settings.get("lists", Settings.lists),
                     second_opinion=settings["second_opinion"],
                     threads=snakemake.threads,
                 ),

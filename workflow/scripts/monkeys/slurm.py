@@ -145,7 +145,7 @@ def _at_work(comments: set[str], folder: Path) -> Iterator[str]:
 
 
 def cancel(run: str, *options: str) -> None:
-    """Cancel the jobs of a run that was interrupted.
+    """Cancel the jobs of a run that was interrupted; where Slurm does not answer, say how to.
 
     The executor does so itself, except for jobs whose states it is asking for at that moment: it has put them aside.
 
@@ -153,7 +153,14 @@ def cancel(run: str, *options: str) -> None:
         run: The run's id, which the executor gives its jobs as their name.
         options: Further ones of scancel.
     """
-    _run("scancel", f"--user={getpass.getuser()}", f"--name={run}", *options)
+    command = ("scancel", f"--user={getpass.getuser()}", f"--name={run}", *options)
+    try:
+        said = _run(*command)
+        failed = said.stderr.strip() if said.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        failed = str(error)
+    if failed:
+        print(f"WARNING jobs may still run ({failed}); this ends them:\n  {' '.join(command)}", file=sys.stderr)
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -354,6 +354,8 @@ def _senseless_verifier(where: str, task: dict[str, Any]) -> Iterator[str]:
         yield f"{where}.verifier: {name} is none of the verifiers: {', '.join(verification.names())}"
     elif task["second_opinion"] and verification.load(name).second_grader is None:
         yield f"{where}.second_opinion: the verifier {name} has none; set it to false"
+    elif task["lists"] != "whole" and not verification.load(name).lists:
+        yield f"{where}.lists: the verifier {name} does not compare lists; leave it out"
     if (task["reference"] is None) == (task["columns"]["reference"] is None):
         yield f"{where}: needs {where}.columns.reference or a template {where}.reference for its verifier, not both"
 

@@ -21,16 +21,15 @@ def place(samples: str | Path, settings: str) -> Path:
 
 
 def keep(samples: str | Path) -> None:
-    """Give a samples file its second name, if it has none; one that does not say its settings is left alone.
+    """Give a samples file its second name, if samples of its settings have none; one that names none is left alone.
 
     Raises:
         ValueError: the file is damaged.
     """
     settings = read_provenance(samples).get("settings")
-    if settings is None or ((there := place(samples, settings)).exists() and there.samefile(samples)):
-        return
-    with replacing(there) as temporary:
-        _link(samples, temporary)
+    if settings is not None and not (there := place(samples, settings)).exists():
+        with replacing(there) as temporary:
+            _link(samples, temporary)
 
 
 def restore(samples: str | Path, settings: str, console: TextIO | None = None) -> bool:

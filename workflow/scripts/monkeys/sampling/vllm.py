@@ -95,9 +95,9 @@ def stop_tokens(about: Any, tokenizer: Any) -> list[int]:
         about: The engine's config of the model.
         tokenizer: The model's.
     """
-    theirs = about.try_get_generation_config().get("eos_token_id") or []
-    ours = tokenizer.eos_token_id
-    return sorted({*([theirs] if isinstance(theirs, int) else theirs), *([] if ours is None else [ours])})
+    theirs = about.try_get_generation_config().get("eos_token_id")
+    several = theirs if isinstance(theirs, list) else [theirs]
+    return sorted({token for token in [tokenizer.eos_token_id, *several] if token is not None})
 
 
 @contextmanager

@@ -90,6 +90,8 @@ class Verifier(ABC):
     """Memory that one thread really holds, MiB, where that is less than the address space that the limits give it."""
     seconds: float = 0.01
     """Time of one sample on one thread, seconds: more than most take. Jobs ask for as much."""
+    lists: bool = False
+    """Whether it heeds how lists are to be compared."""
     second_grader: str | None = None
     """Who is asked for a second opinion; None if nobody can be."""
 

@@ -65,6 +65,10 @@ def decide(listener: int, allow: bool) -> None:
     _libc.ioctl(listener, ctypes.c_ulong(system_calls.DECISION), answer)
 
 
+def _number(call: str) -> int:
+    return system_calls.numbers(platform.machine())[call]
+
+
 def open_process(pid: int) -> int:
     """A file that can be read when a process has ended.
 
@@ -91,10 +95,6 @@ def move(source: int, target: int, size: int) -> None:
         if not moved:
             raise EOFError
         size -= moved
-
-
-def _number(call: str) -> int:
-    return system_calls.number(call)
 
 
 def restrict_files(readable: list[str]) -> int:

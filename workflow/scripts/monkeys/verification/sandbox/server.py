@@ -107,8 +107,8 @@ def execute(source: bytes, end: bytes) -> None:
         exec(program, main.__dict__)
         if end:
             os.write(1, end)
-    except SystemExit as end:
-        code = EXCEPTION if end.code else 0
+    except SystemExit as asked:
+        code = EXCEPTION if asked.code else 0
     except MemoryError:
         code = MEMORY_ERROR
     except AssertionError:

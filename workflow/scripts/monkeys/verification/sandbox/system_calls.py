@@ -5,6 +5,7 @@ what the server alone needs. Numbers are those of Linux's headers, for x86_64 an
 """
 
 import fcntl
+import functools
 import os
 import platform
 import resource
@@ -172,21 +173,17 @@ ADD_SEALS = 1033
 NOTICE, DECISION = 0xC0502100, 0xC0182101
 """Of ioctl: take what a listener has heard, and decide about it."""
 
-TERMINAL_SIZE, UNREAD, ON_EXEC, NOT_ON_EXEC = termios.TIOCGWINSZ, termios.FIONREAD, termios.FIOCLEX, termios.FIONCLEX
+ABOUT_FILES = (termios.TCGETS, termios.TIOCGWINSZ, termios.FIONREAD, termios.FIOCLEX, termios.FIONCLEX)
+"""Of ioctl: is it a terminal, how large, how much is unread; closed on execution or not."""
 
 
-def number(call: str) -> int:
-    """The number of a call on this machine.
-
-    Raises:
-        KeyError: it is in none of the tables, or the machine has none.
-    """
-    column = _MACHINES[platform.machine()][1]
-    tables = [*ALLOWED.values(), SERVERS_OWN, CHECKED]
-    found = next(table[call][column] for table in tables if call in table)
-    if found is None:
-        raise KeyError(call)
-    return found
+@functools.cache
+def numbers(machine: str) -> dict[str, int]:
+    """The numbers of all calls in the tables that a machine has."""
+    column = _MACHINES[machine][1]
+    tables = (*ALLOWED.values(), SERVERS_OWN, CHECKED)
+    both = [(call, pair[column]) for table in tables for call, pair in table.items()]
+    return {call: number for call, number in both if number is not None}
 
 
 def filters(ask: bool) -> tuple[bytes, bytes] | None:
@@ -200,7 +197,7 @@ def filters(ask: bool) -> tuple[bytes, bytes] | None:
     """
     if platform.machine() not in _MACHINES:
         return None
-    machine, column = _MACHINES[platform.machine()]
+    machine = platform.machine()
     for_all = {
         **{call: _ALLOW for table in (*ALLOWED.values(), SERVERS_OWN) for call in table},
         "open": _unless_set(1, WRITING),
@@ -209,7 +206,7 @@ def filters(ask: bool) -> tuple[bytes, bytes] | None:
         "fcntl": _one_of(
             1, fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, ADD_SEALS
         ),
-        "ioctl": _one_of(1, termios.TCGETS, TERMINAL_SIZE, UNREAD, ON_EXEC, NOT_ON_EXEC, NOTICE, DECISION),
+        "ioctl": _one_of(1, *ABOUT_FILES, NOTICE, DECISION),
         "clone": [
             _argument(0),
             (_ANY_SET, 0, 2, CLONE_THREAD),
@@ -238,7 +235,7 @@ def filters(ask: bool) -> tuple[bytes, bytes] | None:
             *_REFUSE,
         ],
     }
-    return _compiled(machine, column, for_all, _UNKNOWN), _compiled(machine, column, for_runs, _ALLOW)
+    return _compiled(machine, for_all, _UNKNOWN), _compiled(machine, for_runs, _ALLOW)
 
 
 def _argument(index: int, high: bool = False) -> Rule:
@@ -257,11 +254,10 @@ def _unless_set(index: int, bits: int) -> Answer:
     return [_argument(index), (_ANY_SET, 1, 0, bits), *_ALLOW, *_REFUSE]
 
 
-def _compiled(machine: int, column: int, answers: dict[str, Answer], otherwise: Answer) -> bytes:
-    numbers = [(table[call][column], call) for table in (*ALLOWED.values(), SERVERS_OWN, CHECKED) for call in table]
-    known = {found: answers[call] for found, call in numbers if found is not None and call in answers}
+def _compiled(machine: str, answers: dict[str, Answer], otherwise: Answer) -> bytes:
+    known = {number: answers[call] for call, number in numbers(machine).items() if call in answers}
     # another architecture's calls have other numbers; those of x86_64's x32 lie beyond all others
-    start = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, machine), *_KILL, (_LOAD, 0, 0, 0)]
+    start = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, _MACHINES[machine][0]), *_KILL, (_LOAD, 0, 0, 0)]
     return b"".join(struct.pack("HBBI", *rule) for rule in (*start, *_search(_ranges(known, otherwise))))
 
 

@@ -16,6 +16,7 @@ class Verifier(AnswerVerifier):
 
     version = 3
     threads = 8
+    lists = True
 
     @staticmethod
     def check(problem: Mapping[str, Any]) -> None:
