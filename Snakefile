@@ -18,6 +18,7 @@ report: opening_page()
 
 
 include: "workflow/rules/problems.smk"
+include: "workflow/rules/check.smk"
 include: "workflow/rules/sampling.smk"
 include: "workflow/rules/verification.smk"
 include: "workflow/rules/rewards.smk"
@@ -28,8 +29,9 @@ include: "workflow/rules/demo.smk"
 
 # Only where the run is started, once there is something to do.
 onstart:
+    look_before_sampling()
     refuse_what_slurm_would()
-    keep_samples()
+    keep_finished()
     show_start(log)
 
 

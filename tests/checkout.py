@@ -113,6 +113,9 @@ class Checkout:
             node[key] = value
         (self.folder / "mini.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
 
+    def log(self, job: str) -> str:
+        return (self.folder / f"results/logs/{job}.log").read_text()
+
     def results(self, pattern: str) -> list[Path]:
         return sorted((self.folder / "results").glob(pattern))
 

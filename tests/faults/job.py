@@ -56,6 +56,7 @@ def carry_out(llm, order: dict) -> dict:
     from monkeys.logs import logging_to
     from monkeys.sampling import journal, vllm
     from monkeys.sampling.shard import Shard, sampling
+    from monkeys.sampling.tokens import encoded
 
     journal.LEASE_SECONDS = order.get("lease_seconds", journal.LEASE_SECONDS)
     folder, shard = Path(order["folder"]), Shard(**order["shard"])
@@ -69,7 +70,7 @@ def carry_out(llm, order: dict) -> dict:
         ):
             seed = shard.engine_seed(progress.samples)
             set_random_seed(seed)
-            prompts = vllm.encoded(llm.get_tokenizer(), progress, chat=False)
+            prompts = encoded(llm.get_tokenizer(), progress.prompts, False, "m")
             progress.begin({"engine": "vllm", "seed": seed})
             vllm.run(llm, progress, prompts, settings)
     except SystemExit as end:

@@ -1,9 +1,15 @@
-"""Samples that were drawn once are there again when a job wants them."""
+"""What was made once is there again when a job wants it."""
+
+import json
+from dataclasses import replace
 
 import pytest
 
-from monkeys.sampling import kept
-from monkeys.storage import SAMPLES, read_rows, write_parquet
+from monkeys import kept
+from monkeys.kept import MadeFrom
+from monkeys.sampling.journal import Journal
+from monkeys.sampling.shard import Sample, Shard, sampling
+from monkeys.storage import SAMPLES, read_provenance, read_rows, write_parquet
 
 ROW = {
     "problem_id": "a",
@@ -14,51 +20,179 @@ ROW = {
     "finish_reason": "stop",
     "logprob": -0.5,
 }
+WARM, COLD = (MadeFrom(settings, {"a": "prompt"}) for settings in ("warm", "cold"))
 
 
 @pytest.fixture
-def samples(tmp_path):
-    path = tmp_path / "results/samples/t/m/0.parquet"
-    write_parquet(
-        path, SAMPLES, [{**ROW, "sample": n, "text": f"{n} is 42"} for n in range(1000)], {"settings": "warm"}
-    )
-    kept.keep(path)
+def results(tmp_path):
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def samples(results):
+    path = results / "samples/t/m/0.parquet"
+    rows = [{**ROW, "sample": n, "text": f"{n} is 42"} for n in range(1000)]
+    write_parquet(path, SAMPLES, rows, WARM.noted())
+    kept.keep(results, path)
     return path
 
 
-def test_samples_that_were_deleted_come_back_with_their_settings_alone(samples):
+def test_samples_that_were_deleted_come_back_with_their_settings_alone(results, samples):
     before = samples.read_bytes()
     samples.unlink()
-    assert not kept.restore(samples, "cold")
+    assert not kept.restore(results, samples, COLD)
     assert not samples.exists()
-    assert kept.restore(samples, "warm")
+    assert kept.restore(results, samples, WARM)
     assert samples.read_bytes() == before
 
 
-def test_samples_of_several_settings_are_kept_side_by_side(samples):
-    write_parquet(samples, SAMPLES, [{**ROW, "text": "43"}], {"settings": "cold"})
-    kept.keep(samples)
-    for settings, text in (("warm", "0 is 42"), ("cold", "43"), ("warm", "0 is 42")):
-        assert kept.restore(samples, settings)
+def test_samples_of_several_settings_are_kept_side_by_side(results, samples):
+    write_parquet(samples, SAMPLES, [{**ROW, "text": "43"}], COLD.noted())
+    kept.keep(results, samples)
+    for settings, text in ((WARM, "0 is 42"), (COLD, "43"), (WARM, "0 is 42")):
+        assert kept.restore(results, samples, settings)
         assert next(iter(read_rows(samples)))["text"] == text
 
 
-def test_the_second_name_takes_no_room(samples):
-    kept.keep(samples)
-    assert samples.samefile(kept.place(samples, "warm"))
+def test_the_second_name_takes_no_room(results, samples):
+    kept.keep(results, samples)
+    assert samples.samefile(kept.place(results, samples, WARM))
 
 
-def test_kept_samples_that_are_damaged_are_not_taken(samples, capsys):
-    there = kept.place(samples, "warm")
-    data = bytearray(there.read_bytes())
+def damage(path):
+    data = bytearray(path.read_bytes())
     data[len(data) // 3] ^= 1
-    there.write_bytes(data)
-    assert not kept.restore(samples, "warm")
+    path.write_bytes(data)
+
+
+def test_kept_samples_that_are_damaged_are_not_taken(results, samples, capsys):
+    damage(there := kept.place(results, samples, WARM))
+    assert not kept.restore(results, samples, WARM)
     assert "damaged" in capsys.readouterr().err and not there.exists()
 
 
-def test_samples_of_others_are_left_alone(tmp_path):
-    path = tmp_path / "results/samples/t/m/0.parquet"
+def test_files_that_do_not_say_what_they_were_made_from_are_left_alone(results):
+    path = results / "samples/t/m/0.parquet"
     write_parquet(path, SAMPLES, [ROW], {})
-    kept.keep(path)
-    assert not (tmp_path / "results/.samples").exists()
+    kept.keep(results, path)
+    assert not (results / ".kept").exists()
+
+
+def made(results, settings, problems, shard=0):
+    """A file of three samples of each of these problems, kept."""
+    path = results / f"samples/t/m/{shard}.parquet"
+    rows = [{**ROW, "problem_id": p, "sample": n, "text": f"{settings} {p} {n}"} for p in problems for n in range(3)]
+    write_parquet(path, SAMPLES, rows, MadeFrom(settings, problems).noted())
+    kept.keep(results, path)
+    return path
+
+
+def test_rows_of_the_same_problems_are_found_in_whatever_files_hold_them(results):
+    made(results, "warm", {"a": "1", "b": "1"})
+    made(results, "warm", {"c": "1", "d": "1"})
+    made(results, "cold", {"e": "1"})
+    path = made(results, "warm", {"f": "1"}, shard=1)
+    found = kept.rows(results, path.with_name("0.parquet"), MadeFrom("warm", dict.fromkeys("abcef", "1") | {"d": "2"}))
+    texts = {problem: [row["text"] for row in rows] for problem, rows in found.items()}
+    assert texts == {problem: [f"warm {problem} {n}" for n in range(3)] for problem in "abc"}
+
+
+def test_rows_of_a_damaged_file_are_looked_for_in_another_one(results, capsys):
+    path = made(results, "warm", {"a": "1", "b": "1"})
+    damage(kept.place(results, path, MadeFrom("warm", {"a": "1", "b": "1"})))
+    made(results, "warm", {"a": "1"})
+    found = kept.rows(results, path, MadeFrom("warm", {"a": "1", "b": "1"}))
+    assert list(found) == ["a"]
+    assert "damaged" in capsys.readouterr().err
+
+
+def texts_digests(tmp_path, rows):
+    path = tmp_path / "some.parquet"
+    write_parquet(path, SAMPLES, [{**ROW, "problem_id": p, "sample": n, "text": text} for p, n, text in rows], {})
+    return kept.digests_of_texts(path)
+
+
+def test_samples_of_a_problem_are_told_from_others_by_number_and_text_and_not_by_their_order(tmp_path):
+    rows = [("a", 0, "x"), ("a", 1, "y"), ("b", 0, "x"), ("b", 1, "y")]
+    digests = texts_digests(tmp_path, rows)
+    assert digests["a"] == digests["b"]
+    assert texts_digests(tmp_path, rows[::-1]) == digests
+    for other in ([("a", 0, "y"), ("a", 1, "x")], [("a", 0, "x")], [("a", 0, "x"), ("a", 1, "z")]):
+        assert texts_digests(tmp_path, other)["a"] != digests["a"]
+
+
+SHARD = Shard(study="s", study_seed=0, task="t", model="m", index=1, size=10, model_settings={"temperature": 1})
+
+
+def drawn(results, prompts, shard=SHARD, most=None, per_request=4):
+    """Draw what is missing, at most so many requests, each text of its own; which (problem, number) were asked for."""
+    file = results / "samples/t/m/1.parquet"
+    journal = results / ".journal/t/m/1.jsonl"
+    asked = []
+    with sampling(shard, prompts, str(journal), str(file), results=str(results)) as progress:
+        progress.begin({"engine": f"for {len(prompts)}", "seed": 1})
+        for number, request in enumerate(list(progress.requests(per_request))):
+            if number == most:
+                raise InterruptedError
+            numbers = range(request.first, request.first + request.count)
+            texts = [f"{request.prompt} {n} of {len(prompts)}" for n in numbers]
+            progress.add(request, 5, [Sample(text, 3, "stop", -0.5) for text in texts], {"billed": 7})
+            asked += [(request.problem_id, n) for n in numbers]
+    kept.keep(results, file)
+    journal.unlink()
+    return asked
+
+
+def test_more_problems_draw_only_the_new_ones(results):
+    drawn(results, {p: f"prompt {p}" for p in "ab"})
+    before = list(read_rows(results / "samples/t/m/1.parquet"))
+    asked = drawn(results, {p: f"prompt {p}" for p in "abc"})
+    assert asked == [("c", n) for n in range(10, 20)]
+    rows = list(read_rows(results / "samples/t/m/1.parquet"))
+    assert rows[:20] == before
+    provenance = read_provenance(results / "samples/t/m/1.parquet")
+    starts = [(s["engine"], s["samples_before"], s["samples"]) for s in provenance["engine_starts"]]
+    assert [s for s in starts if s[2]] == [("for 2", 0, 20), ("for 3", 20, 10)]
+    assert (provenance["samples"], provenance["generated_tokens"]) == (30, 90)
+    assert "usage" not in provenance  # of the bill of two problems nobody knows the parts
+
+
+def test_another_prompt_draws_its_problem_alone_and_other_settings_draw_all(results):
+    prompts = {p: f"prompt {p}" for p in "ab"}
+    drawn(results, prompts)
+    assert {problem for problem, _ in drawn(results, prompts | {"b": "another"})} == {"b"}
+    assert len(drawn(results, prompts, replace(SHARD, model_settings={"temperature": 2}))) == 20
+    assert len(drawn(results, prompts, replace(SHARD, study_seed=1))) == 20
+
+
+def test_samples_in_a_journal_of_fewer_problems_are_taken_up_too(results):
+    with pytest.raises(InterruptedError):
+        drawn(results, {p: f"prompt {p}" for p in "ab"}, most=4)
+    asked = drawn(results, {p: f"prompt {p}" for p in "bcd"})
+    assert asked == [("b", n) for n in range(14, 20)] + [(p, n) for p in "cd" for n in range(10, 20)]
+    rows = list(read_rows(results / "samples/t/m/1.parquet"))
+    assert [row["text"] for row in rows[:4]] == [f"prompt b {n} of 2" for n in range(10, 14)]
+    assert [row["sample"] for row in rows] == [n for _ in "bcd" for n in range(10, 20)]
+
+
+def test_the_time_of_what_is_taken_up_is_its_share(results):
+    shard = SHARD
+    drawn(results, {p: f"prompt {p}" for p in "ab"})
+    file = results / "samples/t/m/1.parquet"
+    rows, provenance = list(read_rows(file)), read_provenance(file)
+    provenance["engine_starts"][0]["seconds"] = 100.0
+    write_parquet(file, SAMPLES, rows, provenance)
+    for there in (results / ".kept").rglob("*.parquet"):
+        there.unlink()
+    kept.keep(results, file)
+    drawn(results, {p: f"prompt {p}" for p in "bc"}, shard)
+    starts = [start for start in read_provenance(file)["engine_starts"] if start["samples"]]
+    assert [start.get("taken_up") for start in starts] == [True, None]
+    assert starts[0]["seconds"] == 50.0
+
+
+def test_a_journal_says_in_its_first_line_which_problems_it_holds(tmp_path):
+    with Journal(tmp_path / "0.jsonl", "settings", about=WARM.noted()):
+        pass
+    header = json.loads((tmp_path / "0.jsonl").read_text().partition(" ")[2])
+    assert MadeFrom.of(header) == WARM

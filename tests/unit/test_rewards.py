@@ -17,6 +17,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from monkeys import kept
 from monkeys.demo import arithmetic
 from monkeys.rewards import shard as rewards_shard
 from monkeys.rewards.model import RewardModel
@@ -275,6 +276,38 @@ def test_a_killed_job_goes_on_behind_its_last_window(files, reward, monkeypatch)
     rows, provenance = score(files, reward, "killed")
     assert [start["samples_before"] for start in provenance["starts"]] == [0, done]
     assert values(rows) == pytest.approx(values(expected), abs=1e-4)
+
+
+def test_rewards_of_the_same_samples_of_a_problem_are_taken_up(files, reward, monkeypatch):
+    monkeypatch.setattr(rewards_shard, "WINDOW", 8)
+    results = files / "results"
+    place = results / "rewards/t/m/r/0.parquet"
+
+    def again(name):
+        score_shard(
+            str(files / "problems.parquet"),
+            str(files / "samples.parquet"),
+            str(place),
+            str(files / f"{name}.jsonl"),
+            reward,
+            results=str(results),
+        )
+        kept.keep(results, place)
+        return list(read_rows(place)), read_provenance(place)
+
+    rows = list(read_rows(files / "samples.parquet"))
+    write_parquet(files / "samples.parquet", SAMPLES, [row for row in rows if row["problem_id"] == "b"], {})
+    first, _ = again("first")
+    write_parquet(files / "samples.parquet", SAMPLES, rows, {})
+    second, about = again("second")
+    assert second[30:] == first
+    assert (about["taken_up"], about["distinct"]) == (30, 15)
+    expected, _ = score(files, reward)
+    assert values(second) == pytest.approx(values(expected), abs=1e-4)
+    monkeypatch.setattr(rewards_shard, "RewardModel", None)  # nothing is left to be scored
+    third, about = again("third")
+    assert third == second
+    assert (about["taken_up"], about["distinct"], about["starts"]) == (60, 0, [])
 
 
 def test_a_torn_journal_loses_one_window(files, reward, monkeypatch):

@@ -51,6 +51,14 @@ def test_a_built_in_task_needs_nothing_but_a_number_of_samples(name):
     assert re.fullmatch("[0-9a-f]{40}", task["revision"])
 
 
+def test_flagged_problems_must_be_in_the_dataset_unless_there_are_outcomes_on_others():
+    flagged = {"flaky": ["1318"], "false_negative": ["2", "1319"]}
+    with pytest.raises(ValueError, match=r"flagged\.false_negative: not in the dataset: 1319$"):
+        made("gsm8k", GSM8K, problems=3, flagged=flagged)
+    task = config("gsm8k", problems=3, flagged=flagged)
+    assert len(build_prompts(task, lambda which, _: iter(GSM8K[which]), other_ids=True)) == 3
+
+
 # GSM8K
 
 GSM8K = {

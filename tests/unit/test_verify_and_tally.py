@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from monkeys import verification
+from monkeys import kept, verification
 from monkeys.analysis.tally import tally
 from monkeys.progress import Note
 from monkeys.storage import SAMPLES, VERDICTS, read_provenance, read_rows, write_parquet
@@ -100,6 +100,54 @@ def test_each_distinct_answer_to_a_problem_is_judged_once(tmp_path, problems, to
     assert sorted(toy.asked) == [("a", "1", "2"), ("b", "1")]
     assert outcomes == ["correct"] * 150 + ["correct", "no_answer"] * 50
     assert (provenance["distinct"], provenance["verifier_version"]) == (3, 7)
+
+
+@pytest.fixture
+def again(tmp_path, problems, toy):
+    """Verify samples in a folder of results; what was asked of the verifier, the outcomes, and the provenance."""
+    results = tmp_path / "results"
+    verdicts = results / "verdicts/t/m/0.parquet"
+    samples = str(tmp_path / "s.parquet")
+
+    def again(texts, made_with="settings"):
+        toy.asked.clear()
+        write_samples(samples, 0, texts)
+        verify_shard(problems, samples, str(verdicts), "toy", Settings(), made_with=made_with, results=str(results))
+        kept.keep(results, verdicts)
+        outcomes = [row["outcome"] for row in read_rows(verdicts)]
+        return sorted(toy.asked), outcomes, read_provenance(verdicts)
+
+    return again
+
+
+def test_verdicts_on_the_same_samples_of_a_problem_are_taken_up(toy, again):
+    toy.judge = staticmethod(lambda problem, answer: Verdict("correct" if answer == "1" else "wrong", answer))
+    assert again({"a": ["1", "2", "1", ""]})[1] == ["correct", "wrong", "correct", "no_answer"]
+    asked, outcomes, about = again({"b": ["1"], "a": ["1", "2", "1", ""]})
+    assert asked == [("b", "1")]
+    assert outcomes == ["correct", "correct", "wrong", "correct", "no_answer"]
+    assert (about["taken_up"], about["distinct"]) == (4, 1)
+    asked, outcomes, _ = again({"a": ["2", "1", "1", ""], "b": ["1"]})
+    assert asked == [("a", "2", "1")]  # the same texts under other numbers are other samples
+    assert outcomes == ["wrong", "correct", "correct", "no_answer", "correct"]
+
+
+def test_other_settings_or_another_reference_take_up_no_verdicts(again, problems):
+    again({"a": ["1"], "b": ["2"]})
+    assert again({"a": ["1"], "b": ["2"]})[0] == []
+    assert again({"a": ["1"], "b": ["2"]}, made_with="others")[0] == [("a", "1"), ("b", "2")]
+    rows = [{"problem_id": "b", "reference": "#### 2"}, {"problem_id": "a", "reference": "another"}]
+    pq.write_table(pa.Table.from_pylist(rows), problems)
+    assert again({"a": ["1"], "b": ["2"]})[0] == [("a", "1")]
+
+
+def test_verdicts_of_a_verifier_that_failed_are_not_taken_up(toy, again):
+    toy.judge = staticmethod(lambda problem, answer: Verdict("verifier_error" if answer == "2" else "correct"))
+    again({"a": ["1", "2"], "b": ["1"]})
+    toy.judge = staticmethod(lambda problem, answer: Verdict("correct"))
+    asked, outcomes, _ = again({"a": ["1", "2"], "b": ["1"]})
+    assert asked == [("a", "1", "2")]
+    assert outcomes == ["correct"] * 3
 
 
 def test_answers_are_judged_in_groups_that_do_not_depend_on_the_threads(tmp_path, problems, toy):

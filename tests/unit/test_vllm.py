@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from monkeys.sampling.journal import Journal
-from monkeys.sampling.shard import Progress, Shard
-from monkeys.sampling.vllm import _in_order, decoded, encoded, refuse_overlong, stop_tokens
+from monkeys.sampling.tokens import encoded, refuse_overlong
+from monkeys.sampling.vllm import _in_order, decoded, stop_tokens
 
 
 @pytest.fixture(scope="module")
@@ -68,32 +67,31 @@ def test_the_stop_tokens_of_the_models_own_generation_config_are_known(root, tmp
         assert stop_tokens(about, tokenizer) == all_of_them
 
 
-@pytest.fixture
-def progress(tmp_path):
-    shard = Shard("s", 0, "arithmetic", "small", 0, 4, {})
-    with Journal(tmp_path / "0.jsonl", "settings") as journal:
-        yield Progress(shard, {"fits": "1+1", "too-long": "1" * 300}, journal)
+PROMPTS = {"fits": "1+1", "too-long": "1" * 300, "longest": "1" * 310}
 
 
-def test_a_prompt_that_leaves_no_room_for_a_sample_is_an_error_that_names_it(demo_tokenizer, progress):
-    prompts = encoded(demo_tokenizer, progress, chat=False)
-    assert len(prompts["too-long"]) == 300
-    message = r"task arithmetic, problem too-long: its prompt of 300 tokens and max_tokens \(64\) exceed .* \(320\)"
+def test_prompts_that_leave_no_room_for_a_sample_are_an_error_that_names_the_longest(demo_tokenizer):
+    lengths = {problem: len(ids) for problem, ids in encoded(demo_tokenizer, PROMPTS, False, "small").items()}
+    assert lengths == {"fits": 3, "too-long": 300, "longest": 310}
+    message = (
+        r"task arithmetic, problem longest: its prompt of 310 tokens \(and those of 1 others\) and max_tokens \(64\) "
+        r"exceed the context of small \(320\)"
+    )
     with pytest.raises(ValueError, match=message):
-        refuse_overlong(prompts, 320, progress.shard, max_tokens=64)
-    refuse_overlong(prompts, 364, progress.shard, max_tokens=64)
+        refuse_overlong(lengths, 320, "arithmetic", "small", max_tokens=64)
+    refuse_overlong(lengths, 374, "arithmetic", "small", max_tokens=64)
 
 
-def test_a_chat_prompt_stands_in_the_models_own_template(demo_tokenizer, progress):
+def test_a_chat_prompt_stands_in_the_models_own_template(demo_tokenizer):
     demo_tokenizer = copy.deepcopy(demo_tokenizer)
     demo_tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}Answer:"
-    prompts = encoded(demo_tokenizer, progress, chat=True)
+    prompts = encoded(demo_tokenizer, PROMPTS, True, "small")
     assert prompts["fits"] == demo_tokenizer.encode("user: 1+1\nAnswer:")
 
 
-def test_chat_with_a_model_that_has_no_template_is_an_error_that_names_the_key(demo_tokenizer, progress):
+def test_chat_with_a_model_that_has_no_template_is_an_error_that_names_the_key(demo_tokenizer):
     with pytest.raises(ValueError, match=r"models\.small\.chat: is true, but its tokenizer has no chat template"):
-        encoded(demo_tokenizer, progress, chat=True)
+        encoded(demo_tokenizer, PROMPTS, True, "small")
 
 
 @given(order=st.permutations(range(12)))

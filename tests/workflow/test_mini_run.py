@@ -242,19 +242,35 @@ def test_finished_samples_survive_a_move_without_snakemakes_records_and_settings
     moved = Checkout.of(finished.folder, tmp_path / "elsewhere")
     shutil.copytree(finished.folder / "results", moved.folder / "results")  # with the times of now
     shutil.copy(finished.folder / "mini.yaml", moved.folder)
-    shutil.rmtree(moved.folder / "results/.samples")  # as results of an earlier version have none
+    shutil.rmtree(moved.folder / "results/.kept")  # as results of an earlier version have none
     (target,) = moved.results("samples/programs/small/*.parquet")
     command = [str(target.relative_to(moved.folder)), "--forcerun", "sample"]
     moved.snakemake(*command)
     assert {target.name: target.read_bytes()} == before
-    log = (moved.folder / "results/logs/sample/programs/small/0.log").read_text()
-    assert "taken up again" in log
+    assert "taken up again" in moved.log("sample/programs/small/0")
     moved.change(models__small__sampling={"max_tokens": 20})
     moved.snakemake(command[0])
     assert target.read_bytes() != before[target.name]
     moved.change(models__small__sampling={})
     moved.snakemake(command[0])
     assert target.read_bytes() == before[target.name]
+
+
+def test_more_problems_sample_and_verify_only_the_new_ones(finished):
+    files = ["samples/programs/small/0.parquet", "verdicts/programs/small/0.parquet"]
+    samples, verdicts = (finished.folder / "results" / file for file in files)
+    before = [list(read_rows(path)) for path in (samples, verdicts)]
+    finished.change(tasks__programs__problems=8)
+    said = finished.snakemake(str(verdicts.relative_to(finished.folder)))
+    assert "NOTE 96 of 128 samples were drawn before" in said
+    for path, rows in zip((samples, verdicts), before, strict=True):
+        ids = {row["problem_id"] for row in rows}
+        now = list(read_rows(path))
+        assert len(now) == 128
+        assert [row for row in now if row["problem_id"] in ids] == rows
+    about = read_provenance(verdicts)
+    assert about["taken_up"] == 96
+    assert 0 < about["distinct"] <= 32
 
 
 def test_another_temperature_of_one_model_resamples_that_model_alone(finished):

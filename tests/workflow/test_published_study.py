@@ -5,10 +5,10 @@ import json
 import pandas as pd
 import pytest
 import yaml
+from checkout import MINI, Checkout
 
 
-@pytest.fixture
-def study(checkout):
+def write_study(checkout):
     """Twelve published samples of every demo problem: a third correct, but a twelfth of them published as wrong."""
     rows = [
         json.loads(line) for line in (checkout.folder / "resources/demo/arithmetic/test.jsonl").read_text().splitlines()
@@ -36,7 +36,7 @@ def study(checkout):
     config = {
         "study": "published",
         "tasks": {
-            "arithmetic": {**checkout.study()["tasks"]["arithmetic"], "problems": "all", "samples": 12, "shard": 6},
+            "arithmetic": {**MINI["tasks"]["arithmetic"], "problems": "all", "samples": 12, "shard": 6},
             "imported": {"samples": 8, "shard": 4},
             "proofs": {},
         },
@@ -47,15 +47,36 @@ def study(checkout):
         },
     }
     (checkout.folder / "mini.yaml").write_text(yaml.safe_dump(config))
+
+
+@pytest.fixture
+def study(checkout):
+    """The study, nothing run yet."""
+    write_study(checkout)
     return checkout
+
+
+@pytest.fixture(scope="module")
+def complete(root, tmp_path_factory):
+    """The study after a complete run."""
+    checkout = Checkout.of(root, tmp_path_factory.mktemp("published") / "checkout")
+    write_study(checkout)
+    checkout.said = checkout.snakemake()
+    return checkout
+
+
+@pytest.fixture
+def published(complete, tmp_path):
+    """A copy of the complete study that a test may change."""
+    return complete.copy(tmp_path / "checkout")
 
 
 def correct(study, pair):
     return pd.read_parquet(study.folder / f"results/tallies/{pair}.parquet")["correct"].tolist()
 
 
-def test_published_samples_and_outcomes_become_tallies_tables_and_figures(study):
-    said = study.snakemake()
+def test_published_samples_and_outcomes_become_tallies_tables_and_figures(complete):
+    study = complete
     assert correct(study, "imported/as-published") == [3] * 10  # of the first 8, as published
     assert correct(study, "arithmetic/again") == [4] * 10  # of all 12, by our verifier
     assert correct(study, "proofs/counted") == [1, 2, 3, 4, 5]
@@ -73,15 +94,15 @@ def test_published_samples_and_outcomes_become_tallies_tables_and_figures(study)
         "neither": 80,
         "agreement": pytest.approx(110 / 120),
     }
-    assert "WARNING arithmetic again: our verdicts agree with the published ones on 91.7%" in said
+    assert "WARNING arithmetic again: our verdicts agree with the published ones on 91.7%" in study.said
     for figure in ("coverage", "power_law_fits", "solve_rates", "selection"):
         assert (study.folder / f"results/figures/{figure}.png").stat().st_size > 1000
     assert not study.results("problems/imported*")  # nothing is loaded that is not needed
     assert study.plan() == {}
 
 
-def test_more_published_samples_import_only_the_new_shards(study):
-    study.snakemake("tallies")
+def test_more_published_samples_import_only_the_new_shards(published):
+    study = published
     jobs = study.plan(tasks__imported__samples=12)
     assert jobs["import_samples"] == 1
     assert jobs["import_samples task=imported, model=as-published, shard=2"] == 1
@@ -90,10 +111,10 @@ def test_more_published_samples_import_only_the_new_shards(study):
     assert "has 12 published samples, the study asks for 16 or more; lower tasks.imported.samples" in said
 
 
-def test_switching_to_our_own_verification_imports_nothing_again(study):
-    study.snakemake("tallies")
-    published = {**study.study()["models"]["again"]["published"], "verify": False}
-    jobs = study.plan("tallies", models__again__published=published)
+def test_switching_to_our_own_verification_imports_nothing_again(published):
+    study = published
+    as_published = {**study.study()["models"]["again"]["published"], "verify": False}
+    jobs = study.plan("tallies", models__again__published=as_published)
     assert not jobs["import_samples"] and not jobs["verify"]
     assert jobs["tally"] == 1
 

@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -49,6 +50,25 @@ def find(browser):
     return lambda xpath: WebDriverWait(browser, 30).until(lambda b: b.find_elements(By.XPATH, xpath))[0]
 
 
+@pytest.fixture
+def click(browser):
+    """Click an element until another one is there: a click on a page that is still being built may go nowhere."""
+
+    def there(xpath, until):
+        if found := browser.find_elements(By.XPATH, until):
+            return found[0]
+        for element in browser.find_elements(By.XPATH, xpath):
+            element.click()
+        return None
+
+    def click(xpath, until):
+        passing = (StaleElementReferenceException, ElementClickInterceptedException)
+        wait = WebDriverWait(browser, 120, poll_frequency=2, ignored_exceptions=passing)
+        return wait.until(lambda _: there(xpath, until))
+
+    return click
+
+
 def complaints(browser):
     return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
@@ -77,12 +97,12 @@ def test_the_report_opens_with_an_overview_of_the_study(reported, browser, find)
     ],
 )
 def test_every_category_of_the_report_opens_without_errors_and_shows_its_figure(
-    reported, browser, find, category, figure
+    reported, browser, find, click, category, figure
 ):
     browser.get((reported / "report.html").as_uri())
     find(f"//*[normalize-space(text())='{category}']").click()
-    find(f"//tr[td[normalize-space()='{figure} (figure)']]//a").click()
-    image = find("//img[starts-with(@src, 'data:image/png')]")
+    row = f"//tr[td[normalize-space()='{figure} (figure)']]//a"
+    image = click(row, until="//img[starts-with(@src, 'data:image/png')]")
     WebDriverWait(browser, 30).until(lambda b: b.execute_script("return arguments[0].naturalWidth > 600", image))
     assert image.is_displayed() and image.size["width"] > 300
     assert complaints(browser) == []

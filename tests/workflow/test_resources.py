@@ -30,7 +30,7 @@ def test_the_table_tells_what_sampling_and_verifying_used_and_had_requested(fini
 def test_the_table_is_made_again_when_jobs_have_noted_more_and_only_then(finished):
     table(finished)
     assert "Nothing to be done" in finished.snakemake("--dry-run", "resources")
-    finished.change(tasks__arithmetic__samples=48)
+    finished.change(models__small__samples={"arithmetic": 48})
     finished.snakemake("samples")
     assert table(finished)["jobs"]["sample", "arithmetic", "small"] == 3
 

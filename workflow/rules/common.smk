@@ -18,6 +18,7 @@ sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 from monkeys import (
     catalogue,
     console,
+    kept,
     rewards,
     sampling,
     slurm,
@@ -25,7 +26,6 @@ from monkeys import (
     usage,
     verification,
 )
-from monkeys.sampling import kept
 from monkeys.storage import canonical, digest
 
 try:
@@ -40,9 +40,6 @@ except study.ConfigError as error:
 if workflow.is_main_process:
     for line in [*said_twice, *study.doubtful(config)]:
         print(f"WARNING {line}", file=sys.stderr)
-
-TOKENS_PER_SECOND = 5000
-"""Of the longest samples that there may be, drawn by a large model on its GPUs; most end long before."""
 
 PAIRS = study.pairs(config)
 SELECTED = catalogue.selected(config)
@@ -175,9 +172,9 @@ def sampling_runtime(wildcards, input, attempt):
     runtime = model_of(wildcards)["resources"]["runtime"]
     if runtime is not None:
         return grown(runtime, attempt)
-    sampling = study.sampling_settings(config, wildcards.task, wildcards.model)
-    tokens = rows(input.prompts) * shard_size(wildcards) * sampling["max_tokens"]
-    return minutes(tokens / TOKENS_PER_SECOND, attempt)
+    settings = study.sampling_settings(config, wildcards.task, wildcards.model)
+    tokens = rows(input.prompts) * shard_size(wildcards) * settings["max_tokens"]
+    return minutes(tokens / sampling.TOKENS_PER_SECOND, attempt)
 
 
 def scoring_memory(wildcards, attempt):
@@ -579,14 +576,47 @@ def refuse_what_slurm_would():
         raise WorkflowError("nothing was submitted:\n" + "\n".join(refused))
 
 
-def keep_samples():
-    """See that no finished samples are lost to a job that is about to draw them anew."""
-    drawn = models_from("weights", "endpoint")
+def look_before_sampling():
+    """End the run before its first job if a model cannot be sampled, or its samples not be scored, as the study says.
+
+    Where problems are made in this run, it is looked at there.
+    """
+    from monkeys import preflight  # takes more imports than a plan should
+
+    results = config["results"]
+    jobs = list(workflow.dag.needrun_jobs())
+    made = {job.wildcards.task for job in jobs if job.name in ("prompts", "problems")}
+    tasks = {}
+    for job in jobs:
+        if job.name in ("sample", "request_samples", "score"):
+            task, file = (
+                job.wildcards.task,
+                f"{results}/problems/{job.wildcards.task}.parquet",
+            )
+            if task not in made and os.path.exists(file):
+                tasks.setdefault(job.wildcards.model, {})[task] = file
+    mistakes = []
+    for model, files in tasks.items():
+        seen = preflight.look_at(config, model, preflight.read_problems(files))
+        mistakes += seen.mistakes
+        for doubt in seen.doubts:
+            print(f"WARNING {doubt}", file=sys.stderr)
+    if mistakes:
+        raise WorkflowError(
+            "nothing was started:\n" + "\n".join(dict.fromkeys(mistakes))
+        )
+
+
+def keep_finished():
+    """See that nothing finished is lost to a job that is about to make it anew."""
+    results = config["results"]
     for task, model, shard in sampled_shards():
-        samples = f"{config['results']}/samples/{task}/{model}/{shard}.parquet"
-        if model in drawn and os.path.exists(samples) and os.stat(samples).st_nlink < 2:
+        scored = [f"rewards/{task}/{model}/{reward}" for reward in config["rewards"]]
+        for folder in (f"samples/{task}/{model}", f"verdicts/{task}/{model}", *scored):
+            file = f"{results}/{folder}/{shard}.parquet"
             try:
-                kept.keep(samples)
+                if os.path.exists(file) and os.stat(file).st_nlink < 2:
+                    kept.keep(results, file)
             except ValueError as damage:
                 print(f"WARNING {damage}", file=sys.stderr)
 

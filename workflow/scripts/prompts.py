@@ -3,19 +3,23 @@
 from monkeys.logs import logging_to
 
 if __name__ == "__main__":
-    with logging_to(snakemake.log[0]):
-        from monkeys import verification
+    with logging_to(snakemake.log[0]) as console:
+        from monkeys import preflight
         from monkeys.storage import write_text
-        from monkeys.tasks.problems import build_problems, build_prompts, digest_of, told_of, write_problems
-        from monkeys.tasks.rows import TaskData
+        from monkeys.tasks.problems import digest_of, write_problems
 
-        task = snakemake.config["tasks"][snakemake.wildcards.task]
-        if task["verifier"] is not None:
-            lean = verification.Lean(**snakemake.config["verification"]["lean"])
-            verification.load(task["verifier"]).prepared(verification.Settings(lean=lean))
-        data = TaskData(task, snakemake.config["results"])
-        with told_of(snakemake.wildcards.task):
-            prompts = build_prompts(task, data)
-            build_problems(prompts, task, data)  # nothing is sampled of which no verdict can be had
+        config, task = snakemake.config, snakemake.wildcards.task
+        # fail before sampling if a problem cannot be verified, or a model of the task not be sampled
+        prompts, problems, data = preflight.load_problems(config, task)
+        by_id = {row["problem_id"]: row for row in problems}
+        mistakes = []
+        for name, model in config["models"].items():
+            if task in model["tasks"] and (model["weights"] or model["endpoint"]):
+                seen = preflight.look_at(config, name, {task: by_id})
+                mistakes += seen.mistakes
+                for doubt in seen.doubts:
+                    print(f"WARNING {doubt}", file=console)
+        if mistakes:
+            raise ValueError("\n".join(dict.fromkeys(mistakes)))
         write_problems(snakemake.output.prompts, prompts, data.provenance)
         write_text(snakemake.output.digest, digest_of(prompts, "prompt") + "\n")

@@ -8,8 +8,8 @@ if __name__ == "__main__":
         import sys
         from pathlib import Path
 
+        from monkeys import kept
         from monkeys.progress import noted
-        from monkeys.sampling import kept
         from monkeys.sampling.shard import Shard, sampling
         from monkeys.storage import read_rows
         from monkeys.usage import usage_noted
@@ -25,6 +25,7 @@ if __name__ == "__main__":
             size=snakemake.params.size,
             model_settings=json.loads(snakemake.params.distribution),
         )
+        results = snakemake.config["results"]
         prompts = {row["problem_id"]: row["prompt"] for row in read_rows(snakemake.input.prompts)}
         if model["weights"] is not None:
             from monkeys.sampling.vllm import sample
@@ -32,13 +33,13 @@ if __name__ == "__main__":
             model["revision"] = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         else:
             from monkeys.sampling.endpoint import sample
-        if kept.restore(snakemake.output[0], shard.settings(prompts), console):
+        if kept.restore(results, snakemake.output[0], shard.made_from(prompts), console):
             print("These samples were drawn before, with the same settings, and are taken up again.")
             sys.exit()
         with (
             usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
             noted(snakemake.log[0]) as note,
-            sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console, note) as progress,
+            sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console, note, results) as progress,
         ):
             sample(progress, model, shard.model_settings["sampling"])
-        kept.keep(snakemake.output[0])
+        kept.keep(results, snakemake.output[0])

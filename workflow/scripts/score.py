@@ -12,6 +12,7 @@ if __name__ == "__main__":
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
 
+        from monkeys import kept
         from monkeys.progress import noted
         from monkeys.rewards.reward import Reward
         from monkeys.rewards.shard import score_shard
@@ -20,11 +21,7 @@ if __name__ == "__main__":
         name = snakemake.wildcards.reward
         # How a model is executed is read from the config, not from the params: it invalidates nothing.
         config = snakemake.config["rewards"][name]
-        settings = json.loads(snakemake.params.reward) | {
-            key: config[key] for key in ("dtype", "batch_tokens", "trust_remote_code")
-        }
-        settings["commit"] = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
-        del settings["revision"]  # the branch or tag that the commit was looked up by
+        commit = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         with (
             usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
             noted(snakemake.log[0]) as note,
@@ -34,7 +31,9 @@ if __name__ == "__main__":
                 samples=snakemake.input.samples,
                 rewards=snakemake.output[0],
                 journal=snakemake.params.journal,
-                reward=Reward(name=name, **settings),
+                reward=Reward.of(name, config, commit),
                 console=console,
                 note=note,
+                results=snakemake.config["results"],
             )
+        kept.keep(snakemake.config["results"], snakemake.output[0])

@@ -7,12 +7,15 @@ if __name__ == "__main__":
         import json
         from pathlib import Path
 
+        from monkeys import kept
         from monkeys.progress import noted
+        from monkeys.storage import digest
         from monkeys.usage import usage_noted
         from monkeys.verification import Lean, Settings
         from monkeys.verification.shard import verify_shard
 
         settings = json.loads(snakemake.params.settings)
+        sampled = snakemake.params.journal is not None
         machine = snakemake.config["verification"]
 
         with (
@@ -33,7 +36,10 @@ if __name__ == "__main__":
                     threads=snakemake.threads,
                 ),
                 note=note,
+                made_with=digest([snakemake.params.verifier, snakemake.params.version, settings]),
+                results=snakemake.config["results"] if sampled else None,
             )
         # The samples file is known to be complete by now; only here is its journal no longer needed.
-        if snakemake.params.journal:
+        if sampled:
+            kept.keep(snakemake.config["results"], snakemake.output[0])
             Path(snakemake.params.journal).unlink(missing_ok=True)

@@ -26,7 +26,7 @@ from monkeys.progress import duration
 
 STAGES = {
     "Problems": ("prompts", "problems", "known_solutions", "demo_task"),
-    "Models": ("fetch_model", "fetch_reward", "model_facts", "demo_model", "demo_reward"),
+    "Models": ("check", "fetch_model", "fetch_reward", "model_facts", "demo_model", "demo_reward"),
     "Samples": ("sample", "request_samples", "import_samples"),
     "Verdicts": ("verify", "verify_known_solutions"),
     "Rewards": ("score",),

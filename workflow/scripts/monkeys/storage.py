@@ -126,23 +126,36 @@ def write_parquet(
     return written
 
 
+def read_batches(
+    path: str | Path, columns: list[str] | None = None, batch_size: int = 4096
+) -> Iterator[pa.RecordBatch]:
+    """A parquet file in parts, one of them in memory at a time.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    with damage_named(path):
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True)
+    with file:
+        batches = file.iter_batches(batch_size, columns=columns)
+        while True:
+            with damage_named(path):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
 def read_rows(path: str | Path, columns: list[str] | None = None, batch_size: int = 4096) -> Iterator[dict[str, Any]]:
     """Rows of a parquet file as dicts, one batch in memory at a time.
 
     Raises:
         ValueError: the file is damaged.
     """
-    with _damage_named(path):
-        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True)
-    with file:
-        batches = file.iter_batches(batch_size, columns=columns)
-        while True:
-            with _damage_named(path):
-                batch = next(batches, None)
-                rows = [] if batch is None else batch.to_pylist()
-            if batch is None:
-                return
-            yield from rows
+    for batch in read_batches(path, columns, batch_size):
+        with damage_named(path):
+            rows = batch.to_pylist()
+        yield from rows
 
 
 def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
@@ -151,7 +164,7 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
     Raises:
         ValueError: the file is damaged.
     """
-    with _damage_named(path):
+    with damage_named(path):
         table = pq.read_table(path, columns=columns, page_checksum_verification=True)
         plain = [
             field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
@@ -166,13 +179,13 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: the file is damaged.
     """
-    with _damage_named(path):
+    with damage_named(path):
         metadata = pq.read_metadata(path).metadata or {}
         return json.loads(metadata.get(PROVENANCE_KEY, b"{}"))
 
 
 @contextmanager
-def _damage_named(path: str | Path) -> Iterator[None]:
+def damage_named(path: str | Path) -> Iterator[None]:
     """Say which file is damaged; the libraries say what is wrong with it alone."""
     try:
         yield

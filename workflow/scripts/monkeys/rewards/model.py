@@ -44,18 +44,8 @@ class RewardModel:
 
     @property
     def longest(self) -> int:
-        """Tokens that it may be shown at once.
-
-        Raises:
-            ValueError: the config wants more than the model's context holds.
-        """
-        context = getattr(self.model.config, "max_position_embeddings", None)
-        longest = self.reward.max_length or context
-        if longest is None:
-            raise self.reward.mistake("max_length", f"{self.reward.weights} does not tell its context; give a number")
-        if context is not None and longest > context:
-            raise self.reward.mistake("max_length", f"{longest} exceeds the model's context of {context} tokens")
-        return longest
+        """Tokens that it may be shown at once; see `Reward.longest`."""
+        return self.reward.longest(getattr(self.model.config, "max_position_embeddings", None))
 
     def facts(self) -> dict[str, Any]:
         """What rounding depends on."""

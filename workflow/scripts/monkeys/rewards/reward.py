@@ -1,7 +1,7 @@
 """What the config says of one reward model."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from monkeys.rewards import SCORER_VERSION
 
@@ -27,6 +27,37 @@ class Reward:
     """Of its weights and activations: a name that torch knows, or `auto` for that of the files."""
     trust_remote_code: bool = False
     """Run code that comes with the weights."""
+
+    @classmethod
+    def of(cls, name: str, config: dict[str, Any], commit: str | None) -> Self:
+        """The reward model that a study's config describes, at this commit."""
+        keys = ("weights", "chat", "about", "max_length", "batch_tokens", "dtype", "trust_remote_code")
+        return cls(name=name, commit=commit, **{key: config[key] for key in keys})
+
+    def longest(self, context: int | None) -> int:
+        """Tokens that it may be shown at once.
+
+        Args:
+            context: What the model holds; None if it does not tell.
+
+        Raises:
+            ValueError: the config wants more than the context holds, or nobody tells.
+        """
+        longest = self.max_length or context
+        if longest is None:
+            raise self.mistake("max_length", f"{self.weights} does not tell its context; give a number")
+        if context is not None and longest > context:
+            raise self.mistake("max_length", f"{longest} exceeds the model's context of {context} tokens")
+        return longest
+
+    def refuse_missing_template(self, tokenizer: Any) -> None:
+        """See that there is a template for a chat.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.chat and not tokenizer.chat_template:
+            raise self.mistake("chat", "is true, but its tokenizer has no chat template")
 
     def settings(self) -> dict[str, Any]:
         """What the rewards depend on, but for the samples and rounding."""

@@ -10,7 +10,8 @@ from typing import Any, TextIO
 
 import pyarrow.parquet as pq
 
-from monkeys import __version__
+from monkeys import __version__, kept
+from monkeys.kept import MadeFrom
 from monkeys.progress import Note
 from monkeys.rewards.model import RewardModel
 from monkeys.rewards.reward import Reward
@@ -31,8 +32,9 @@ def score_shard(
     reward: Reward,
     console: TextIO | None = None,
     note: Note | None = None,
+    results: str | None = None,
 ) -> None:
-    """Write the rewards of all samples of a shard, in their order.
+    """Write the rewards of all samples of a shard, in their order; those of the same samples are taken up.
 
     Args:
         problems: The task's problems file.
@@ -42,6 +44,7 @@ def score_shard(
         reward: The reward model's config; its weights are in the Hugging Face cache, or in a folder.
         console: Where a discarded journal is reported.
         note: Where it is noted how far the shard is.
+        results: The folder of results that may hold finished rewards; None if there is none.
 
     Raises:
         ValueError: the config does not fit the model or the problems; a reward is not a number.
@@ -51,6 +54,12 @@ def score_shard(
     with open(samples, "rb") as file:
         drawn = hashlib.file_digest(file, "sha256").hexdigest()  # other samples may lie here when a killed job goes on
     settings = digest([reward.settings(), shown, drawn])
+    texts = kept.digests_of_texts(samples)
+    if strangers := [problem for problem in texts if problem not in shown]:
+        raise ValueError(f"{samples}: problem {strangers[0]} is not in the problems file")
+    about = {problem: digest([shown[problem], text])[:16] for problem, text in texts.items()}
+    made_from = MadeFrom(digest(reward.settings()), about)
+    there = _rewards_there(results, rewards, made_from, console)
 
     def scored() -> int:
         return sum(len(entry.get("rewards", ())) for entry in read_entries(journal))
@@ -58,14 +67,22 @@ def score_shard(
     def told() -> str:
         return f"the rewards of {scored()} samples of {samples} in the journal"
 
-    with unwinding(told, console), Journal(journal, settings, console=console) as kept:
+    with unwinding(told, console), Journal(journal, settings, console=console) as opened:
         done = scored()
         total = pq.read_metadata(samples).num_rows
         if done < total:
             note = note or Note()
             note.begin(total, done)
-            _score(kept, shown, samples, done, reward, note)
-        _write(kept, samples, rewards, reward)
+            _score(opened, shown, samples, done, reward, note, there)
+        _write(opened, samples, rewards, reward, made_from)
+
+
+def _rewards_there(
+    results: str | None, rewards: str, made_from: MadeFrom, console: TextIO | None
+) -> dict[tuple[str, int], float]:
+    """Rewards that there are already, by problem and number of the sample."""
+    rows = kept.rows(results, rewards, made_from, console) if results is not None else {}
+    return {(problem, row["sample"]): row["reward"] for problem, found in rows.items() for row in found}
 
 
 def _shown(problems: str, reward: Reward) -> dict[str, str]:
@@ -76,17 +93,37 @@ def _shown(problems: str, reward: Reward) -> dict[str, str]:
     return shown
 
 
-def _score(kept: Journal, shown: dict[str, str], samples: str, done: int, reward: Reward, note: Note) -> None:
-    """Score the samples behind the first `done` ones into the journal."""
-    folder = weights.local_folder(reward.weights, reward.commit, reward.trust_remote_code)
-    model = RewardModel(reward, folder)
-    wording = Wording(reward, model.tokenizer, model.longest)
-    kept.append({"start": {"samples_before": done, **model.facts()}})
+def _score(
+    journal: Journal,
+    shown: dict[str, str],
+    samples: str,
+    done: int,
+    reward: Reward,
+    note: Note,
+    there: dict[tuple[str, int], float],
+) -> None:
+    """Put the rewards of the samples behind the first `done` ones into the journal."""
+    model: RewardModel | None = None
     began = time.monotonic()
     rows = islice(read_rows(samples, ["problem_id", "sample", "text"]), done, None)
     while window := list(islice(rows, WINDOW)):
-        entry = _scored(window, shown, model, wording, note, samples)
-        kept.append({"seconds": round(time.monotonic() - began, 3), **entry})
+        rewards = [there.get((row["problem_id"], row["sample"]), math.nan) for row in window]
+        new = [number for number, value in enumerate(rewards) if math.isnan(value)]
+        counts = Counter(taken_up=len(window) - len(new))
+        if new:
+            if model is None:
+                folder = weights.local_folder(reward.weights, reward.commit, reward.trust_remote_code)
+                model = RewardModel(reward, folder)
+                wording = Wording(reward, model.tokenizer, model.longest)
+                journal.append({"start": {"samples_before": done, **model.facts()}})
+                began = time.monotonic()
+            scored, more = _scored([window[number] for number in new], shown, model, wording, note)
+            for number, value in zip(new, scored, strict=True):
+                rewards[number] = value
+            counts += more
+        note.add(len(window) - len(new))
+        done += len(window)
+        journal.append({"seconds": round(time.monotonic() - began, 3), "rewards": rewards, "counts": counts})
 
 
 def _scored(
@@ -95,13 +132,10 @@ def _scored(
     model: RewardModel,
     wording: Wording,
     note: Note,
-    samples: str,
-) -> dict[str, Any]:
-    """The journal's entry about some samples; equal ones of one problem are scored once."""
+) -> tuple[list[float], Counter[str]]:
+    """The rewards of some samples, equal ones of one problem scored once; and what the provenance counts of them."""
     alike: dict[tuple[str, str], list[int]] = {}
     for number, row in enumerate(window):
-        if row["problem_id"] not in shown:
-            raise ValueError(f"{samples}: problem {row['problem_id']} is not in the problems file")
         alike.setdefault((row["problem_id"], row["text"]), []).append(number)
     groups = list(alike.values())
     worded = wording.words([(shown[problem], text) for problem, text in alike])
@@ -121,18 +155,16 @@ def _scored(
     for group, words in zip(groups, worded, strict=True):
         if words.cut:
             cut[words.cut] += len(group)
-    return {
-        "rewards": rewards,
-        "counts": {"distinct": len(groups), "cut_problems": cut["problem"], "cut_samples": cut["sample"]},
-    }
+    return rewards, Counter(distinct=len(groups), cut_problems=cut["problem"], cut_samples=cut["sample"])
 
 
-def _write(kept: Journal, samples: str, rewards: str, reward: Reward) -> None:
+def _write(journal: Journal, samples: str, rewards: str, reward: Reward, made_from: MadeFrom) -> None:
     """Write the rewards file from a complete journal."""
     starts: list[dict[str, Any]] = []
-    counts = Counter[str]()
+    counts = Counter[str](distinct=0, cut_problems=0, cut_samples=0, taken_up=0)
     provenance: dict[str, Any] = {
-        "samples": read_provenance(samples),
+        "samples": {key: value for key, value in read_provenance(samples).items() if key != kept.KEY},
+        **made_from.noted(),
         "reward": reward.name,
         "settings": reward.settings(),
         "starts": starts,
@@ -140,11 +172,12 @@ def _write(kept: Journal, samples: str, rewards: str, reward: Reward) -> None:
     }
 
     def scored() -> Iterator[float]:
-        for entry in kept.entries():
+        for entry in journal.entries():
             if "start" in entry:
                 starts.append({**entry["start"], "seconds": 0.0})
                 continue
-            starts[-1]["seconds"] = entry["seconds"]
+            if starts:
+                starts[-1]["seconds"] = entry["seconds"]
             counts.update(entry["counts"])
             yield from entry["rewards"]
 

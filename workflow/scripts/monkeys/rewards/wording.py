@@ -29,8 +29,7 @@ class Wording:
     """
 
     def __init__(self, reward: Reward, tokenizer: Any, longest: int) -> None:
-        if reward.chat and not tokenizer.chat_template:
-            raise reward.mistake("chat", "is true, but its tokenizer has no chat template")
+        reward.refuse_missing_template(tokenizer)
         self.reward = reward
         self.tokenizer = tokenizer
         self.longest = longest

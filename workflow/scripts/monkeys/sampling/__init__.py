@@ -2,3 +2,6 @@
 
 SAMPLER_VERSION = 1
 """Part of every shard's settings. Raise it when a change alters the distribution of samples: all are drawn anew."""
+
+TOKENS_PER_SECOND = 5000
+"""Of the longest samples that there may be, drawn by a large model on its GPUs; most end long before."""

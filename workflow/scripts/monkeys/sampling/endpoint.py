@@ -64,7 +64,7 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
 async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
     endpoint = model["endpoint"]
     shard = progress.shard
-    async with Server(endpoint, _key(endpoint, shard.model), sampling, model["chat"], progress.console) as server:
+    async with Server(endpoint, key_of(endpoint, shard.model), sampling, model["chat"], progress.console) as server:
         await server.learn(next(iter(progress.prompts.values())))
         progress.begin(
             {
@@ -122,8 +122,37 @@ def _of_request(error: Exception, request: Request) -> Exception:
     )
 
 
-def _key(endpoint: dict[str, Any], model: str) -> str | None:
-    """The server's key from the environment variable that the config names."""
+def look(endpoint: dict[str, Any], key: str | None) -> str | None:
+    """What is wrong with a server as it answers now; None if nothing is known to be.
+
+    Args:
+        endpoint: base_url and model.
+        key: Sent as bearer token; None for none.
+    """
+    url = f"{endpoint['base_url'].rstrip('/')}/models"
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        answer = httpx.get(url, headers=headers, timeout=10)
+    except httpx.HTTPError as error:
+        return f"no answer from {url}: {error or type(error).__name__}"
+    if answer.status_code in (401, 403):
+        where = "its key (endpoint.api_key_env)" if key else "requests without a key; name it by endpoint.api_key_env"
+        return f"{url} refuses {where}: status {answer.status_code}"
+    try:
+        served = [entry["id"] for entry in answer.raise_for_status().json()["data"]]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None  # not every server lists its models
+    if served and endpoint["model"] not in served:
+        return f"{url} lists no model {endpoint['model']}, but {', '.join(map(str, served[:5]))}"
+    return None
+
+
+def key_of(endpoint: dict[str, Any], model: str) -> str | None:
+    """The server's key from the environment variable that the config names.
+
+    Raises:
+        ValueError: there is none, or none that can be sent.
+    """
     name = endpoint["api_key_env"]
     if name is None:
         return None

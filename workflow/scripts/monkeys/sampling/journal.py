@@ -43,6 +43,7 @@ class Journal:
     Args:
         path: The file; its folder is made if missing.
         settings: Digest of everything that determines the distribution of the samples.
+        about: What else its first line says, for those who look for what a journal set aside holds.
         sync_seconds: Entries reach the disk at the latest after this time, so that at most they are lost when the
             whole machine dies. A killed process loses nothing that was appended.
         console: Where a discarded or damaged journal is reported.
@@ -57,6 +58,7 @@ class Journal:
         settings: str,
         sync_seconds: float = 2.0,
         console: TextIO | None = None,
+        about: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +72,7 @@ class Journal:
             try:
                 os.ftruncate(self._file, self._end)
                 if not self._end:
-                    self.append({"settings": settings})
+                    self.append({"settings": settings, **(about or {})})
                     sync_folder(self.path.parent)
             except BaseException:
                 os.close(self._file)
@@ -125,6 +127,10 @@ class Journal:
                     file=console,
                 )
         return end
+
+    def set_aside(self) -> list[Path]:
+        """The shard's journals of other settings."""
+        return sorted(self.path.parent.glob(f"{self.path.name}.????????"))
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """All entries after the first line, read from the file one at a time."""
@@ -207,6 +213,12 @@ def read_entries(path: str | Path) -> Iterator[dict[str, Any]]:
     with open(path, "rb") as file:
         next(_entries(file), None)
         yield from _entries(file)
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """The first line of a journal; empty if it is damaged."""
+    with open(path, "rb") as file:
+        return next(_entries(file), {})
 
 
 def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:

@@ -4,16 +4,19 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
-from monkeys import __version__
+from monkeys import __version__, kept
+from monkeys.kept import MadeFrom
 from monkeys.progress import Note
 from monkeys.sampling import SAMPLER_VERSION
-from monkeys.sampling.journal import Journal, unwinding
-from monkeys.storage import SAMPLES, canonical, digest, parquet_writer
+from monkeys.sampling.journal import Journal, read_entries, read_header, unwinding
+from monkeys.storage import SAMPLES, canonical, digest, parquet_writer, read_provenance, read_rows
 
 FINISH_REASONS = ("stop", "length")
 """The ways in which a sample can end; anything else is a failed request, not a sample of the model."""
@@ -38,8 +41,17 @@ class Shard:
 
     def settings(self, prompts: dict[str, str]) -> str:
         """Digest of everything that determines the distribution of this shard's samples."""
-        about = {**asdict(self), "study": None}  # a study may be renamed
-        return digest([SAMPLER_VERSION, about, prompts])
+        return digest([SAMPLER_VERSION, self._about(), prompts])
+
+    def made_from(self, prompts: dict[str, str]) -> MadeFrom:
+        """The same, so that samples of a problem are known again where other problems are not the same."""
+        return MadeFrom(
+            settings=digest([SAMPLER_VERSION, self._about()]),
+            problems={problem: digest(prompt)[:16] for problem, prompt in prompts.items()},
+        )
+
+    def _about(self) -> dict[str, Any]:
+        return {**asdict(self), "study": None}  # a study may be renamed
 
     def engine_seed(self, samples_in_journal: int) -> int:
         """A seed in [0, 2^31) that differs between shards and between a first and a resumed run.
@@ -128,6 +140,41 @@ class Progress:
             self._starts[-1]["samples"] += count
             self._starts[-1]["seconds"] = entry["seconds"]
 
+    def take_up(self, entries: Iterable[dict[str, Any]], problems: set[str]) -> int:
+        """Record samples that are missing and were drawn before, from the same prompts.
+
+        Args:
+            entries: As a journal has them.
+            problems: Those whose samples may be taken.
+
+        Returns:
+            The number of samples.
+        """
+        before = self.samples
+        start: dict[str, Any] | None = None
+        seen = taken = 0
+        for entry in entries:
+            if "start" in entry:
+                start, seen, taken = entry["start"], 0, 0
+                continue
+            seen += len(entry["samples"])
+            first = entry["first"] - self.shard.index * self.shard.size
+            if (
+                entry["problem_id"] not in problems
+                or self._done[entry["problem_id"]][first:][: len(entry["samples"])].any()
+            ):
+                continue
+            if not taken and start is not None:
+                self._record({"start": {**start, "samples_before": self.samples, "taken_up": True}})
+            taken += len(entry["samples"])
+            self._record({**entry, "seconds": round(entry["seconds"] * taken / seen, 3)})
+        self._note.begin(self.samples + self.missing, self.samples)
+        return self.samples - before
+
+    def _record(self, entry: dict[str, Any]) -> None:
+        self._take(entry)
+        self.journal.append(entry)
+
     @property
     def missing(self) -> int:
         """How many samples are still to be drawn."""
@@ -145,9 +192,7 @@ class Progress:
     def begin(self, start: dict[str, Any]) -> None:
         """Record that an engine starts to sample: its name, version, seed, settings; goes into the provenance."""
         self._began = time.monotonic()
-        entry = {"start": {"samples_before": self.samples, **start}}
-        self._take(entry)
-        self.journal.append(entry)
+        self._record({"start": {"samples_before": self.samples, **start}})
 
     def add(
         self,
@@ -190,8 +235,7 @@ class Progress:
             **({"usage": usage} if usage else {}),
             "samples": rows,
         }
-        self._take(entry)
-        self.journal.append(entry)
+        self._record(entry)
         self._note.add(request.count)
 
     def write(self, path: str) -> int:
@@ -199,19 +243,23 @@ class Progress:
         if self.missing:
             raise ValueError(f"{self.journal.path}: {self.missing} samples are missing")
         totals = {"generated_tokens": 0, "truncated": 0}
-        usage: dict[str, int] = {}
+        usage: dict[str, int] | None = {}
         provenance = {
             **asdict(self.shard),
             "sampler_version": SAMPLER_VERSION,
             "project_version": __version__,
             "settings": self.shard.settings(self.prompts),
+            **self.shard.made_from(self.prompts).noted(),
             "engine_starts": self._starts,
             "samples": self.samples,
         }
         with parquet_writer(path, SAMPLES, provenance) as add_row:
             for entry in self.journal.entries():
-                for kind, tokens in entry.get("usage", {}).items():
-                    usage[kind] = usage.get(kind, 0) + tokens
+                if "usage" in entry and usage is not None:
+                    for kind, tokens in entry["usage"].items():
+                        usage[kind] = usage.get(kind, 0) + tokens
+                elif "samples" in entry:
+                    usage = None  # the bill of a part would be taken for that of the whole
                 for position, sample in enumerate(entry.get("samples", ())):
                     count_sample(totals, sample)
                     add_row(
@@ -243,8 +291,12 @@ def sampling(
     samples: str,
     console: TextIO | None = None,
     note: Note | None = None,
+    results: str | None = None,
 ) -> Iterator[Progress]:
     """Lock a shard, yield its progress to be completed, and write its samples file.
+
+    What was drawn before from the same prompts with the same settings, when there were fewer problems or other ones, is
+    taken up first.
 
     Whatever ends the work early, an interrupt and SIGTERM (as Slurm sends it before a job's time is over) included,
     leaves a journal from which the next run goes on.
@@ -256,16 +308,68 @@ def sampling(
         samples: Path of the samples file.
         console: Where notes for people go.
         note: Where it is noted how far the shard is.
+        results: The folder of results that may hold finished samples; None if there is none.
     """
+    made_from = shard.made_from(prompts)
     done, total = 0, len(prompts) * shard.size
 
-    def kept() -> str:
+    def in_journal() -> str:
         return f"{done} of {total} samples of {shard.task} {shard.model} shard {shard.index} in the journal"
 
-    with unwinding(kept, console), Journal(journal, shard.settings(prompts), console=console) as opened:
+    with (
+        unwinding(in_journal, console),
+        Journal(journal, shard.settings(prompts), console=console, about=made_from.noted()) as opened,
+    ):
         progress = Progress(shard, prompts, opened, console, note)
+        if taken := _take_up(progress, made_from, samples, results, console):
+            print(f"NOTE {taken} of {total} samples were drawn before and are taken up again", file=console)
         try:
             yield progress
         finally:
             done = progress.samples
         progress.write(samples)
+
+
+def _take_up(progress: Progress, made_from: MadeFrom, samples: str, results: str | None, console: TextIO | None) -> int:
+    """Take up what finished samples and journals of other problems hold; the number of samples."""
+    taken = 0
+    for path in progress.journal.set_aside():
+        if shared := made_from.shared(MadeFrom.of(read_header(path))):
+            taken += progress.take_up(read_entries(path), shared)
+    if results is not None:
+        for path, shared in kept.candidates(results, samples, made_from, console):
+            if progress.missing:
+                taken += progress.take_up(_entries_of(path), shared)
+    return taken
+
+
+def _entries_of(samples: Path) -> Iterator[dict[str, Any]]:
+    """The entries of the journal from which a samples file was written, but for what a server billed."""
+    rows = read_rows(samples)
+    for start in read_provenance(samples)["engine_starts"]:
+        yield {"start": {key: value for key, value in start.items() if key not in ("samples", "seconds")}}
+        done = 0
+        for together in _consecutive(islice(rows, start["samples"])):
+            done += len(together)
+            yield {
+                "problem_id": together[0]["problem_id"],
+                "first": together[0]["sample"],
+                "prompt_tokens": together[0]["prompt_tokens"],
+                "seconds": start["seconds"] * done / start["samples"],
+                "samples": [{field.name: row[field.name] for field in fields(Sample)} for row in together],
+            }
+
+
+def _consecutive(rows: Iterable[dict[str, Any]], most: int = 16) -> Iterator[list[dict[str, Any]]]:
+    """Rows of one problem whose numbers follow each other, together."""
+    together: list[dict[str, Any]] = []
+    for row in rows:
+        if together:
+            last = together[-1]
+            follows = (row["problem_id"], row["sample"]) == (last["problem_id"], last["sample"] + 1)
+            if len(together) == most or not follows:
+                yield together
+                together = []
+        together.append(row)
+    if together:
+        yield together

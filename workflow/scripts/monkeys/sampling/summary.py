@@ -25,17 +25,23 @@ def summary(results: str | Path, shards: Iterable[tuple[str, str, int, int]]) ->
     """
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for task, model, index, size in shards:
-        problems = Path(results, "problems", f"{task}.parquet")
-        wanted = pq.read_metadata(problems).num_rows * size if problems.exists() else None
-        pairs.setdefault((task, model), []).append({"wanted": wanted, **_state(Path(results), task, model, index)})
+        about = state(Path(results), task, model, index)
+        if about["problems"] is not None:
+            about["wanted"] = about["problems"] * size
+        pairs.setdefault((task, model), []).append(about)
     return pd.DataFrame([{"task": task, "model": model, **_row(states)} for (task, model), states in pairs.items()])
 
 
-def _state(results: Path, task: str, model: str, index: int) -> dict[str, Any]:
-    """Samples, tokens, truncated samples and seconds of one shard so far."""
+def state(results: Path, task: str, model: str, index: int) -> dict[str, Any]:
+    """Samples, tokens, truncated samples and seconds of one shard so far.
+
+    With the number of problems, if there is a problems file, and of wanted samples, if a samples file tells.
+    """
     samples = results / "samples" / task / model / f"{index}.parquet"
     journal = results / ".journal" / task / model / f"{index}.jsonl"
-    totals: dict[str, Any] = {"samples": 0, "generated_tokens": 0, "truncated": 0, "seconds": 0.0}
+    totals: dict[str, Any] = {"samples": 0, "generated_tokens": 0, "truncated": 0, "seconds": 0.0, "wanted": None}
+    problems = results / "problems" / f"{task}.parquet"
+    totals["problems"] = pq.read_metadata(problems).num_rows if problems.exists() else None
     if samples.exists():
         source = read_provenance(samples)
         totals |= {key: source.get(key) for key in ("samples", "generated_tokens", "truncated")}

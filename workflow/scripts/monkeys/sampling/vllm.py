@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from monkeys.sampling import engine_arguments, weights
-from monkeys.sampling.shard import Progress, Request, Sample, Shard
+from monkeys.sampling.shard import Progress, Request, Sample
+from monkeys.sampling.tokens import encoded, refuse_overlong
 
 PER_REQUEST = 16
 """Samples per request: enough to share the prompt's work, few enough for fine progress."""
@@ -70,9 +71,11 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
     }
     about = EngineArgs(**everything).create_model_config()
     tokenizer = cached_tokenizer_from_config(about)
-    prompts = encoded(tokenizer, progress, model["chat"])
+    shard = progress.shard
+    prompts = encoded(tokenizer, progress.prompts, model["chat"], shard.model)
     if model["overlong_prompts"] == "refuse":
-        refuse_overlong(prompts, about.max_model_len, progress.shard, sampling["max_tokens"])
+        lengths = {problem: len(tokens) for problem, tokens in prompts.items()}
+        refuse_overlong(lengths, about.max_model_len, shard.task, shard.model, sampling["max_tokens"])
     try:
         llm = LLM(**everything)
         version = {"version": __version__, "commit": model["revision"]}
@@ -144,48 +147,6 @@ def _watched() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGCHLD, previous)
-
-
-def encoded(tokenizer: Any, progress: Progress, chat: bool) -> dict[str, list[int]]:
-    """Token ids of every prompt.
-
-    Args:
-        tokenizer: The model's.
-        progress: Holds the prompts.
-        chat: Put each prompt into the tokenizer's chat template, as the user's turn; else it is continued as it is.
-    """
-    if chat and not tokenizer.chat_template:
-        raise ValueError(f"models.{progress.shard.model}.chat: is true, but its tokenizer has no chat template")
-
-    def tokens_of(prompt: str) -> list[int]:
-        if chat:
-            turn = [{"role": "user", "content": prompt}]
-            return tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=False)
-        return tokenizer.encode(prompt)
-
-    return {problem: tokens_of(prompt) for problem, prompt in progress.prompts.items()}
-
-
-def refuse_overlong(prompts: dict[str, list[int]], context: int, shard: Shard, max_tokens: int) -> None:
-    """See that every prompt leaves room for a whole sample.
-
-    Args:
-        prompts: Token ids of the prompts.
-        context: Tokens that prompt and sample may have together.
-        shard: Of which task and model they are.
-        max_tokens: Longest sample.
-
-    Raises:
-        ValueError: one does not.
-    """
-    for problem, tokens in prompts.items():
-        if len(tokens) + max_tokens > context:
-            raise ValueError(
-                f"task {shard.task}, problem {problem}: its prompt of {len(tokens)} tokens and max_tokens "
-                f"({max_tokens}) exceed the context of {shard.model} ({context}); lower sampling.max_tokens "
-                "or few_shot, leave the problem out (problems:), raise engine.max_model_len, or have samples end where "
-                f"the context does (models.{shard.model}.overlong_prompts: cut)"
-            )
 
 
 def run(llm: Any, progress: Progress, prompts: dict[str, list[int]], sampling: dict[str, Any]) -> None:

@@ -46,6 +46,29 @@ def fetch(weights: str, commit: str | None, trust_remote_code: bool = False) -> 
         raise
 
 
+def fetch_alongside(weights: str, commit: str | None, trust_remote_code: bool = False) -> Path:
+    """The folder of a model with its configuration, tokenizer and chat template; its weights may be missing.
+
+    Args:
+        weights: As for `fetch`.
+        commit: As for `fetch`.
+        trust_remote_code: As for `fetch`.
+
+    Raises:
+        NotThere: as for `fetch`.
+    """
+    if commit is None:
+        return Path(weights)
+    wanted = _wanted(None, trust_remote_code)
+    try:
+        return hub.fetch("model", weights, commit, **wanted)
+    except hub.OutOfReach:
+        folder = hub.cached("model", weights, commit, **wanted)
+        if folder and (folder / "config.json").exists():
+            return folder
+        raise
+
+
 def local_folder(weights: str, commit: str | None, trust_remote_code: bool = False) -> Path:
     """The folder of a model that was fetched before; the network is not touched.
 
@@ -77,9 +100,17 @@ def _cached(weights: str, commit: str, code: bool) -> Path | None:
     return None
 
 
-def _wanted(kind: str, code: bool) -> dict[str, Any]:
-    """Which files of a model are wanted; some models keep a second copy of their weights in a subfolder."""
-    return {"allow_patterns": [kind, *ALONGSIDE, *(["*.py"] if code else [])], "ignore_patterns": "*/*"}
+def _wanted(kind: str | None, code: bool) -> dict[str, Any]:
+    """Which files of a model are wanted; some models keep a second copy of their weights in a subfolder.
+
+    Args:
+        kind: The format of its weights; None wants none.
+        code: Its own code, too.
+    """
+    return {
+        "allow_patterns": [*([kind] if kind else []), *ALONGSIDE, *(["*.py"] if code else [])],
+        "ignore_patterns": "*/*",
+    }
 
 
 def facts(folder: Path | None, given: dict[str, int | None]) -> dict[str, int | None]:

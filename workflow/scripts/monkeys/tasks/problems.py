@@ -35,15 +35,17 @@ def told_of(task: str) -> Iterator[None]:
         raise kind(f"tasks.{task}{key}{error}") from error
 
 
-def build_prompts(task: dict[str, Any], read: Reader) -> list[dict[str, Any]]:
+def build_prompts(task: dict[str, Any], read: Reader, other_ids: bool = False) -> list[dict[str, Any]]:
     """The chosen problems: problem_id, source_index (row in the split), prompt.
 
     Args:
         task: The task's config.
         read: Gives the rows of its problems and of its examples.
+        other_ids: Whether there are outcomes on the task, whose problems the dataset may not have.
 
     Raises:
-        ValueError: a column that is not there, ids that are not unique, no rows, examples that cannot be had.
+        ValueError: a column that is not there, ids that are not unique, no rows, examples that cannot be had, flagged
+            problems that are not in the dataset.
     """
     kind = tasks.load(task["base"])
     problems = list(kind.problems(read("problems", kind.columns)))
@@ -52,6 +54,9 @@ def build_prompts(task: dict[str, Any], read: Reader) -> list[dict[str, Any]]:
     name = task["columns"]["id"]
     _need_columns(problems[0][1], {"id": name})
     ids = [str(index if name is None else row[name]) for index, row in problems]
+    for doubt, flagged in task["flagged"].items():
+        if not other_ids and (unknown := sorted(set(flagged) - set(ids))):
+            raise ValueError(f"flagged.{doubt}: not in the dataset: {', '.join(unknown)}")
     fixed = _fixed_examples(kind, task, read)
     pool = [] if fixed is not None else _pool(kind, read)
     order, drawn = draw(

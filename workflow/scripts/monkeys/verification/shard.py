@@ -3,16 +3,17 @@
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from monkeys import __version__, verification
+from monkeys import __version__, kept, verification
+from monkeys.kept import MadeFrom
 from monkeys.progress import Note
-from monkeys.storage import VERDICTS, read_provenance, read_rows, write_parquet
-from monkeys.verification.verifier import Settings, Verdict, Verifier
+from monkeys.storage import VERDICTS, digest, read_provenance, read_rows, write_parquet
+from monkeys.verification.verifier import JUDGED_BY, Settings, Verdict, Verifier
 
 TOGETHER = 64
 """Distinct answers to one problem that are judged in one call, one after the other."""
@@ -21,11 +22,19 @@ NO_ANSWER = Verdict("no_answer")
 
 
 def verify_shard(
-    problems: str, samples: str, verdicts: str, verifier: str, settings: Settings, note: Note | None = None
+    problems: str,
+    samples: str,
+    verdicts: str,
+    verifier: str,
+    settings: Settings,
+    note: Note | None = None,
+    made_with: str = "",
+    results: str | None = None,
 ) -> None:
     """Write the verdicts of all samples of a shard.
 
-    Memory holds a number for every sample, and texts only of the distinct answers that are being judged.
+    Verdicts that there are already on the same samples of a problem are taken up. Memory holds a number for every
+    sample, and texts only of the distinct answers that are being judged.
 
     Args:
         problems: The task's problems file.
@@ -34,6 +43,8 @@ def verify_shard(
         verifier: The verifier's name.
         settings: How it verifies, and in how many threads.
         note: Where it is noted how far the shard is.
+        made_with: Digest of all that verdicts depend on beside problems and samples.
+        results: The folder of results that may hold finished verdicts; None if there is none.
 
     Raises:
         ValueError: the samples are of problems that are not in the problems file.
@@ -43,24 +54,32 @@ def verify_shard(
     kind = verification.load(verifier)
     for row in by_id.values():
         verification.check(verifier, row)
+    texts = kept.digests_of_texts(samples)
+    if strangers := [problem for problem in texts if problem not in by_id]:
+        raise ValueError(f"{samples}: problem {strangers[0]} is not in the problems file")
+    about = {problem: [{key: by_id[problem].get(key) for key in JUDGED_BY}, text] for problem, text in texts.items()}
+    made_from = MadeFrom(made_with, {problem: digest(judged)[:16] for problem, judged in about.items()})
+    there = kept.rows(results, verdicts, made_from) if results is not None else {}
     note = note or Note()
     note.begin(pq.read_metadata(samples).num_rows)
     with kind(settings) as judge:
-        book = _Book(note)
+        book = _Book(note, there)
         with ThreadPoolExecutor(settings.threads) as pool:
-            _judge_together(judge, by_id, _distinct(judge, by_id, samples, book), book, pool)
+            _judge_together(judge, by_id, _distinct(judge, samples, book), book, pool)
             # Nothing runs beside these: what a busy machine may have decided is decided again.
             for problem, answer, number in book.uncertain:
                 (verdict,) = pool.submit(_verdicts, judge, by_id[problem], [answer]).result()
                 book.enter(number, verdict.settled())
         provenance = {
-            "samples": source,
+            "samples": {key: value for key, value in source.items() if key != kept.KEY},
+            **made_from.noted(),
             "verifier": verifier,
             "verifier_version": kind.version,
             "settings": {key: value for key, value in vars(settings).items() if key not in ("threads", "lean")},
             "guarantees": judge.guarantees(),
-            "distinct": len(book.verdicts) - 1,
+            "distinct": book.distinct,
             "judged_again": len(book.uncertain),
+            "taken_up": book.taken_up,
             "project_version": __version__,
         }
         write_parquet(verdicts, VERDICTS, _rows(samples, book), provenance)
@@ -69,13 +88,41 @@ def verify_shard(
 class _Book:
     """Which sample has which answer, and the verdicts on answers; answer 0 is none at all."""
 
-    def __init__(self, note: Note) -> None:
+    def __init__(self, note: Note, there: Mapping[str, list[dict[str, Any]]]) -> None:
         self.number_of_sample = array("I")
         self.verdicts: list[Verdict | None] = [NO_ANSWER]
+        self.distinct = 0
+        """Answers that are judged."""
+        self.taken_up = 0
+        """Samples whose verdicts were there already."""
         self.uncertain: list[tuple[str, str, int]] = []
         """Problem, answer and its number."""
         self._waiting = Counter[int]()  # samples that wait for the verdict on their answer
         self._note = note
+        self._there: dict[str, dict[int, int]] = {}
+        numbers: dict[Verdict, int] = {}
+        for problem, rows in there.items():
+            if any(row["outcome"] == "verifier_error" for row in rows):
+                continue  # that the machine failed may be otherwise today
+            self._there[problem] = known = {}
+            for row in rows:
+                verdict = Verdict(row["outcome"], row["answer"], row["second_opinion"])
+                known[row["sample"]] = numbers.setdefault(verdict, len(numbers) + 1)
+        self.verdicts += numbers
+
+    def take_up(self, problem: str, sample: int) -> bool:
+        """Take up one more sample with the verdict that it has already; whether it has one."""
+        if problem not in self._there:
+            return False
+        self.add(self._there[problem][sample])
+        self.taken_up += 1
+        return True
+
+    def open(self) -> int:
+        """The number of one more answer, on which there is no verdict yet."""
+        self.verdicts.append(None)
+        self.distinct += 1
+        return len(self.verdicts) - 1
 
     def add(self, number: int) -> None:
         """Take up one more sample, whose answer has this number."""
@@ -92,24 +139,22 @@ class _Book:
         self._note.add(self._waiting.pop(number))
 
 
-def _distinct(
-    judge: Verifier, by_id: dict[str, Any], samples: str, book: _Book
-) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+def _distinct(judge: Verifier, samples: str, book: _Book) -> Iterator[tuple[str, list[tuple[int, str]]]]:
     """Read all samples; yield distinct answers to one problem, with their numbers, as soon as there are enough."""
     numbers: dict[bytes, int] = {}
     gathered: dict[str, list[tuple[int, str]]] = {}
-    for row in read_rows(samples, ["problem_id", "text"]):
+    for row in read_rows(samples, ["problem_id", "sample", "text"]):
         problem = row["problem_id"]
-        if problem not in by_id:
-            raise ValueError(f"{samples}: problem {problem} is not in the problems file")
+        if book.take_up(problem, row["sample"]):
+            continue
         answer = judge.extract(row["text"])
         if answer is None:
             book.add(0)
             continue
         key = hashlib.blake2b(f"{problem}\0{answer}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        number = numbers.setdefault(key, len(book.verdicts))
-        if number == len(book.verdicts):
-            book.verdicts.append(None)
+        number = numbers.get(key)
+        if number is None:
+            number = numbers[key] = book.open()
             gathered.setdefault(problem, []).append((number, answer))
         book.add(number)
         if len(gathered.get(problem, ())) == TOGETHER:

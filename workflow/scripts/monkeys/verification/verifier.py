@@ -73,6 +73,10 @@ class Settings:
     lean: Lean = Lean()
 
 
+JUDGED_BY = ("reference", "cpu_seconds", "memory_mb")
+"""Columns of the problems file that verdicts depend on; the last two hold limits of a problem's own."""
+
+
 class Verifier(ABC):
     """Judges the samples of one task.
 

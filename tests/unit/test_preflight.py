@@ -1,0 +1,207 @@
+"""Mistakes are found before the first sample, and what a study takes is told before it begins."""
+
+import copy
+import http.server
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from monkeys import preflight, study
+from monkeys.sampling.estimate import estimate
+from monkeys.storage import SAMPLES, write_parquet
+
+DEMO = Path(__file__).parents[2] / "resources/demo"
+TASK = {
+    "dataset": str(DEMO / "arithmetic"),
+    "columns": {"id": "id", "reference": "answer"},
+    "prompt": "Question: {{ question }}\nAnswer:\n",
+    "verifier": "gsm8k",
+    "samples": 20,
+    "shard": 10,
+    "sampling": {"max_tokens": 64},
+}
+PROBLEMS = {
+    "sums": {
+        "a": {"problem_id": "a", "prompt": "1+1", "question": "What is 1+1?"},
+        "b": {"problem_id": "b", "prompt": "2+2+2", "question": None},
+    }
+}
+
+
+def checked(tmp_path, model, rewards=None):
+    """A study of one task and one model, `m`."""
+    config = {
+        "study": "s",
+        "results": str(tmp_path / "results"),
+        "tasks": {"sums": TASK},
+        "models": {"m": {"tasks": ["sums"], **model}},
+        "rewards": rewards or {},
+    }
+    return study.checked(copy.deepcopy(config))
+
+
+@pytest.fixture
+def look(tmp_path):
+    """What is seen of a model, and of its rewards, on these problems."""
+
+    def look(model, rewards=None, problems=PROBLEMS):
+        return preflight.look_at(checked(tmp_path, model, rewards), "m", problems)
+
+    return look
+
+
+def weights(name="marmoset-0.2m", **model):
+    return {"weights": str(DEMO / name), **model}
+
+
+def altered(tmp_path, name="marmoset-0.2m", **config):
+    """A copy of a demo model whose config.json says something else."""
+    folder = tmp_path / "altered"
+    shutil.copytree(DEMO / name, folder)
+    about = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(about | config))
+    return str(folder)
+
+
+def test_of_a_model_that_fits_the_prompts_lengths_and_context_are_told(look):
+    seen = look(weights())
+    assert (seen.mistakes, seen.doubts, seen.context) == ([], [], 320)
+    assert seen.lengths == {"sums": {"a": 3, "b": 5}}
+
+
+def test_prompts_without_room_for_a_sample_are_mistakes_unless_they_may_be_cut(look):
+    problems = {"sums": {**PROBLEMS["sums"], "long": {"problem_id": "long", "prompt": "7" * 300, "question": "?"}}}
+    (mistake,) = look(weights(), problems=problems).mistakes
+    assert mistake.startswith("task sums, problem long: its prompt of 300 tokens and max_tokens (64) exceed the ")
+    assert look(weights(overlong_prompts="cut"), problems=problems).mistakes == []
+    (mistake,) = look(weights(engine={"max_model_len": 66})).mistakes
+    assert mistake.startswith("task sums, problem b: its prompt of 5 tokens (and those of 1 others)")
+
+
+def test_a_chat_needs_a_template(look):
+    assert look(weights(chat=True)).mistakes == ["models.m.chat: is true, but its tokenizer has no chat template"]
+
+
+def test_a_context_that_may_be_stretched_is_left_to_the_engine(look, tmp_path):
+    rope = {"rope_type": "yarn", "factor": 4.0}
+    folder = altered(tmp_path, max_position_embeddings=10, rope_parameters=rope, rope_scaling=rope)
+    seen = look({"weights": folder})
+    assert (seen.mistakes, seen.context) == ([], None)
+
+
+def test_a_tokenizer_that_cannot_be_loaded_is_a_doubt(look, tmp_path):
+    folder = altered(tmp_path)
+    Path(folder, "tokenizer.json").write_text("{}")
+    seen = look({"weights": folder})
+    assert seen.mistakes == []
+    assert seen.doubts[0].startswith("models.m.weights: its tokenizer cannot be loaded here")
+
+
+def reward(**settings):
+    about = {"weights": str(DEMO / "marmoset-reward"), "tasks": ["sums"], "chat": False, "about": "prompt"}
+    return {"judge": about | settings}
+
+
+def test_a_reward_that_fits_has_no_mistakes_and_all_others_are_told_at_once(look):
+    assert look(weights(), reward()).mistakes == []
+    mistakes = look(weights(), reward(chat=True, about="question", max_length=1000)).mistakes
+    assert mistakes == [
+        "rewards.judge.about: problem b of task sums has no question; set tasks.sums.question, or show the model "
+        "something else",
+        "rewards.judge.max_length: 1000 exceeds the model's context of 320 tokens",
+        "rewards.judge.chat: is true, but its tokenizer has no chat template",
+    ]
+
+
+def test_a_reward_is_looked_at_for_the_tasks_that_it_scores(look):
+    assert look(weights(), reward(chat=True), problems={}).mistakes == []
+
+
+@pytest.fixture
+def server():
+    """Lists its one model to whoever has the key."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            allowed = self.headers["authorization"] == "Bearer secret"
+            body = json.dumps({"data": [{"id": "marmoset"}]}).encode()
+            self.send_response(200 if allowed and self.path == "/v1/models" else 401)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+
+
+def test_a_key_that_is_not_there_is_a_mistake(look, monkeypatch):
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    endpoint = {"base_url": "http://localhost:1/v1", "model": "marmoset", "api_key_env": "SOME_KEY"}
+    (mistake,) = look({"endpoint": endpoint}).mistakes
+    assert mistake == "models.m.endpoint.api_key_env: the environment variable SOME_KEY is not set; export it"
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "said"),
+    [
+        ("secret", "marmoset", None),
+        ("secret", "gibbon", "lists no model gibbon, but marmoset"),
+        ("wrong", "marmoset", "refuses its key (endpoint.api_key_env): status 401"),
+    ],
+)
+def test_servers_are_asked_for_their_models(tmp_path, server, monkeypatch, key, model, said):
+    monkeypatch.setenv("SOME_KEY", key)
+    endpoint = {"base_url": server, "model": model, "api_key_env": "SOME_KEY"}
+    found = list(preflight.look_at_servers(checked(tmp_path, {"endpoint": endpoint})))
+    assert found == ([] if said is None else [f"models.m.endpoint: {server}/models {said}"])
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path):
+    endpoint = {"base_url": "http://127.0.0.1:1/v1", "model": "marmoset"}
+    (found,) = preflight.look_at_servers(checked(tmp_path, {"endpoint": endpoint}))
+    assert found.startswith("models.m.endpoint: no answer from http://127.0.0.1:1/v1/models: ")
+
+
+SHARDS = [("sums", "m", 0, 10), ("sums", "m", 1, 10)]
+LENGTHS = {"m": {"sums": {"a": 3, "b": 5}}}
+
+
+def test_before_the_first_sample_all_are_taken_to_be_as_long_as_they_may(tmp_path):
+    price = {"prompt": 1000.0, "generated": 2000.0}
+    config = checked(tmp_path, weights(price=price, engine={"tensor_parallel_size": 2}))
+    (row,) = estimate(config, SHARDS, {"sums": 2}, LENGTHS).to_dict("records")
+    assert row == {
+        "task": "sums",
+        "model": "m",
+        "samples to draw": "40",
+        "longest prompt": "5",
+        "tokens": "2,560",
+        "GPU hours": "0.00028",  # 2 × 2,560 tokens ÷ 5,000 a second
+        "disk": "15.4 KB",
+        "dollars": "5.28",  # 40 × 4 × 0.001 + 2,560 × 0.002
+        "taken to be": "as long as they may",
+    }
+
+
+def test_once_there_are_samples_the_others_are_taken_to_be_like_them(tmp_path):
+    rows = [
+        {"problem_id": p, "sample": n, "text": "2", "prompt_tokens": 3, "tokens": 8, "finish_reason": "stop"}
+        for p in "ab"
+        for n in range(10)
+    ]
+    about = {"samples": 20, "generated_tokens": 160, "truncated": 0, "engine_starts": [{"seconds": 16.0}]}
+    write_parquet(
+        tmp_path / "results/samples/sums/m/0.parquet", SAMPLES, ({"logprob": -1.0, **row} for row in rows), about
+    )
+    (row,) = estimate(checked(tmp_path, weights()), SHARDS, {"sums": 2}, LENGTHS).to_dict("records")
+    assert (row["samples to draw"], row["tokens"]) == ("20", "160")
+    assert row["GPU hours"] == "0.0044"  # 160 tokens at 10 a second
+    assert row["dollars"] == "?"
+    assert row["taken to be"] == "like the 20 there are"
