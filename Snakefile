@@ -22,8 +22,7 @@ include: "workflow/rules/check.smk"
 include: "workflow/rules/sampling.smk"
 include: "workflow/rules/verification.smk"
 include: "workflow/rules/rewards.smk"
-include: "workflow/rules/analysis.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/results.smk"
 include: "workflow/rules/demo.smk"
 
 
@@ -75,3 +74,8 @@ rule figures:
 rule tables:
     input:
         tables(),
+
+
+rule job_usage:
+    input:
+        "<results>/tables/job_usage.csv",

@@ -41,7 +41,7 @@ def serve() -> None:
     """Carry out orders until the input ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    for module in ("jsonschema", "pandas", "snakemake.cli", "snakemake.report"):
+    for module in ("jinja2", "jsonschema", "pandas", "smart_open", "snakemake.cli", "snakemake.report"):
         __import__(module)
     for line in sys.stdin:
         child = os.fork()

@@ -128,7 +128,7 @@ def test_every_rule_has_a_stage_and_every_named_rule_exists(root):
     rules = set(re.findall(r"^rule (\w+):", "".join(p.read_text() for p in root.glob("workflow/rules/*.smk")), re.M))
     assert {rule for named in STAGES.values() for rule in named} <= rules
     assert {Job(rule).stage for rule in rules} == set(STAGES)
-    assert Job("coverage_figure").stage == "Figures" and Job("coverage").stage == "Analysis"
+    assert Job("figure").stage == "Figures" and Job("table").stage == "Analysis"
 
 
 def test_the_closing_shows_coverage_and_how_to_go_on(tmp_path):

@@ -10,8 +10,8 @@ from monkeys.analysis.cost import (
     cost_curve,
     cost_effectiveness,
     dollars,
-    expected_attempts,
-    expected_attempts_at,
+    expected_samples,
+    expected_samples_at,
     flops_of_completions,
     flops_of_tally,
     pareto,
@@ -111,18 +111,18 @@ def test_a_cost_curve_pays_once_for_prompts_and_k_times_for_samples():
 
 
 @pytest.mark.parametrize("n", range(1, 7))
-def test_expected_attempts_are_the_mean_over_all_orders_of_the_samples(n):
+def test_expected_samples_are_the_mean_over_all_orders_of_the_samples(n):
     for c, cap in itertools.product(range(n + 1), range(1, n + 1)):
         orders = list(itertools.permutations([True] * c + [False] * (n - c)))
         attempts = [next((t for t, correct in enumerate(order, 1) if correct), cap) for order in orders]
-        assert expected_attempts([n], [c], cap)[0] == pytest.approx(np.minimum(attempts, cap).mean())
+        assert expected_samples([n], [c], cap)[0] == pytest.approx(np.minimum(attempts, cap).mean())
 
 
-def test_expected_attempts_have_no_bias():
+def test_expected_samples_have_no_bias():
     true, cap = np.array([0.001, 0.01, 0.1, 0.6]), 100
     correct = np.random.default_rng(0).binomial(100, true, (20_000, 4))
-    estimate = expected_attempts(np.full(80_000, 100), correct.ravel(), cap).reshape(correct.shape)
-    error = estimate.mean(axis=0) - expected_attempts_at(true, cap)
+    estimate = expected_samples(np.full(80_000, 100), correct.ravel(), cap).reshape(correct.shape)
+    error = estimate.mean(axis=0) - expected_samples_at(true, cap)
     assert (np.abs(error) < 4 * estimate.std(axis=0) / np.sqrt(20_000)).all()
 
 
@@ -130,22 +130,22 @@ def test_both_forms_agree_while_the_cap_is_small_beside_the_samples():
     n = 10_000
     correct = np.array([0, 1, 10, 100, 5000, n])
     for cap in (1, 10, 100):
-        unbiased, at_rate = expected_attempts(np.full(6, n), correct, cap), expected_attempts_at(correct / n, cap)
+        unbiased, at_rate = expected_samples(np.full(6, n), correct, cap), expected_samples_at(correct / n, cap)
         assert unbiased == pytest.approx(at_rate, rel=cap / n, abs=1e-6)
 
 
 def test_both_forms_part_where_few_are_correct_and_the_cap_is_all_samples():
-    assert expected_attempts([10_000], [1], 10_000) == pytest.approx(5000.5)
-    assert expected_attempts_at(1e-4, 10_000) == pytest.approx(6321.4, abs=0.1)
+    assert expected_samples([10_000], [1], 10_000) == pytest.approx(5000.5)
+    assert expected_samples_at(1e-4, 10_000) == pytest.approx(6321.4, abs=0.1)
 
 
-def test_limits_of_expected_attempts():
-    assert expected_attempts([10, 10], [0, 10], 7).tolist() == pytest.approx([7, 1])
-    assert expected_attempts_at([0, 1, 0.5], 100).tolist() == pytest.approx([100, 1, 2])
-    assert expected_attempts([5], [0], 6) == pytest.approx([6])  # five failures seen, the sixth ends it
-    assert np.isnan(expected_attempts([5], [0], 7))
+def test_limits_of_expected_samples():
+    assert expected_samples([10, 10], [0, 10], 7).tolist() == pytest.approx([7, 1])
+    assert expected_samples_at([0, 1, 0.5], 100).tolist() == pytest.approx([100, 1, 2])
+    assert expected_samples([5], [0], 6) == pytest.approx([6])  # five failures seen, the sixth ends it
+    assert np.isnan(expected_samples([5], [0], 7))
     with pytest.raises(ValueError, match="between 0 and samples"):
-        expected_attempts([5], [6], 2)
+        expected_samples([5], [6], 2)
 
 
 PUBLISHED = {
@@ -162,8 +162,8 @@ def test_published_counts_give_the_published_attempts(shared_data, benchmark, mo
     counts = counts[(counts["benchmark"] == benchmark) & (counts["model"] == model)]
     samples, correct = counts["num_samples"], counts["num_correct"]
     at_rate, unbiased = PUBLISHED[benchmark, model]
-    assert expected_attempts_at(correct / samples, 10_000).mean() == pytest.approx(at_rate, abs=0.5)
-    assert expected_attempts(samples, correct, 10_000).mean() == pytest.approx(unbiased, abs=0.5)
+    assert expected_samples_at(correct / samples, 10_000).mean() == pytest.approx(at_rate, abs=0.5)
+    assert expected_samples(samples, correct, 10_000).mean() == pytest.approx(unbiased, abs=0.5)
 
 
 def test_a_row_is_unbeaten_if_no_other_is_as_good_in_both_and_better_in_one():
@@ -204,7 +204,7 @@ def test_the_arithmetic_of_table_1():
             ("GPT-4o", 0.13, 1, 0.24),
             ("Claude 3.5 Sonnet", 0.17, 1, 0.267),
         ],
-        columns=["model", "per_attempt", "attempts", "solved"],
+        columns=["model", "per_sample", "k", "solved"],
     )
     table = cost_effectiveness(rows.assign(problems=300))
     assert table["total"].tolist() == pytest.approx([10.8, 39, 51])

@@ -63,19 +63,15 @@ RULE = re.compile(r'^rule \w+:.*?"../../envs/(\w+)\.yaml".*?"../scripts/(\w+)\.p
 """A rule with an environment and a script; no rule of ours has one without the other."""
 
 
-CODE = re.compile(
-    r"^rule (\w+):(?:(?!^rule ).)*? code=package\((.*?)\),$(?:(?!^rule ).)*?scripts/(\w+\.py)", re.DOTALL | re.MULTILINE
-)
-"""A rule that runs again when the code changes that it lists, that list, and its script."""
+GENERIC = ("curves", "table", "figure")
+"""Scripts that run whatever module of `monkeys.results` a job is about."""
 
 
-def imports_of(scripts, script):
-    """What a script, or a module of ours behind it, may import.
-
-    Returns:
-        Top-level names of packages, by who imports them; and the files of our modules.
-    """
-    packages, seen, waiting = {}, set(), [script]
+def imports_of(scripts, name):
+    """Top-level names of packages that a script, or a module of ours behind it, may import, by who imports them."""
+    packages, seen, waiting = {}, set(), [scripts / f"{name}.py"]
+    if name in GENERIC:
+        waiting += (scripts / "monkeys/results").glob("*.py")
     while waiting:
         path = waiting.pop()
         if path in seen or not path.is_file():
@@ -92,7 +88,7 @@ def imports_of(scripts, script):
                     waiting += [file for f in folders for file in (f.with_suffix(".py"), f / "__init__.py")]
                 elif (package := name.partition(".")[0]) not in sys.stdlib_module_names:
                     packages.setdefault(package, path.name)
-    return packages, seen
+    return packages
 
 
 def brought_along(packages):
@@ -121,22 +117,8 @@ def test_scripts_import_what_their_conda_environment_has(root, environment):
     missing = {
         (script, package, by)
         for script in scripts
-        for package, by in imports_of(root / "workflow/scripts", root / f"workflow/scripts/{script}.py")[0].items()
+        for package, by in imports_of(root / "workflow/scripts", script).items()
         if not has & {canonicalize_name(name) for name in distributions.get(package, [package])}
     }
     # where samples are requested from a server no engine is imported
     assert missing - {("sample", "vllm", "vllm.py")} == set()
-
-
-def test_rules_that_run_again_with_their_code_list_all_of_the_analysis_and_figures_behind_it(root):
-    scripts = root / "workflow/scripts"
-    rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
-    lists = CODE.findall(rules)
-    assert len(lists) == rules.count("code=package(")
-    forgotten = {}
-    for rule, listed, script in lists:
-        _, files = imports_of(scripts, scripts / script)
-        parts = [file for file in files if file.parent.name in ("analysis", "figures") and file.name != "__init__.py"]
-        known = {(scripts / "monkeys" / name).resolve() for name in re.findall(r'"(.+?)"', listed)}
-        forgotten[rule] = {file.name for file in [scripts / script, *parts]} - {file.name for file in known}
-    assert not any(forgotten.values()), forgotten

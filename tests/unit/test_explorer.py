@@ -2,7 +2,7 @@ import json
 
 import pandas as pd
 
-from monkeys.figures import explorer, style
+from monkeys.reporting import explorer, style
 
 
 def traces(page):

@@ -12,19 +12,10 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from monkeys.analysis.coverage import log_grid
-from monkeys.catalogue import FIGURES
-from monkeys.figures import (
-    coverage,
-    coverage_by_family,
-    coverage_vs_compute,
-    coverage_vs_cost,
-    curve_similarity,
-    flaky_problems,
-    power_law_fits,
-    selection,
-    solve_rates,
-    style,
-)
+from monkeys.reporting import registry, style
+from monkeys.results import coverage, coverage_by_family, solve_rates
+
+FIGURES = registry.names("draw")
 
 TASKS = ["gsm8k", "math", "code_contests", "minif2f", "swe_bench_lite", "a_task_whose_name_is_forty_letters_long_"]
 FAMILY = "a-family-with-quite-a-long-name"
@@ -49,9 +40,9 @@ class Study:
         self.compute = self.curves[["task", "model", "k", "coverage"]].assign(flops=1e12 * self.curves["k"] * weight)
         self.cost = self.compute.rename(columns={"flops": "dollars"}).assign(dollars=1e-5 * self.curves["k"] * weight)
         self.cost["pareto"] = self.cost["model"] == models[0]
-        self.flaky = self.curves.rename(columns={"coverage": "coverage_all"})
-        self.flaky = self.flaky.assign(coverage_kept=self.flaky["coverage_all"] ** 0.9, problems_all=300)
-        self.flaky["problems_kept"] = 266
+        self.flagged = self.curves.rename(columns={"coverage": "coverage_all"})
+        self.flagged = self.flagged.assign(coverage_kept=self.flagged["coverage_all"] ** 0.9, problems_all=300)
+        self.flagged["problems_kept"] = 266
         self.selection = pd.concat(
             [
                 self.curves[["task", "model", "k"]].assign(
@@ -82,19 +73,26 @@ class Study:
         return frame.assign(low=0.9 * shape, high=1 - 0.9 * (1 - shape))
 
     def draw(self, name):
-        arguments = {
-            "coverage": (coverage, self.curves, self.looks),
-            "coverage_by_family": (coverage_by_family, self.curves, self.families, self.looks),
-            "coverage_vs_compute": (coverage_vs_compute, self.compute, self.looks),
-            "coverage_vs_cost": (coverage_vs_cost, self.cost, self.looks),
-            "power_law_fits": (power_law_fits, self.curves, self.fits, self.looks),
-            "curve_similarity": (curve_similarity, self.curves, self.shifts, self.looks),
-            "selection": (selection, self.selection, self.curves),
-            "solve_rates": (solve_rates, self.rates),
-            "flaky_problems": (flaky_problems, self.flaky, self.looks),
+        """The figure of this result, given what it asks for."""
+        given = {
+            "coverage_curves": self.curves,
+            "cost_effectiveness_curves": self.compute if name == "coverage_vs_compute" else self.cost,
+            "power_law_table": self.fits,
+            "curve_similarity_table": self.shifts,
+            "choices": self.selection,
+            "solve_rates_curves": self.rates.drop(columns="majority"),
+            "votes": self.rates[["task", "model", "problem_id", "majority"]],
+            "flagged_curves": self.flagged,
+            "families": self.families,
+            "looks": self.looks,
         }
-        module, *tables = arguments[name]
-        return module.draw(*tables)
+        return registry.load(name).draw(**{argument: given[argument] for argument in registry.arguments(name, "draw")})
+
+
+def bars(rates):
+    """The figure of solve rates, which have the column majority."""
+    keys = ["task", "model", "problem_id"]
+    return solve_rates.draw(rates.drop(columns="majority"), rates[[*keys, "majority"]])
 
 
 def with_holes():
@@ -288,7 +286,7 @@ def test_only_a_name_that_does_not_fit_is_shortened_and_keeps_its_ends(drawn):
     assert [axes.get_title(loc="left") for axes in drawn("many tasks", "coverage").axes][:5] == TASKS[:5]
     assert re.fullmatch("t+…t+", drawn("long names", "coverage").axes[0].get_title(loc="left"))
     model = f"{FAMILY}-70b"
-    shown = [text for text in headings(drawn("many models", "power_law_fits").axes[-1]) if text.endswith("-70b")]
+    shown = [text for text in headings(drawn("many models", "power_law").axes[-1]) if text.endswith("-70b")]
     assert len(shown) == 1 and shown != [model] and re.fullmatch("a-family.*….*-70b", shown[0])
 
 
@@ -378,7 +376,7 @@ def test_the_pareto_front_is_a_step_line_behind_the_curves():
 
 
 def test_a_fit_is_drawn_over_what_was_measured_with_its_numbers(drawn):
-    axes = drawn("two", "power_law_fits").axes[0]
+    axes = drawn("two", "power_law").axes[0]
     measured, fit = axes.lines
     np.testing.assert_array_equal(measured.get_xdata(), KS)
     np.testing.assert_allclose(fit.get_ydata(), np.exp(-2.0 * KS**-0.3))
@@ -386,12 +384,12 @@ def test_a_fit_is_drawn_over_what_was_measured_with_its_numbers(drawn):
 
 
 def test_where_there_is_no_fit_the_figure_says_so(drawn):
-    axes = drawn("holes", "power_law_fits").axes[2]
+    axes = drawn("holes", "power_law").axes[2]
     assert len(axes.lines) == 1 and "no fit" in headings(axes)
 
 
 def test_the_numbers_of_a_fit_do_not_cover_the_curve(drawn):
-    for axes in drawn("many models", "power_law_fits").axes:
+    for axes in drawn("many models", "power_law").axes:
         (note,) = [text for text in axes.texts if text.get_text().startswith("a =")]
         points = axes.transData.transform(axes.lines[0].get_xydata())
         box = note.get_window_extent()
@@ -449,22 +447,22 @@ def test_bars_have_their_intervals_and_the_share_of_hard_problems_above(drawn):
 
 def test_what_stands_above_bars_fits_where_four_panels_are_in_a_row():
     rates = Study(["math"], ["m-1", "m-2", "m-3", "m-4"]).rates
-    for axes in solve_rates.draw(rates.assign(rate=0.0)).axes:
+    for axes in bars(rates.assign(rate=0.0)).axes:
         assert "100 % of problems ≤ 1 % right" in headings(axes)
 
 
 def test_bars_have_one_colour_where_there_is_no_vote():
     rates = Study(["code"], ["m-1"]).rates.assign(majority=np.nan)
-    assert in_legend(solve_rates.draw(rates)) == ["no correct sample"]
+    assert in_legend(bars(rates)) == ["no correct sample"]
 
 
 def test_without_flaky_problems_a_model_is_dashed_in_the_same_colour(drawn):
-    figure = drawn("two", "flaky_problems")
+    figure = drawn("two", "flagged")
     assert headings(figure.axes[0])[:2] == ["math", "266 of 300 problems not flagged"]
     everything, kept = figure.axes[0].lines[:2]
     assert everything.get_color() == kept.get_color()
     assert not everything.is_dashed() and kept.is_dashed()
-    table = STUDIES["two"]().flaky.query("task == 'math' and model == 'llama-3-8b'")
+    table = STUDIES["two"]().flagged.query("task == 'math' and model == 'llama-3-8b'")
     np.testing.assert_array_equal(everything.get_ydata(), table["coverage_all"])
     np.testing.assert_array_equal(kept.get_ydata(), table["coverage_kept"])
 
@@ -476,13 +474,13 @@ def test_a_panel_without_numbers_says_so(drawn):
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_empty_table_gives_a_figure_that_says_so(name):
     study = Study(["math"], ["m-1"])
-    for table in ("curves", "compute", "cost", "fits", "shifts", "selection", "rates", "flaky"):
+    for table in ("curves", "compute", "cost", "fits", "shifts", "selection", "rates", "flagged"):
         setattr(study, table, getattr(study, table).iloc[:0])
     assert not study.draw(name).axes
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["coverage", "power_law_fits", "solve_rates"])  # bands, notes, bars
+@pytest.mark.parametrize("name", ["coverage", "power_law", "solve_rates"])  # bands, notes, bars
 def test_files_hold_true_type_letters_and_the_same_bytes_each_time(tmp_path, name):
     contents = []
     for attempt in ("first", "second"):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from monkeys import study
-from monkeys.overview import overview
+from monkeys.reporting.overview import overview
 
 HOSTILE = (
     "{% endraw %}{{ 7 * 7 }} <b>*bold*</b> `code`_ |sub| \\ :raw:`x`\n\n.. raw:: html\n\n   <script>alert(1)</script>"

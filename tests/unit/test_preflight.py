@@ -205,3 +205,12 @@ def test_once_there_are_samples_the_others_are_taken_to_be_like_them(tmp_path):
     assert row["GPU hours"] == "0.0044"  # 160 tokens at 10 a second
     assert row["dollars"] == "?"
     assert row["taken to be"] == "like the 20 there are"
+
+
+def test_jobs_look_at_the_models_that_the_run_is_going_to_sample_and_at_all_if_it_did_not_say(tmp_path, monkeypatch):
+    monkeypatch.delenv(preflight.TO_BE_SAMPLED, raising=False)
+    assert preflight.to_be_sampled(checked(tmp_path, weights())) == ["m"]
+    monkeypatch.setenv(preflight.TO_BE_SAMPLED, "[]")
+    assert preflight.to_be_sampled(checked(tmp_path, weights())) == []
+    preflight.leave_word({"b", "a"})
+    assert preflight.to_be_sampled(checked(tmp_path, weights())) == ["a", "b"]

@@ -38,7 +38,7 @@ def test_a_model_that_never_solves_as_much_is_kept_with_all_that_it_has(tallies)
     curves = stacked({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
     prices = {**PRICES, ("t", "weak"): PRICES["t", "large"]}
     _, as_good = effectiveness(spending(tallies, curves, FACTS, prices))
-    assert as_good[["model", "attempts", "solved"]].to_numpy().tolist()[-1] == ["weak", 10, 0.5]
+    assert as_good[["model", "k", "solved"]].to_numpy().tolist()[-1] == ["weak", 10, 0.5]
 
 
 def test_samples_of_one_request_share_its_prompt(tallies):
@@ -77,16 +77,16 @@ def test_what_another_budget_beats_is_not_on_the_front(table):
 
 
 def test_who_stops_at_the_first_success_needs_fewer_attempts(table):
-    assert of(table, "small", 1)["attempts"] == pytest.approx(1)
-    assert 1 < of(table, "large", 10)["attempts"] < of(table, "small", 10)["attempts"] < 10
+    assert of(table, "small", 1)["expected_samples"] == pytest.approx(1)
+    assert 1 < of(table, "large", 10)["expected_samples"] < of(table, "small", 10)["expected_samples"] < 10
 
 
 def test_the_table_compares_models_where_they_are_as_good_as_the_best_single_attempt(table):
     everything, as_good = effectiveness(table)
     assert len(everything) == 2 * len(KS)
-    assert as_good[["model", "attempts"]].to_numpy().tolist() == [["small", 5], ["large", 1]]
+    assert as_good[["model", "k"]].to_numpy().tolist() == [["small", 5], ["large", 1]]
     small, large = as_good.to_dict("records")
-    assert (large["total"], large["per_attempt"]) == (pytest.approx(1.0), 0.5)
+    assert (large["total"], large["per_sample"]) == (pytest.approx(1.0), 0.5)
     assert small["relative"] == 1.0
     assert large["relative"] == pytest.approx(large["total"] / small["total"])
     assert large["expected_total"] == pytest.approx(1.0)

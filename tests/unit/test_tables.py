@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from monkeys.analysis.coverage import coverage_curve, log_grid, round_grid
-from monkeys.analysis.tables import at_round_ks, collect, csv_text, headline, read_tallies, with_votes, write_table
+from monkeys.analysis.tables import at_round_ks, csv_text, headline, read_tallies, write_table
+from monkeys.analysis.tally import write_tally
 
 
 @pytest.fixture
@@ -17,13 +18,6 @@ def curves():
         part = coverage_curve(tally, np.union1d(log_grid(100), round_grid(100)), 100, 0.95, 0)
         parts.append(part.assign(task=task, model=model))
     return pd.concat(parts, ignore_index=True)
-
-
-def test_files_of_pairs_are_collected_with_their_names(tmp_path):
-    for name in "ab":
-        pd.DataFrame({"k": [1], "coverage": [0.5]}).to_csv(tmp_path / f"{name}.csv", index=False)
-    table = collect([("t", "m"), ("t", "n")], [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")])
-    assert table.to_dict("list") == {"task": ["t"] * 2, "model": ["m", "n"], "k": [1, 1], "coverage": [0.5] * 2}
 
 
 def test_the_coverage_table_holds_round_k_and_the_largest(curves):
@@ -85,23 +79,14 @@ def test_numbers_and_other_texts_stand_in_a_csv_file_as_they_are():
 
 def test_problems_without_a_verified_sample_are_left_out_and_reported(tmp_path, capsys):
     tally = pd.DataFrame({"problem_id": ["a", "b"], "samples": [0, 4], "correct": [0, 1]})
-    tally.to_parquet(tmp_path / "m.parquet")
-    tallies = read_tallies([["t", "m"]], [str(tmp_path / "m.parquet")])
+    path = str(tmp_path / "m.parquet")
+    write_tally(tally, "t", "m", path)
+    tallies = read_tallies([path])
     assert tallies["t", "m"]["problem_id"].tolist() == ["b"]
     assert "WARNING t m: 1 of 2 problems have no verified sample" in capsys.readouterr().out
-    tally.assign(samples=0, correct=0).to_parquet(tmp_path / "m.parquet")
+    write_tally(tally.assign(samples=0, correct=0), "t", "m", path)
     with pytest.raises(ValueError, match=r"m\.parquet: no problem has a verified sample"):
-        read_tallies([["t", "m"]], [str(tmp_path / "m.parquet")])
-
-
-def test_votes_stand_beside_solve_rates_where_there_are_some(tmp_path):
-    rates = pd.DataFrame(
-        {"task": "t", "model": ["m", "m", "n"], "problem_id": ["01", "2", "2"], "rate": [0.1, 0.2, 0.3]}
-    )
-    (tmp_path / "votes.csv").write_text("problem_id,majority\n01,1.0\n2,0.0\n")
-    assert with_votes(rates, [["t", "m"]], [str(tmp_path / "votes.csv")])["majority"].tolist()[:2] == [1.0, 0.0]
-    assert with_votes(rates, [["t", "m"]], [str(tmp_path / "votes.csv")])["majority"].isna().tolist()[2]
-    assert with_votes(rates, [], [])["majority"].isna().all()
+        read_tallies([path])
 
 
 def test_what_is_undefined_is_nan_for_machines_and_blank_for_people(tmp_path):

@@ -24,18 +24,19 @@ def test_samples_are_drawn_for_people_to_grade_and_their_grades_become_a_table(f
 
 
 def test_coverage_is_shown_with_and_without_flagged_problems(finished):
-    rates = pd.read_csv(finished.folder / "results/tables/solve_rates.csv")
+    rates = pd.read_csv(finished.folder / "results/curves/solve_rates.csv")
     small = rates[(rates["task"] == "arithmetic") & (rates["model"] == "small")].set_index("problem_id")
     solved = small["correct"].idxmax()
     jobs = finished.plan(tasks__arithmetic__flagged={"flaky": [solved]})
-    assert jobs["flagged"] == jobs["flaky_problems_figure"] == 1
+    for rule in ("curves", "table", "figure"):
+        assert jobs[f"{rule} result=flagged"] == 1
     assert not jobs["sample"] and not jobs["verify"]
     finished.snakemake()
     table = pd.read_csv(finished.folder / "results/tables/flagged.csv")
     row = table[table["model"] == "small"].iloc[-1]
     assert row["problems_all"] == row["problems_kept"] + 1 == 10
     assert row["coverage_kept"] < row["coverage_all"]
-    assert (finished.folder / "results/figures/flaky_problems.pdf").stat().st_size > 1000
+    assert (finished.folder / "results/figures/flagged.pdf").stat().st_size > 1000
 
 
 CASES = {"input": ["1 2\n", "2 2\n"], "output": ["3\n", "4\n"]}

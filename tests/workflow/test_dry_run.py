@@ -12,7 +12,7 @@ import snakemakes
 def test_every_shipped_study_can_be_planned(checkout, study):
     said = checkout.snakemake("--dry-run", study=study)
     assert "This was a dry-run" in said
-    for rule in ("problems", "sample", "verify", "tally", "coverage", "power_law", "coverage_figure", "overview"):
+    for rule in ("problems", "sample", "verify", "tally", "curves", "table", "figure", "overview"):
         assert f"rule {rule}:" in said
 
 
@@ -37,7 +37,7 @@ def test_the_template_runs_as_it_stands(checkout):
 
 def test_the_published_study_needs_no_gpu_and_no_problems(checkout):
     said = checkout.snakemake("--dry-run", study="studies/published.yaml")
-    assert "rule import_samples:" in said and "rule coverage_figure:" in said
+    assert "rule import_samples:" in said and "rule figure:" in said
     assert not re.search(r"rule (sample|problems|prompts|verify|fetch_model):", said)
 
 

@@ -14,15 +14,20 @@ from checkout import Checkout
 
 from monkeys.storage import read_provenance, read_rows
 
-FIGURES = ("coverage", "coverage_vs_compute", "power_law_fits", "selection", "solve_rates")
-CROSS_MODEL = dict.fromkeys(
-    ("coverage", "power_law", "solve_rates", "cost", "selection_table", "explorer", "overview"), 1
-) | {f"{figure}_figure": 1 for figure in FIGURES}
+FIGURES = ("coverage", "coverage_vs_compute", "power_law", "selection", "solve_rates")
+TABLES = ("coverage", "power_law", "never_solved", "cost_effectiveness", "selection")
+CROSS_MODEL = {"curves": 3, "table": len(TABLES), "figure": len(FIGURES), "explorer": 1, "overview": 1}
 
 
 def jobs_of(plan):
     """Rule counts alone, without the lines that name wildcards."""
     return {name: count for name, count in plan.items() if " " not in name}
+
+
+def results_of(plan):
+    """The results that a plan makes, by rule and name; and the other rules."""
+    with_names = {name for name in plan if " result=" in name}
+    return with_names | {name for name in plan if " " not in name} - {"curves", "table", "figure"}
 
 
 def fingerprint(path):
@@ -31,8 +36,7 @@ def fingerprint(path):
 
 def test_all_figures_tables_and_logs_are_there(finished_study):
     figures = [f"figures/{name}.{ending}" for name in FIGURES for ending in ("pdf", "png")]
-    names = ("coverage", "power_law", "never_solved", "cost_effectiveness", "selection")
-    tables = [f"tables/{name}.{ending}" for name in names for ending in ("csv", "md")]
+    tables = [f"tables/{name}.{ending}" for name in TABLES for ending in ("csv", "md")]
     for path in (*figures, *tables, "figures/explorer.html", "overview.rst"):
         assert (finished_study.folder / "results" / path).stat().st_size > 100, path
     assert {path.stem for path in finished_study.results("figures/*")} == {*FIGURES, "explorer"}
@@ -161,21 +165,55 @@ def test_weights_that_are_fetched_again_draw_nothing_anew(finished):
 
 
 def test_facts_of_a_model_draw_nothing_anew(finished):
-    jobs = jobs_of(finished.plan(models__medium__facts={"parameters": 7}))
-    assert jobs == {"model_facts": 1, "cost": 1, "coverage_vs_compute_figure": 1}
+    jobs = results_of(finished.plan(models__medium__facts={"parameters": 7}))
+    assert jobs == {
+        "model_facts",
+        "curves result=cost_effectiveness",
+        "table result=cost_effectiveness",
+        "figure result=coverage_vs_compute",
+    }
 
 
-def test_edited_analysis_code_runs_only_what_uses_it(finished):
-    module = finished.folder / "workflow/scripts/monkeys/analysis/power_law.py"
-    module.write_text(module.read_text() + "\n# edited\n")
-    assert jobs_of(finished.plan()) == {"power_law": 1, "power_law_fits_figure": 1}
+def edit(checkout, file, old, new):
+    """Change code of the package."""
+    path = checkout.folder / "workflow/scripts" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
 
 
-@pytest.mark.parametrize("file", ["monkeys/figures/selection.py", "selection_figure.py"])
-def test_an_edited_figure_alone_is_drawn_again(finished, file):
-    script = finished.folder / "workflow/scripts" / file
-    script.write_text(script.read_text() + "\n# edited\n")
-    assert jobs_of(finished.plan()) == {"selection_figure": 1}
+def test_an_edited_estimator_makes_what_uses_it_again(finished):
+    edit(finished, "monkeys/analysis/power_law.py", "spaced(largest, 20)", "spaced(largest, 21)")
+    assert results_of(finished.plan()) == {"table result=power_law", "figure result=power_law"}
+
+
+def test_an_edited_figure_alone_is_drawn_again(finished):
+    edit(finished, "monkeys/results/selection.py", '"share solved"', '"solved"')
+    assert results_of(finished.plan()) == {"figure result=selection"}
+
+
+def test_an_edited_look_draws_all_figures_again_and_nothing_else(finished):
+    edit(finished, "monkeys/reporting/style.py", "def arrange(", "def arrange(  # edited")
+    assert results_of(finished.plan()) == {f"figure result={name}" for name in FIGURES}
+
+
+def test_another_way_of_writing_tables_makes_all_tables_again(finished):
+    edit(finished, "monkeys/analysis/tables.py", "table.round(4)", "table.round(5)")
+    after = {"overview", "figure result=power_law"}  # they read a table
+    assert results_of(finished.plan()) == {f"table result={name}" for name in TABLES} | after
+
+
+def test_a_comment_beside_the_code_makes_nothing_again(finished):
+    edit(finished, "monkeys/analysis/coverage.py", "def coverage(", "# a remark\n\n\ndef coverage(")
+    assert finished.plan() == {}
+
+
+def test_a_figure_is_made_by_its_name_and_one_that_the_study_lacks_says_why(finished):
+    (finished.folder / "results/figures/coverage.pdf").unlink()
+    finished.snakemake("results/figures/coverage.pdf")
+    assert (finished.folder / "results/figures/coverage.pdf").exists()
+    said = finished.snakemake("results/figures/coverage_vs_cost.pdf", succeeds=False)
+    assert "coverage_vs_cost: no model with a price that can be applied (models.*.price)" in said
 
 
 def test_a_new_model_runs_only_its_own_jobs_and_the_figures_over_all_models(finished):

@@ -95,7 +95,7 @@ def test_published_samples_and_outcomes_become_tallies_tables_and_figures(comple
         "agreement": pytest.approx(110 / 120),
     }
     assert "WARNING arithmetic again: our verdicts agree with the published ones on 91.7%" in study.said
-    for figure in ("coverage", "power_law_fits", "solve_rates", "selection"):
+    for figure in ("coverage", "power_law", "solve_rates", "selection"):
         assert (study.folder / f"results/figures/{figure}.png").stat().st_size > 1000
     assert not study.results("problems/imported*")  # nothing is loaded that is not needed
     assert study.plan() == {}
@@ -124,12 +124,9 @@ def test_a_study_of_outcomes_alone_needs_neither_datasets_nor_samples(study):
     study.change(tasks={"proofs": {}}, models={"counted": config["models"]["counted"]})
     assert {name for name in study.plan() if " " not in name} == {
         "import_tally",
-        "coverage",
-        "power_law",
-        "solve_rates",
-        "coverage_figure",
-        "power_law_fits_figure",
-        "solve_rates_figure",
+        "curves",
+        "table",
+        "figure",
         "explorer",
         "overview",
     }

@@ -90,7 +90,7 @@ def test_the_report_opens_with_an_overview_of_the_study(reported, browser, find)
     ("category", "figure"),
     [
         ("Coverage", "coverage"),
-        ("Power law", "power law fits"),
+        ("Power law", "power law"),
         ("Cost", "coverage vs compute"),
         ("Selection", "selection"),
         ("Solve rates", "solve rates"),

@@ -41,9 +41,8 @@ def test_only_its_scores_and_the_choices_by_them_are_new(finished):
         "fetch_reward": 1,
         "score": 4,
         "selection": 2,
-        "selection_table": 1,
-        "selection_figure": 1,
-        "solve_rates_figure": 1,
+        "table": 1,
+        "figure": 2,
     }
 
 

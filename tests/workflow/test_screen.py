@@ -52,7 +52,7 @@ rule coverage:
     shell:
         "touch {{output}}"
 
-rule coverage_figure:
+rule figure:
     input:
         "coverage.csv",
     output:

@@ -58,4 +58,4 @@ def test_both_verdicts_are_kept_and_a_table_shows_where_they_differ(study):
     study.change(tasks__math__second_opinion=False)
     jobs = study.plan()
     assert jobs["verify"] == 2
-    assert not jobs["grader_disagreement"] and not jobs["import_samples"]
+    assert not jobs["table result=grader_disagreement"] and not jobs["import_samples"]

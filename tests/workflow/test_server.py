@@ -1,6 +1,7 @@
 """A study sampled from a real vLLM server on loopback."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import urllib.request
 
 import pytest
 
+from monkeys.sampling.journal import read_entries
 from monkeys.storage import read_provenance, read_rows
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -97,16 +99,22 @@ def test_a_study_survives_that_its_server_is_killed_and_started_again(study, ser
         assert run.poll() is None and time.monotonic() < deadline, (study.folder / "console").read_text()
         time.sleep(0.02)
     server.kill()
-    recorded = journal.read_bytes()
+    recorded = study.folder / "recorded.jsonl"
+    shutil.copy(journal, recorded)
     assert run.poll() is None
     server.start()
     server.wait()
     assert run.wait(timeout=240) == 0, (study.folder / "console").read_text()
-    assert journal.read_bytes().startswith(recorded[: recorded.rindex(b"\n") + 1])
 
     study.snakemake("tallies")
     rows = list(read_rows(target))
-    assert len(rows) == len({(row["problem_id"], row["sample"]) for row in rows}) == 10 * 320
+    texts = {(row["problem_id"], row["sample"]): row["text"] for row in rows}
+    assert len(rows) == len(texts) == 10 * 320
+    before = [entry for entry in read_entries(recorded) if "samples" in entry]
+    assert len(before) >= 30
+    for entry in before:
+        numbers = range(entry["first"], entry["first"] + len(entry["samples"]))
+        assert [texts[entry["problem_id"], n] for n in numbers] == [sample["text"] for sample in entry["samples"]]
     improbable = [(row["problem_id"], row["text"]) for row in rows if row["logprob"] < -20]
     assert len(improbable) > 100
     assert len(set(improbable)) == len(improbable)  # no seed was used twice

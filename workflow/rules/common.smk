@@ -16,16 +16,16 @@ HOUSE = Path(workflow.current_basedir).parents[1]
 sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
 
 from monkeys import (
-    catalogue,
     console,
     kept,
     rewards,
     sampling,
     slurm,
     study,
-    usage,
     verification,
 )
+from monkeys.reporting import inputs, pairs, registry
+from monkeys.reporting.code import code
 from monkeys.storage import canonical, digest
 
 try:
@@ -42,9 +42,6 @@ if workflow.is_main_process:
         print(f"WARNING {line}", file=sys.stderr)
 
 PAIRS = study.pairs(config)
-SELECTED = catalogue.selected(config)
-KNOWING = catalogue.with_known_solutions(config)
-MODELS = {"models": list(config["models"]), "families": catalogue.families(config)}
 
 
 pathvars:
@@ -78,22 +75,6 @@ def models_from(*sources):
         name
         for name, model in config["models"].items()
         if any(model[source] is not None for source in sources)
-    ]
-
-
-def verdict_stage(model):
-    """Where the verdicts that count are: with us, or with the samples as they were published."""
-    published = config["models"][model]["published"]
-    return "published" if published and not published["verify"] else "verdicts"
-
-
-def package(*names):
-    """Modules and scripts as inputs: cheap rules run again when the code that they run changes."""
-    folder = HOUSE / "workflow" / "scripts" / "monkeys"
-    files = [Path(os.path.normpath(folder / name)) for name in names]
-    return [
-        str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
-        for file in files
     ]
 
 
@@ -242,7 +223,7 @@ REWARD_JOURNAL = f"{config['results']}/.journal/rewards/{{task}}/{{model}}/{{rew
 
 def rewards_of(wildcards):
     """The rewards that the samples of a task and model have, `logprob` among them."""
-    return catalogue.rewards_of(config, wildcards.task, wildcards.model)
+    return pairs.rewards_of(config, wildcards.task, wildcards.model)
 
 
 def reward_models_of(wildcards):
@@ -260,26 +241,22 @@ def logistic_rewards(wildcards):
 
 
 def has_votes(wildcards):
-    return catalogue.votes(config, wildcards.task, wildcards.model)
+    return pairs.has_votes(config, wildcards.task, wildcards.model)
 
 
-def every_reward(pattern):
-    """An input function: one file for every reward model and shard of a task and model."""
-
-    def files(wildcards):
-        return expand(
-            pattern,
-            **wildcards,
-            reward=reward_models_of(wildcards),
-            shard=study.shards(config, wildcards.task, wildcards.model),
-        )
-
-    return files
+def every_reward(wildcards):
+    """The rewards of all shards of a task and model, by all its reward models."""
+    return expand(
+        REWARDS,
+        **wildcards,
+        reward=reward_models_of(wildcards),
+        shard=study.shards(config, wildcards.task, wildcards.model),
+    )
 
 
 def samples_for_logprob(wildcards):
     """The samples of all shards, if they say how likely they were."""
-    if catalogue.LOGPROB in rewards_of(wildcards):
+    if pairs.LOGPROB in rewards_of(wildcards):
         return shards_of("samples")(wildcards)
     return []
 
@@ -341,15 +318,6 @@ def verification_runtime(wildcards, input, threads, attempt):
     return minutes(samples * seconds / threads, attempt)
 
 
-def bootstrap():
-    """How intervals over problems are drawn."""
-    return {
-        "draws": config["analysis"]["bootstrap"],
-        "confidence": config["analysis"]["confidence"],
-        "seed": config["seed"],
-    }
-
-
 def outcomes_file(wildcards):
     return study.outcomes_of(model_of(wildcards), wildcards.task)[0]
 
@@ -381,7 +349,7 @@ def shards_of(stage):
 
 def verdicts_that_count(wildcards):
     """The verdicts of all shards of a task and model: ours, or those that came with published samples."""
-    return shards_of(verdict_stage(wildcards.model))(wildcards)
+    return shards_of(study.verdict_stage(config, wildcards.model))(wildcards)
 
 
 def sampled_shards():
@@ -405,7 +373,7 @@ def every_sample():
 def every_verdict():
     """The verdicts that count, of all shards of the study."""
     return [
-        f"<results>/{verdict_stage(model)}/{task}/{model}/{shard}.parquet"
+        f"<results>/{study.verdict_stage(config, model)}/{task}/{model}/{shard}.parquet"
         for task, model, shard in sampled_shards()
     ]
 
@@ -416,7 +384,7 @@ def one_shard(stage):
         f"<results>/{stage}/{task}/{model}/0.parquet"
         for task, model in PAIRS
         if model not in models_from("outcomes")
-        and (stage == "samples" or verdict_stage(model) == stage)
+        and (stage == "samples" or study.verdict_stage(config, model) == stage)
     ]
 
 
@@ -425,124 +393,75 @@ def every_pair(stage, ending):
     return [f"<results>/{stage}/{task}/{model}.{ending}" for task, model in PAIRS]
 
 
-def every_selection(ending):
-    """One file of the rule `selection` for every task and model that has a choice."""
-    return [f"<results>/selection/{task}/{model}.{ending}" for task, model in SELECTED]
+def asked_for(function):
+    """An input function: the files behind what this function of a result asks for."""
+
+    def files(wildcards):
+        if registry.reason(wildcards.result, config) is not None:
+            return {}  # the job will say so
+        found = inputs.files_of(wildcards.result, function, config)
+        explains = {name for name in found if inputs.of(name).ancient}
+        return {
+            name: [ancient(file) for file in files] if name in explains else files
+            for name, files in found.items()
+        }
+
+    return files
 
 
-def every_models_facts():
-    """What is known of the models whose FLOPs are counted."""
-    models = dict.fromkeys(model for _, model in catalogue.computed(config))
-    return [f"<results>/models/{model}.json" for model in models]
+def settings_of(function):
+    """The settings that a function of a result asks for."""
+
+    def settings(wildcards):
+        if registry.reason(wildcards.result, config) is not None:
+            return ""
+        return canonical(inputs.settings_of(wildcards.result, function, config))
+
+    return settings
 
 
-def graded_pairs():
-    """All (task, model) of which people graded samples."""
-    graded = config["analysis"]["audit"]["graded"]
-    return [(task, model) for task in graded for model in graded[task]]
+def code_of(script, function=None):
+    """The digest of the code that a script runs, and with it a function of the job's result."""
+
+    def digest_of_code(wildcards):
+        result = [(f"monkeys.results.{wildcards.result}", function)] if function else []
+        return code((f"scripts.{script}", "*"), *result)
+
+    return digest_of_code
 
 
-def graded_files():
-    graded = config["analysis"]["audit"]["graded"]
-    return [graded[task][model] for task, model in graded_pairs()]
+def caption(kind):
+    """The caption of a result's table or figure."""
+
+    def caption(wildcards):
+        text = getattr(registry.load(wildcards.result), kind)
+        return text(config) if callable(text) else text
+
+    return caption
 
 
-def verified_anew():
-    """All (task, model) whose published samples our verifiers judge again."""
-    return [
-        (task, model)
-        for task, model in PAIRS
-        if model in models_from("published") and verdict_stage(model) == "verdicts"
-    ]
+def category(wildcards):
+    """Where the report shows a result."""
+    return registry.load(wildcards.result).CATEGORY
 
 
-def verified_anew_files(stage):
-    """The files of all shards of published samples that are judged again."""
-    return files_of_shards(stage, verified_anew())
-
-
-def judged_twice():
-    """All (task, model) whose answers get a second opinion from us."""
-    return [
-        (task, model)
-        for task, model in PAIRS
-        if config["tasks"][task]["second_opinion"]
-        and model not in models_from("outcomes")
-        and verdict_stage(model) == "verdicts"
-    ]
-
-
-def judged_twice_files():
-    """The verdicts of all shards with second opinions."""
-    return files_of_shards("verdicts", judged_twice())
-
-
-def files_of_shards(stage, pairs):
-    """The files of all shards of these tasks and models."""
-    return [
-        f"<results>/{stage}/{task}/{model}/{shard}.parquet"
-        for task, model in pairs
-        for shard in study.shards(config, task, model)
-    ]
-
-
-def verifiers_of(pairs):
-    """Who verifies the tasks among these (task, model), by task."""
-    return {task: config["tasks"][task]["verifier"] for task, _ in pairs}
-
-
-def problems_of(pairs):
-    """The problems of the tasks among these (task, model), in the order of `verifiers_of`; they only serve to explain."""
-    return [
-        ancient(f"<results>/problems/{task}.parquet") for task in verifiers_of(pairs)
-    ]
-
-
-def usage_notes(wildcards):
-    """What jobs have noted so far of what they use; made by whatever ran, so that asking for them runs nothing."""
-    return sorted(map(str, Path(config["results"], "logs").rglob(f"*{usage.ENDING}")))
+def label(kind):
+    """What the report calls a result. Labels of one category must form a full grid, or its page fails."""
+    return lambda wildcards: {"shows": f"{wildcards.result.replace('_', ' ')} ({kind})"}
 
 
 def tables():
-    without = catalogue.missing(config)
-    names = [
-        "coverage",
-        "power_law",
-        "never_solved",
-        *(["curve_similarity"] if "curve_similarity" not in without else []),
-        *(["cost_effectiveness"] if has_costs() else []),
-        *(["selection"] if "selection" not in without else []),
-        *(["flagged"] if "flaky_problems" not in without else []),
-        *(["cot_audit"] if graded_pairs() else []),
-        *(["verdict_agreement"] if verified_anew() else []),
-        *(["grader_disagreement"] if judged_twice() else []),
-    ]
     return expand(
-        "<results>/tables/{table}.{ending}", table=names, ending=["csv", "md"]
+        "<results>/tables/{result}.{ending}",
+        result=registry.made("tabulate", config),
+        ending=["csv", "md"],
     )
-
-
-def has_costs():
-    return bool(catalogue.computed(config) or catalogue.priced(config))
-
-
-def prices():
-    """What samples of each model cost; those that a server draws in one request share its prompt."""
-    return {
-        name: model["price"]
-        | {
-            "samples_per_request": (model["endpoint"] or {}).get(
-                "samples_per_request", 1
-            )
-        }
-        for name, model in config["models"].items()
-    }
 
 
 def figures():
     return expand(
-        "<results>/figures/{figure}.{ending}",
-        figure=catalogue.figures(config),
+        "<results>/figures/{result}.{ending}",
+        result=registry.made("draw", config),
         ending=["pdf", "png"],
     ) + ["<results>/figures/explorer.html"]
 
@@ -583,18 +502,17 @@ def look_before_sampling():
     """
     from monkeys import preflight  # takes more imports than a plan should
 
-    results = config["results"]
     jobs = list(workflow.dag.needrun_jobs())
     made = {job.wildcards.task for job in jobs if job.name in ("prompts", "problems")}
+    drawing = [
+        job for job in jobs if job.name in ("sample", "request_samples", "score")
+    ]
+    preflight.leave_word({job.wildcards.model for job in drawing})
     tasks = {}
-    for job in jobs:
-        if job.name in ("sample", "request_samples", "score"):
-            task, file = (
-                job.wildcards.task,
-                f"{results}/problems/{job.wildcards.task}.parquet",
-            )
-            if task not in made and os.path.exists(file):
-                tasks.setdefault(job.wildcards.model, {})[task] = file
+    for job in drawing:
+        file = f"{config['results']}/problems/{job.wildcards.task}.parquet"
+        if job.wildcards.task not in made and os.path.exists(file):
+            tasks.setdefault(job.wildcards.model, {})[job.wildcards.task] = file
     mistakes = []
     for model, files in tasks.items():
         seen = preflight.look_at(config, model, preflight.read_problems(files))

@@ -18,70 +18,8 @@ rule verify:
         verifier=verifier_of,
         version=verifier_version,
         settings=verification_settings,
-        journal=JOURNAL,
     script:
         "../scripts/verify.py"
-
-
-rule verdict_agreement:
-    """Compare our verdicts on published samples with those that came with them."""
-    input:
-        ours=verified_anew_files("verdicts"),
-        published=verified_anew_files("published"),
-        problems=problems_of(verified_anew()),
-        code=package(
-            "../verdict_agreement.py",
-            "analysis/agreement.py",
-            "analysis/coverage.py",
-            "analysis/tables.py",
-        ),
-    output:
-        csv=report(
-            "<results>/tables/verdict_agreement.csv",
-            caption="../report/verdict_agreement.rst",
-            category="Verification",
-            labels={"shows": "agreement with published verdicts"},
-        ),
-        markdown="<results>/tables/verdict_agreement.md",
-    log:
-        "<logs>/verdict_agreement.log",
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        verifiers=verifiers_of(verified_anew()),
-    script:
-        "../scripts/verdict_agreement.py"
-
-
-rule grader_disagreement:
-    """Compare the verdicts on math answers with the second opinions on them."""
-    input:
-        verdicts=judged_twice_files(),
-        problems=problems_of(judged_twice()),
-        code=package(
-            "../grader_disagreement.py",
-            "analysis/agreement.py",
-            "analysis/coverage.py",
-            "analysis/tables.py",
-        ),
-    output:
-        csv=report(
-            "<results>/tables/grader_disagreement.csv",
-            caption="../report/grader_disagreement.rst",
-            category="Verification",
-            labels={"shows": "disagreement of two graders"},
-        ),
-        markdown="<results>/tables/grader_disagreement.md",
-    log:
-        "<logs>/grader_disagreement.log",
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        verifiers=verifiers_of(judged_twice()),
-    script:
-        "../scripts/grader_disagreement.py"
 
 
 rule known_solutions:
@@ -119,32 +57,5 @@ rule verify_known_solutions:
         verifier=verifier_of,
         version=verifier_version,
         settings=verification_settings,
-        journal=None,
     script:
         "../scripts/verify.py"
-
-
-rule rejected_solutions:
-    """List the problems whose tests reject solutions known to be right; made on demand."""
-    input:
-        verdicts=expand(
-            "<results>/known_solutions/{task}.verdicts.parquet", task=KNOWING
-        ),
-        code=package(
-            "../rejected_solutions.py",
-            "analysis/exclusions.py",
-            "analysis/coverage.py",
-            "analysis/tables.py",
-        ),
-    output:
-        csv="<results>/tables/rejected_solutions.csv",
-        markdown="<results>/tables/rejected_solutions.md",
-    log:
-        "<logs>/rejected_solutions.log",
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        tasks=KNOWING,
-    script:
-        "../scripts/rejected_solutions.py"

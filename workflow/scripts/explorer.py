@@ -6,7 +6,7 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         import pandas as pd
 
-        from monkeys.figures import explorer, style
+        from monkeys.reporting import explorer, style
         from monkeys.storage import write_text
 
         looks = style.colours(**snakemake.params.models)

@@ -7,8 +7,7 @@ if __name__ == "__main__":
         import json
 
         from monkeys.analysis.outcomes import read_outcomes
-        from monkeys.storage import WRITING, replacing
+        from monkeys.analysis.tally import write_tally
 
         table = read_outcomes(snakemake.input.outcomes, *json.loads(snakemake.params.layout))
-        with replacing(snakemake.output[0]) as path:
-            table.to_parquet(path, index=False, **WRITING)
+        write_tally(table, snakemake.wildcards.task, snakemake.wildcards.model, snakemake.output[0])

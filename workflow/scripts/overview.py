@@ -7,12 +7,12 @@ if __name__ == "__main__":
         import pandas as pd
 
         from monkeys.analysis.tables import headline, read_tallies
-        from monkeys.overview import overview
+        from monkeys.reporting.overview import overview
         from monkeys.storage import read_provenance, write_text
 
         page = overview(
             config=snakemake.config,
-            tallies=read_tallies(snakemake.params.pairs, snakemake.input.tallies),
+            tallies=read_tallies(snakemake.input.tallies),
             headline=headline(pd.read_csv(snakemake.input.coverage)),
             samples=[read_provenance(path) for path in snakemake.input.samples],
             verdicts=[read_provenance(path) for path in snakemake.input.verdicts],

@@ -9,12 +9,12 @@ if __name__ == "__main__":
         from monkeys.tasks.problems import digest_of, write_problems
 
         config, task = snakemake.config, snakemake.wildcards.task
-        # fail before sampling if a problem cannot be verified, or a model of the task not be sampled
+        # fail before sampling if a problem cannot be verified, or a model that is to be sampled cannot be
         prompts, problems, data = preflight.load_problems(config, task)
         by_id = {row["problem_id"]: row for row in problems}
         mistakes = []
-        for name, model in config["models"].items():
-            if task in model["tasks"] and (model["weights"] or model["endpoint"]):
+        for name in preflight.to_be_sampled(config):
+            if task in config["models"][name]["tasks"]:
                 seen = preflight.look_at(config, name, {task: by_id})
                 mistakes += seen.mistakes
                 for doubt in seen.doubts:

@@ -43,3 +43,4 @@ if __name__ == "__main__":
         ):
             sample(progress, model, shard.model_settings["sampling"])
         kept.keep(results, snakemake.output[0])
+        Path(snakemake.params.journal).unlink()  # what Snakemake may still do to the output, a second name survives

@@ -4,10 +4,8 @@ from monkeys.logs import logging_to
 
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
-        from pathlib import Path
-
         from monkeys.analysis.choices import by_reward, choices
-        from monkeys.analysis.tables import csv_text
+        from monkeys.analysis.tables import csv_text, stacked
         from monkeys.storage import write_text
 
         curves, votes = choices(
@@ -19,8 +17,6 @@ if __name__ == "__main__":
             subsets=snakemake.params.subsets,
             seed=snakemake.params.seed,
         )
-        write_text(snakemake.output.curves, csv_text(curves))
-        write_text(snakemake.output.votes, csv_text(votes))
-        # All rewards are known to be complete by now; only here are their journals no longer needed.
-        for journal in snakemake.params.journals:
-            Path(journal).unlink(missing_ok=True)
+        pair = (snakemake.wildcards.task, snakemake.wildcards.model)
+        write_text(snakemake.output.curves, csv_text(stacked({pair: curves})))
+        write_text(snakemake.output.votes, csv_text(stacked({pair: votes})))

@@ -4,8 +4,7 @@ from monkeys.logs import logging_to
 
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]) as console:
-        from monkeys.analysis.tally import tally
-        from monkeys.storage import WRITING, replacing
+        from monkeys.analysis.tally import tally, write_tally
 
         table = tally(snakemake.input.samples, snakemake.input.verdicts)
         if failed := int(table["verifier_error"].sum()):
@@ -14,5 +13,4 @@ if __name__ == "__main__":
                 "not counted as wrong. Delete the verdicts and run again to verify them anew.",
                 file=console,
             )
-        with replacing(snakemake.output[0]) as path:
-            table.to_parquet(path, index=False, **WRITING)
+        write_tally(table, snakemake.wildcards.task, snakemake.wildcards.model, snakemake.output[0])

@@ -5,7 +5,6 @@ from monkeys.logs import logging_to
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         import json
-        from pathlib import Path
 
         from monkeys import kept
         from monkeys.progress import noted
@@ -15,7 +14,6 @@ if __name__ == "__main__":
         from monkeys.verification.shard import verify_shard
 
         settings = json.loads(snakemake.params.settings)
-        sampled = snakemake.params.journal is not None
         machine = snakemake.config["verification"]
 
         with (
@@ -37,9 +35,7 @@ if __name__ == "__main__":
                 ),
                 note=note,
                 made_with=digest([snakemake.params.verifier, snakemake.params.version, settings]),
-                results=snakemake.config["results"] if sampled else None,
+                results=snakemake.config["results"] if snakemake.rule == "verify" else None,
             )
-        # The samples file is known to be complete by now; only here is its journal no longer needed.
-        if sampled:
+        if snakemake.rule == "verify":
             kept.keep(snakemake.config["results"], snakemake.output[0])
-            Path(snakemake.params.journal).unlink(missing_ok=True)

@@ -31,9 +31,9 @@ STAGES = {
     "Verdicts": ("verify", "verify_known_solutions"),
     "Rewards": ("score",),
     "Analysis": (),
-    "Figures": ("explorer",),
+    "Figures": ("figure", "explorer"),
 }
-"""In the order in which they begin, and their rules; figures have names that end in `_figure`, the rest is analysis."""
+"""In the order in which they begin, and their rules; all others are analysis."""
 
 LOOK_SECONDS = 0.5
 CALM_LOOK_SECONDS = 5.0
@@ -76,13 +76,13 @@ class Job:
         for stage, rules in STAGES.items():
             if self.rule in rules:
                 return stage
-        return "Figures" if self.rule.endswith("_figure") else "Analysis"
+        return "Analysis"
 
     @property
     def about(self) -> str:
         """The model and task that it is about; for other jobs the rule."""
-        names = [self.wildcards[key] for key in ("model", "task", "reward") if key in self.wildcards]
-        return " · ".join(names) or self.rule.removesuffix("_figure").replace("_", " ")
+        names = [self.wildcards[key] for key in ("model", "task", "reward", "result") if key in self.wildcards]
+        return " · ".join(names) or self.rule.replace("_", " ")
 
     @property
     def name(self) -> str:

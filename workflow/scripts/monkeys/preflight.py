@@ -5,7 +5,8 @@ the job itself.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,20 @@ def look_at_servers(config: dict[str, Any]) -> Iterator[str]:
                 continue  # it is a mistake of the model
             if (mistake := endpoint.look(model["endpoint"], key)) is not None:
                 yield f"models.{name}.endpoint: {mistake}"
+
+
+TO_BE_SAMPLED = "TO_BE_SAMPLED"
+"""Environment variable by which a run tells its jobs which models it is going to sample, or to score."""
+
+
+def leave_word(models: Iterable[str]) -> None:
+    """Tell the jobs that this process starts which models the run is going to sample."""
+    os.environ[TO_BE_SAMPLED] = json.dumps(sorted(models))
+
+
+def to_be_sampled(config: dict[str, Any]) -> list[str]:
+    """The models that the run is going to sample; all of them where it did not say."""
+    return json.loads(os.environ.get(TO_BE_SAMPLED, json.dumps(list(config["models"]))))
 
 
 def load_problems(config: dict[str, Any], task: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], TaskData]:

@@ -584,6 +584,12 @@ def shards(config: dict[str, Any], task: str, model: str) -> range:
     return range(samples(config, task, model) // shard_size(config, task, model))
 
 
+def verdict_stage(config: dict[str, Any], model: str) -> str:
+    """The folder of the verdicts that count: `verdicts` (ours), or `published` with the samples."""
+    published = config["models"][model]["published"]
+    return "published" if published and not published["verify"] else "verdicts"
+
+
 def pairs(config: dict[str, Any]) -> list[tuple[str, str]]:
     """All (task, model) of the study, by task, each in the config's order."""
     return [

@@ -8,12 +8,13 @@ import json
 import os
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from monkeys.storage import write_text
 
@@ -43,13 +44,13 @@ def usage_noted(
         note["gpu"] = int(gres.rpartition(":")[2])
     note |= {"started": datetime.now(UTC).isoformat(timespec="seconds")}
     note |= {"wall_seconds": 0.0, "cpu_seconds": 0.0, "memory_mb": 0}
-    start, over, family = time.monotonic(), threading.Event(), Family(os.getpid())
+    start, over, tree = time.monotonic(), threading.Event(), ProcessTree(os.getpid())
 
     def look() -> None:
-        family.look()
+        tree.look()
         note["wall_seconds"] = round(time.monotonic() - start, 1)
-        note["cpu_seconds"] = round(family.cpu_seconds, 1)
-        note["memory_mb"] = round(family.peak_mb)
+        note["cpu_seconds"] = round(tree.cpu_seconds, 1)
+        note["memory_mb"] = round(tree.peak_mb)
 
     def write() -> None:
         with suppress(OSError):  # no job fails because of its notes
@@ -76,7 +77,7 @@ def usage_noted(
         write()
 
 
-class Family:
+class ProcessTree:
     """A process and its descendants: the CPU seconds that they have used, and the peak of their resident memory, MiB.
 
     The kernel adds the time of an ended process to that of its parent, but only if the parent waits for it; so time is
@@ -84,36 +85,28 @@ class Family:
     """
 
     def __init__(self, process: int) -> None:
-        self.process = process
         self.cpu_seconds = self.peak_mb = 0.0
-        self._before: dict[int, tuple[int, int]] = {}
+        self._root = psutil.Process(process)
+        self._before: dict[int, tuple[int, float]] = {}
 
     def look(self) -> None:
         """Take in what has been used since the last look."""
-        now, pages = self._members()
-        growth = {member: ticks - self._before.get(member, (0, 0))[1] for member, (_, ticks) in now.items()}
-        for member, (parent, ticks) in self._before.items():
+        now, resident = self._members()
+        growth = {member: seconds - self._before.get(member, (0, 0.0))[1] for member, (_, seconds) in now.items()}
+        for member, (parent, seconds) in self._before.items():
             if member not in now and parent in growth:
-                growth[parent] -= ticks  # counted while it ran
-        self.cpu_seconds += sum(max(ticks, 0) for ticks in growth.values()) / os.sysconf("SC_CLK_TCK")
-        self.peak_mb = max(self.peak_mb, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+                growth[parent] -= seconds  # counted while it ran
+        self.cpu_seconds += sum(max(seconds, 0.0) for seconds in growth.values())
+        self.peak_mb = max(self.peak_mb, resident / 2**20)
         self._before = now
 
-    def _members(self) -> tuple[dict[int, tuple[int, int]], int]:
-        """Parent and clock ticks of each, with those of ended children that were waited for; their resident pages."""
-        stats, children = {}, defaultdict(list)
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):  # it has ended
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                member, parent = int(folder.name), int(fields[1])
-                children[parent].append(member)
-                stats[member] = (
-                    parent,
-                    sum(map(int, fields[11:15])),
-                    int(fields[21]),
-                )  # utime, stime, cutime, cstime; rss
-        family = [self.process]
-        for member in family:
-            family += children[member]
-        known = [member for member in family if member in stats]
-        return {member: stats[member][:2] for member in known}, sum(stats[member][2] for member in known)
+    def _members(self) -> tuple[dict[int, tuple[int, float]], int]:
+        """Parent and CPU seconds of each, with those of ended children that it waited for; resident bytes of all."""
+        members, resident = {}, 0
+        for process in [self._root, *self._root.children(recursive=True)]:
+            with suppress(psutil.Error), process.oneshot():  # it has ended
+                times = process.cpu_times()
+                seconds = times.user + times.system + times.children_user + times.children_system
+                resident += process.memory_info().rss
+                members[process.pid] = process.ppid(), seconds
+        return members, resident

@@ -117,7 +117,7 @@ def cost_curve(curve: pd.DataFrame, first: ArrayLike, per_sample: ArrayLike) -> 
     return curve.assign(cost=np.mean(np.asarray(first)) + curve["k"] * np.mean(np.asarray(per_sample)))
 
 
-def expected_attempts(samples: ArrayLike, correct: ArrayLike, cap: int) -> NDArray[np.float64]:
+def expected_samples(samples: ArrayLike, correct: ArrayLike, cap: int) -> NDArray[np.float64]:
     """Mean number of samples until the first correct one, or `cap` if that comes first, for a perfect verifier.
 
     E min(T, cap) = Σ_{t<cap} P(the first t are wrong), with the unbiased 1 − pass@t for each term; the sum is
@@ -138,10 +138,10 @@ def expected_attempts(samples: ArrayLike, correct: ArrayLike, cap: int) -> NDArr
     return (n + 1) / (c + 1) * pass_at_k(n + 1, c + 1, [cap])[:, 0]
 
 
-def expected_attempts_at(rate: ArrayLike, cap: int) -> NDArray[np.float64]:
+def expected_samples_at(rate: ArrayLike, cap: int) -> NDArray[np.float64]:
     """The same for known solve rates p, shape of `rate`: (1 − (1 − p)^cap) / p, cap where p = 0.
 
-    With p = C / N it is close to `expected_attempts` while cap is small beside N; near N it is too large if C is small,
+    With p = C / N it is close to `expected_samples` while cap is small beside N; near N it is too large if C is small,
     by 26 % for C = 1 and cap = N.
     """
     p = np.asarray(rate, dtype=np.float64)
@@ -167,10 +167,10 @@ def cost_effectiveness(rows: pd.DataFrame) -> pd.DataFrame:
     """What solving costs, as in Table 1 of Brown et al. 2024.
 
     Args:
-        rows: Columns per_attempt (dollars), attempts (per problem), problems, and others, which are kept.
+        rows: Columns per_sample (dollars), k (samples per problem), problems, and others, which are kept.
 
     Returns:
-        The rows with the columns total (per_attempt · attempts · problems) and relative (total / the smallest total).
+        The rows with the columns total (per_sample · k · problems) and relative (total / the smallest total).
     """
-    total = rows["per_attempt"] * rows["attempts"] * rows["problems"]
+    total = rows["per_sample"] * rows["k"] * rows["problems"]
     return rows.assign(total=total, relative=total / total.min())

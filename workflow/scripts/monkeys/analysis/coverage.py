@@ -58,6 +58,16 @@ def round_grid(largest: int) -> NDArray[np.int64]:
     return np.array([k for e in digits for m in (1, 2, 5) if (k := m * 10**e) < largest] + [largest], dtype=np.int64)
 
 
+def budget(tally: pd.DataFrame) -> int:
+    """The largest k of which all problems of a tally have so many samples."""
+    return int(tally["samples"].min())
+
+
+def curve_ks(tally: pd.DataFrame) -> NDArray[np.int64]:
+    """The k of a curve: log-spaced and round numbers up to the tally's budget."""
+    return np.union1d(log_grid(budget(tally)), round_grid(budget(tally)))
+
+
 def coverage_curve(tally: pd.DataFrame, ks: ArrayLike, draws: int, confidence: float, seed: int) -> pd.DataFrame:
     """Coverage of one tally with a bootstrap interval over problems.
 

@@ -11,12 +11,12 @@ from monkeys.analysis.cost import (
     cost_curve,
     cost_effectiveness,
     dollars,
-    expected_attempts,
+    expected_samples,
     flops_of_tally,
     pareto,
 )
-from monkeys.analysis.tables import Pair, at_round_ks, stacked
-from monkeys.catalogue import SIZE
+from monkeys.analysis.tables import at_round_ks, stacked
+from monkeys.reporting.pairs import SIZE, Pair
 
 
 def spending(
@@ -36,15 +36,14 @@ def spending(
 
     Returns:
         Columns task, model, k, coverage, flops, dollars (per problem; NaN where unknown), pareto (whether no other
-        model and budget of the task has more coverage for as many dollars), attempt_dollars (per sample), problems, and
-        attempts: how many are made on average by one who has a perfect verifier, stops at the first success, and gives
-        up after k.
+        model and budget of the task has more coverage for as many dollars), dollars_per_sample, problems, and
+        expected_samples: their mean number with a perfect verifier, stopping at the first success or after k.
     """
     parts = {}
     for (task, model), curve in curves.groupby(["task", "model"], sort=False):
         pair, tally = (task, model), tallies[task, model]
         sizes: dict[str, Any] = {key: facts.get(model, {}).get(key) for key in SIZE}
-        part = curve[["k", "coverage"]].assign(flops=np.nan, dollars=np.nan, attempt_dollars=np.nan)
+        part = curve[["k", "coverage"]].assign(flops=np.nan, dollars=np.nan, dollars_per_sample=np.nan)
         if None not in sizes.values():
             work = flops_of_tally(tally, Architecture(**sizes))
             part["flops"] = cost_curve(curve, work["first"], work["per_sample"])["cost"]
@@ -53,9 +52,9 @@ def spending(
             shared = int(price.pop("samples_per_request", 1))
             charged = dollars(tally, Price(**price), shared)
             part["dollars"] = cost_curve(curve, charged["first"], charged["per_sample"])["cost"]
-            part["attempt_dollars"] = charged["per_sample"].mean()
+            part["dollars_per_sample"] = charged["per_sample"].mean()
         ks = curve["k"].to_numpy()
-        part["attempts"] = [expected_attempts(tally["samples"], tally["correct"], k).mean() for k in ks]
+        part["expected_samples"] = [expected_samples(tally["samples"], tally["correct"], k).mean() for k in ks]
         parts[pair] = part.assign(problems=len(tally))
     table = stacked(parts)
     front = [pareto(rows.assign(cost=rows["dollars"])) for _, rows in table.groupby("task", sort=False)]
@@ -63,32 +62,25 @@ def spending(
 
 
 def effectiveness(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What solving costs at round k, and how cheaply each model solves as much as the best does with one attempt.
+    """What solving costs at round k, and how cheaply each model solves as much as the best does with one sample.
 
     Args:
         table: As `spending` gives it.
 
     Returns:
-        Columns task, model, attempts, solved, flops, per_attempt, total (dollars of all problems), relative (to the
-        cheapest of the task), expected_attempts and expected_total (stopping at the first success); and of these, in
-        Table 1's form, for every model the first round number of attempts that solves as much as the task's best
-        single attempt, or all that it has if they solve less.
+        Columns task, model, k, solved, flops, per_sample, total (dollars of all problems), relative (to the
+        cheapest of the task), expected_samples and expected_total (stopping at the first success); and of these, in
+        Table 1's form, for every model the first round k that solves as much as the task's best
+        single sample, or all that it has if they solve less.
     """
-    rows = at_round_ks(table).rename(
-        columns={
-            "k": "attempts",
-            "attempts": "expected_attempts",
-            "coverage": "solved",
-            "attempt_dollars": "per_attempt",
-        }
-    )
-    rows["expected_total"] = rows["expected_attempts"] * rows["per_attempt"] * rows["problems"]
-    best = rows[rows["attempts"] == 1].groupby("task")["solved"].max()
+    rows = at_round_ks(table).rename(columns={"coverage": "solved", "dollars_per_sample": "per_sample"})
+    rows["expected_total"] = rows["expected_samples"] * rows["per_sample"] * rows["problems"]
+    best = rows[rows["k"] == 1].groupby("task")["solved"].max()
     pairs = [rows["task"], rows["model"]]
-    last = rows["attempts"] == rows.groupby(pairs, sort=False)["attempts"].transform("max")
+    last = rows["k"] == rows.groupby(pairs, sort=False)["k"].transform("max")
     enough = rows[(rows["solved"] >= rows["task"].map(best)) | last].groupby(["task", "model"], sort=False).head(1)
-    columns = ["task", "model", "attempts", "solved", "flops", "per_attempt", "total", "relative"]
-    columns += ["expected_attempts", "expected_total"]
+    columns = ["task", "model", "k", "solved", "flops", "per_sample", "total", "relative"]
+    columns += ["expected_samples", "expected_total"]
 
     def priced(some: pd.DataFrame) -> pd.DataFrame:
         parts = [cost_effectiveness(part) for _, part in some.groupby("task", sort=False)]

@@ -1,16 +1,15 @@
 """Tables over all tasks and models, as CSV for programs and Markdown for people."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from monkeys.analysis.coverage import round_grid
+from monkeys.reporting.pairs import Pair
 from monkeys.storage import read_table, write_text
-
-Pair = tuple[str, str]
-"""A task and a model."""
 
 FORMULA = re.compile(r"[=@\t\n]|[+-](?!\.?\d[\d.,]*(e[+-]?\d+)?%?$)")
 """How a text begins that a spreadsheet would carry out; numbers are none."""
@@ -18,44 +17,30 @@ FORMULA = re.compile(r"[=@\t\n]|[+-](?!\.?\d[\d.,]*(e[+-]?\d+)?%?$)")
 HEADLINE_KS = (1, 10, 100, 1000, 10_000)
 
 
-def collect(pairs: list[Pair], paths: list[str]) -> pd.DataFrame:
-    """The rows of per-pair CSV files under each other, with the columns task and model in front."""
-    return stacked({(task, model): pd.read_csv(path) for (task, model), path in zip(pairs, paths, strict=True)})
-
-
-def read_tallies(pairs: list[Pair], paths: list[str]) -> dict[Pair, pd.DataFrame]:
+def read_tallies(paths: Iterable[str]) -> dict[Pair, pd.DataFrame]:
     """Tallies by task and model, without problems of which no sample could be verified; those are reported.
 
     Raises:
         ValueError: a tally has no problem left.
     """
     tallies = {}
-    for (task, model), path in zip(map(tuple, pairs), paths, strict=True):
+    for path in paths:
         whole = read_table(path).to_pandas()
-        tallies[task, model] = whole[whole["samples"] > 0].reset_index(drop=True)
-        if tallies[task, model].empty:
+        tally = whole[whole["samples"] > 0].reset_index(drop=True)
+        if tally.empty:
             raise ValueError(f"{path}: no problem has a verified sample; see why verification failed in its logs")
-        if left_out := len(whole) - len(tallies[task, model]):
+        task, model = tally.loc[0, ["task", "model"]]
+        tallies[task, model] = tally.drop(columns=["task", "model"])
+        if left_out := len(whole) - len(tally):
             print(
                 f"WARNING {task} {model}: {left_out} of {len(whole)} problems have no verified sample and are left out"
             )
     return tallies
 
 
-def stacked(parts: dict[Pair, pd.DataFrame], names: tuple[str, str] = ("task", "model")) -> pd.DataFrame:
-    """Frames under each other, with what they belong to in columns in front."""
-    return pd.concat(parts, names=list(names)).reset_index(level=[0, 1]).reset_index(drop=True)
-
-
-def with_votes(rates: pd.DataFrame, pairs: list[Pair], paths: list[str]) -> pd.DataFrame:
-    """Solve rates (columns task, model, problem_id, …) with the column majority from files of votes; NaN without."""
-    votes = {
-        (task, model): pd.read_csv(path, dtype={"problem_id": str})
-        for (task, model), path in zip(pairs, paths, strict=True)
-    }
-    if not votes:
-        return rates.assign(majority=float("nan"))
-    return rates.merge(stacked(votes), on=["task", "model", "problem_id"], how="left")
+def stacked(parts: Mapping[Any, pd.DataFrame], names: Sequence[str] = ("task", "model")) -> pd.DataFrame:
+    """Frames under each other, with what they belong to (the keys) in columns of these names in front."""
+    return pd.concat(parts, names=list(names)).reset_index(level=list(range(len(names)))).reset_index(drop=True)
 
 
 def at_round_ks(curves: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from monkeys.storage import read_provenance, read_table
+from monkeys.storage import WRITING, read_provenance, read_table, replacing
 from monkeys.verification import OUTCOMES
 
 COLUMNS = ["problem_id", "samples", "correct", "prompt_tokens", "generated_tokens", *OUTCOMES[1:]]
@@ -37,6 +37,13 @@ def tally(samples: Iterable[str], verdicts: Iterable[str]) -> pd.DataFrame:
     table["prompt_tokens"] = by_problem["prompt_tokens"].first().astype("Int64")
     table["generated_tokens"] = by_problem["tokens"].sum(min_count=len(shards)).astype("Int64")
     return table.reset_index()[COLUMNS]
+
+
+def write_tally(table: pd.DataFrame, task: str, model: str, path: str) -> None:
+    """Write a tally, with the task and the model that it is of as its first columns."""
+    with replacing(path) as temporary:
+        named = pd.concat([pd.DataFrame({"task": task, "model": model}, index=table.index), table], axis=1)
+        named.to_parquet(temporary, index=False, **WRITING)
 
 
 def _refuse_mixtures(files: Sequence[tuple[str, str]]) -> None:

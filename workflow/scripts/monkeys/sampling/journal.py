@@ -239,14 +239,17 @@ def unwinding(kept: Callable[[], str], console: TextIO | None = None) -> Iterato
 
     Args:
         kept: What is said of the work that is kept.
-        console: Where it is said.
+        console: Where it is said, beside the log.
     """
     previous = {number: signal.signal(number, _ended) for number in ENDING}
     try:
         yield
     except _Ended as end:  # the process is to end: it heeds no second signal on the way
         previous = {}
-        print(f"ended by {end.signal.name} with {kept()}; run again to go on", file=console)
+        words = f"ended by {end.signal.name} with {kept()}; run again to go on"
+        print(words)  # in the log: a cluster may lose the last words of a job that it ends
+        if console is not None:
+            print(words, file=console)
         raise
     finally:
         for number, handler in previous.items():

@@ -1,0 +1,107 @@
+"""The digest of the code behind a result changes with what it runs, and with nothing else."""
+
+import shutil
+
+import pytest
+
+from monkeys.reporting import code as module
+
+MODULES = {
+    "shapes": """
+        SIDES = 4
+
+        def area(width):
+            return width * SIDES
+
+        def unused():
+            return 7
+        """,
+    "drawing": """
+        import math
+        from monkeys import shapes
+        from monkeys.shapes import area as surface
+        from monkeys import colours
+
+        class Pen:
+            width = 1
+
+        def draw():
+            from monkeys.late import finish
+
+            return finish(surface(Pen.width), colours.RED)
+
+        def erase():
+            return shapes.unused()
+        """,
+    "colours": """
+        RED = "red"
+        BLUE = "blue"
+        """,
+    "late": """
+        def finish(*parts):
+            return parts
+        """,
+}
+
+
+@pytest.fixture
+def digest(tmp_path, monkeypatch):
+    """The digest of `drawing.draw` after a text in a module was replaced by another."""
+    monkeypatch.setattr(module, "SCRIPTS", tmp_path)
+
+    def digest(changed=None, old="", new="", name="draw"):
+        folder = tmp_path / "monkeys"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+        for file, text in MODULES.items():
+            text = "\n".join(line.removeprefix(" " * 8) for line in text.splitlines())
+            if file == changed:
+                assert old in text
+                text = text.replace(old, new)
+            (folder / f"{file}.py").write_text(text)
+        for cached in (module._source, module._about, module.code):
+            cached.cache_clear()
+        return module.code(("monkeys.drawing", name))
+
+    yield digest
+    for cached in (module._source, module._about, module.code):
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("changed", "old", "new"),
+    [
+        ("drawing", "finish(surface", "finish( surface"),
+        ("drawing", "width = 1", "width = 2"),
+        ("shapes", "width * SIDES", "SIDES * width"),
+        ("shapes", "SIDES = 4", "SIDES = 5"),
+        ("colours", '"red"', '"crimson"'),
+        ("late", "return parts", "return list(parts)"),
+    ],
+)
+def test_what_a_function_uses_is_part_of_its_code(digest, changed, old, new):
+    assert digest(changed, old, new) != digest()
+
+
+@pytest.mark.parametrize(
+    ("changed", "old", "new"),
+    [
+        ("shapes", "return 7", "return 8"),
+        ("colours", '"blue"', '"navy"'),
+        ("drawing", "shapes.unused()", "None"),
+        ("drawing", "def draw", "# a remark\n\n\ndef draw"),
+    ],
+)
+def test_what_it_does_not_use_is_not(digest, changed, old, new):
+    assert digest(changed, old, new) == digest()
+
+
+def test_of_a_whole_script_all_that_it_names_is_part(digest):
+    assert digest("shapes", "return 7", "return 8", name="*") != digest(name="*")
+
+
+def test_the_figure_of_selection_uses_the_style_and_no_estimator():
+    text = "\0".join(module.symbols(("monkeys.results.selection", "draw")))
+    assert "monkeys.reporting.style.arrange" in text
+    assert "monkeys.analysis" not in text

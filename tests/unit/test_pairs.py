@@ -1,0 +1,130 @@
+import copy
+
+import pytest
+
+from monkeys import study
+from monkeys.reporting import inputs, pairs, registry
+
+TASKS = {
+    "gsm8k": {"samples": 8, "shard": 8},
+    "programs": {
+        "dataset": "o/d",
+        "columns": {"reference": "tests"},
+        "prompt": "{{ p }}",
+        "verifier": "programs",
+        "samples": 8,
+        "shard": 8,
+    },
+}
+WEIGHTS = {"weights": "o/m", "revision": "main"}
+ENDPOINT = {"endpoint": {"base_url": "http://h", "model": "x"}}
+PUBLISHED = {"published": {"dataset": "o/s", "revision": "main", "subsets": {"gsm8k": "A", "programs": "B"}}}
+
+
+def config(models, **more):
+    models = {name: {"tasks": ["gsm8k", "programs"], **model} for name, model in models.items()}
+    return study.checked(copy.deepcopy({"study": "s", "tasks": TASKS, "models": models, **more}))
+
+
+def test_a_study_of_weights_has_all_figures_that_need_nothing_said_in_the_config():
+    everything = config({"a": WEIGHTS})
+    assert registry.made("draw", everything) == [
+        "coverage",
+        "coverage_vs_compute",
+        "power_law",
+        "selection",
+        "solve_rates",
+    ]
+    assert set(registry.missing(everything)) | set(registry.made("draw", everything)) == set(registry.names("draw"))
+
+
+def test_what_is_missing_is_said_with_the_key_that_would_give_it():
+    without = registry.missing(config({"a": PUBLISHED}))
+    assert "models.*.family" in without["coverage_by_family"] == without["curve_similarity"]
+    assert "models.*.facts" in without["coverage_vs_compute"]
+    assert "models.*.price" in without["coverage_vs_cost"]
+    assert "rewards" in without["selection"]
+    assert "tasks.*.flagged" in without["flagged"]
+
+
+def test_a_family_has_two_models_on_one_task():
+    kin = {**WEIGHTS, "family": "f"}
+    alone = {"a": kin, "b": {**WEIGHTS, "family": "g"}}
+    assert pairs.families_on_tasks(config(alone)) == {}
+    apart = {
+        "a": {**WEIGHTS, "family": "f", "tasks": ["gsm8k"]},
+        "b": {**WEIGHTS, "family": "f", "tasks": ["programs"]},
+    }
+    assert pairs.families_on_tasks(config(apart)) == {}
+    together = {"a": kin, "b": {**kin, "tasks": ["programs"]}}
+    assert pairs.families_on_tasks(config(together)) == {("programs", "f"): ["a", "b"]}
+
+
+def test_flops_need_tokens_and_the_size_of_the_model():
+    facts = {"facts": {"parameters": 8, "layers": 2, "hidden_size": 4}}
+    models = {"w": WEIGHTS, "e": ENDPOINT, "k": {**ENDPOINT, **facts}, "p": {**PUBLISHED, **facts}}
+    assert {model for _, model in pairs.with_flops(config(models))} == {"w", "k"}
+
+
+def test_dollars_need_a_price_per_attempt_or_tokens_and_both_their_prices():
+    models = {
+        "attempt": {**PUBLISHED, "price": {"attempt": 0.01}},
+        "tokens": {**ENDPOINT, "price": {"prompt": 3, "generated": 15}},
+        "half": {**ENDPOINT, "price": {"generated": 15}},
+        "untold": {**PUBLISHED, "price": {"prompt": 3, "generated": 15}},
+    }
+    assert {model for _, model in pairs.with_prices(config(models))} == {"attempt", "tokens"}
+
+
+def test_votes_need_answers_of_our_own_verifier():
+    models = {"w": WEIGHTS, "p": PUBLISHED, "again": {"published": {**PUBLISHED["published"], "verify": True}}}
+    said = config(models)
+    voting = [(task, model) for task, model in study.pairs(said) if pairs.has_votes(said, task, model)]
+    assert voting == [("gsm8k", "w"), ("gsm8k", "again")]
+
+
+def test_rewards_belong_to_their_tasks_and_models():
+    rewards = {"judge": {"weights": "o/r", "revision": "main", "tasks": ["gsm8k"], "models": ["p"]}}
+    said = config({"w": WEIGHTS, "p": PUBLISHED}, rewards=rewards)
+    assert pairs.rewards_of(said, "gsm8k", "p") == ["judge"]
+    assert pairs.rewards_of(said, "programs", "p") == []
+    assert pairs.rewards_of(said, "gsm8k", "w") == ["logprob"]
+    assert ("gsm8k", "p") in pairs.with_selectors(said)
+
+
+@pytest.mark.parametrize(
+    ("reward", "message"),
+    [
+        ({"tasks": ["gsm9k"]}, "rewards.judge.tasks: gsm9k is not in tasks of this study; defined: gsm8k, programs"),
+        ({"models": ["b"]}, "rewards.judge.models: b is not in models of this study; defined: a"),
+        ({"weights": "./none"}, "rewards.judge.weights: no model in the folder ./none"),
+        ({"revision": None}, "rewards.judge.revision: a model of the hub needs one"),
+    ],
+)
+def test_mistakes_about_rewards_are_named(reward, message):
+    whole = {"weights": "o/r", "revision": "main", "tasks": ["gsm8k"], **reward}
+    with pytest.raises(study.ConfigError) as error:
+        config({"a": WEIGHTS}, rewards={"judge": whole})
+    assert message in str(error.value)
+
+
+def test_flagged_problems_are_of_tasks_that_are_measured():
+    said = config({"a": WEIGHTS})
+    said["tasks"]["gsm8k"]["flagged"] = {"flaky": ["1", "2"], "false_negative": ["2", "3"]}
+    assert pairs.flagged(said) == {"gsm8k": ["1", "2", "3"]}
+    said["models"]["a"]["tasks"] = ["programs"]
+    assert pairs.flagged(said) == {}
+
+
+@pytest.mark.parametrize("function", ["compute", "tabulate", "draw"])
+def test_every_result_asks_only_for_what_there_is_and_says_where_it_is_shown(function):
+    everything = config({"a": WEIGHTS})
+    assert registry.names(function)
+    for name in registry.names(function):
+        module = registry.load(name)
+        known = module.settings(everything) if hasattr(module, "settings") else {}
+        unknown = [asked for asked in registry.arguments(name, function) if not (inputs.of(asked) or asked in known)]
+        assert not unknown, name
+        assert module.CATEGORY
+        for caption, made in (("TABLE", "tabulate"), ("FIGURE", "draw")):
+            assert hasattr(module, caption) == hasattr(module, made), name

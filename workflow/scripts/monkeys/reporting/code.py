@@ -1,0 +1,124 @@
+"""The code that a function runs: itself and every function, class and constant of ours that it uses.
+
+Snakemake makes a result again when the digest of this code changes. It is read, not imported: that takes milliseconds,
+and needs none of the packages. What is looked up by a computed name, such as a verifier, is not followed.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+SCRIPTS = Path(__file__).parents[2]
+
+Symbol = tuple[str, str]
+"""A module of ours and a name at its top level; `*` stands for all of them."""
+
+
+class _Source:
+    """A file of ours, by the names at its top level."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        text = path.read_text()
+        self.name = name
+        self.package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        self.lines = text.splitlines()
+        self.defined: dict[str, list[ast.stmt]] = {}
+        self.imported: dict[str, Symbol] = {}
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self.imported |= _imports(node)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                self.defined.setdefault(node.name, []).append(node)
+            else:
+                targets = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+                for target in targets or {""}:
+                    self.defined.setdefault(target, []).append(node)
+
+    def text(self, node: ast.stmt) -> str:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        return "\n".join(self.lines[first - 1 : node.end_lineno])
+
+    def uses(self, node: ast.stmt) -> Iterator[Symbol]:
+        """What a statement uses."""
+        imported = dict(self.imported)
+        for part in ast.walk(node):
+            if isinstance(part, ast.Import | ast.ImportFrom):
+                imported |= _imports(part)
+        of_modules = set()
+        for part in ast.walk(node):
+            if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+                module, name = imported.get(part.value.id, ("", ""))
+                if module and name == "*":
+                    of_modules.add(part.value)
+                    yield module, part.attr
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and part not in of_modules:
+                if part.id in imported:
+                    yield imported[part.id]
+                elif part.id in self.defined:
+                    yield self.name, part.id
+
+
+def _imports(node: ast.Import | ast.ImportFrom) -> dict[str, Symbol]:
+    """What of ours an import brings, by the name that it gets."""
+    found = {}
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            module, whole = node.module or "", f"{node.module}.{alias.name}"
+            found[alias.asname or alias.name] = (whole, "*") if _path(whole) else (module, alias.name)
+        else:
+            found[alias.asname or alias.name] = alias.name, "*"
+    return {name: symbol for name, symbol in found.items() if symbol[0].partition(".")[0] == "monkeys"}
+
+
+def _path(module: str) -> Path | None:
+    """The file of a module of ours; None if it is none."""
+    folder = SCRIPTS.joinpath(*module.split("."))
+    return next((path for path in (folder.with_suffix(".py"), folder / "__init__.py") if path.is_file()), None)
+
+
+@cache
+def _source(module: str) -> _Source | None:
+    path = SCRIPTS / f"{module.removeprefix('scripts.')}.py" if module.startswith("scripts.") else _path(module)
+    return _Source(module, path) if path else None
+
+
+@cache
+def code(*wanted: Symbol) -> str:
+    """Digest of what these use, themselves included; see `symbols`."""
+    found = symbols(*wanted)
+    return hashlib.sha256("\0".join(f"{name} {found[name]}" for name in sorted(found)).encode()).hexdigest()[:16]
+
+
+def symbols(*wanted: Symbol) -> dict[str, str]:
+    """The code of these and of all that they use, by where it stands.
+
+    Args:
+        wanted: Names at the top level of modules of ours; `("scripts.table", "*")` is the script of a rule.
+    """
+    seen: dict[Symbol, str] = {}
+    waiting = list(wanted)
+    while waiting:
+        symbol = waiting.pop()
+        if symbol not in seen:
+            seen[symbol], used = _about(*symbol)
+            waiting += used
+    return {".".join(symbol): text for symbol, text in seen.items() if text}
+
+
+@cache
+def _about(module: str, name: str) -> tuple[str, list[Symbol]]:
+    """The code behind a name, and what it uses."""
+    source = _source(module)
+    if source is None:
+        return "", []
+    if name == "*":
+        return "", [(module, defined) for defined in source.defined]
+    if name in source.defined:
+        nodes = source.defined[name]
+        return "\n".join(map(source.text, nodes)), [used for node in nodes for used in source.uses(node)]
+    if name in source.imported:
+        return "", [source.imported[name]]
+    return "", [(f"{module}.{name}", "*")] if _path(f"{module}.{name}") else []

@@ -1,0 +1,1 @@
+"""One module a result: `reporting.registry` says what it holds."""

@@ -1,0 +1,54 @@
+"""Coverage of the models of a family, a panel per task and family."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from monkeys.reporting import pairs
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from monkeys.reporting import style
+
+CATEGORY = "Coverage"
+FIGURE = (
+    "Coverage of the models of one family on one task, with the same bands as in the figure of all models (Brown "
+    "et al. 2024, Fig. 3)."
+)
+
+
+def missing(config: dict[str, Any]) -> str | None:
+    return None if pairs.families_on_tasks(config) else "no two models of one family on one task (models.*.family)"
+
+
+def settings(config: dict[str, Any]) -> dict[str, Any]:
+    return {"families": pairs.families(config)}
+
+
+def draw(coverage_curves: "pd.DataFrame", families: Mapping[str, str], looks: "Mapping[str, style.Look]") -> "Figure":
+    """Curves with their intervals, of families of which a task has two models or more (Brown et al. 2024, Fig. 3).
+
+    Args:
+        coverage_curves: Columns task, model, k, coverage, low, high.
+        families: By model; models without one are left out.
+        looks: From `style.colours`.
+    """
+    import pandas as pd
+
+    from monkeys.reporting import style
+
+    family = coverage_curves["model"].map(dict(families))
+    parts = [part for part in coverage_curves.groupby(["task", family], sort=False) if part[1]["model"].nunique() > 1]
+    drawn = pd.concat([coverage_curves.iloc[:0], *(part for _, part in parts)])
+    figure, axes = style.panels(len(parts))
+    for panel, (_, part) in zip(axes, parts, strict=True):
+        style.curves_of_k(panel, part, looks)
+    return style.arrange(
+        figure,
+        [heading for heading, _ in parts],
+        style.SAMPLES,
+        style.COVERAGE,
+        style.key(looks, drawn["model"], style.with_one_sample(drawn)),
+        empty="no family has two models on a task",
+    )

@@ -1,0 +1,92 @@
+"""Coverage with and without problems whose verdicts are known to be doubtful, a panel per task."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from monkeys.reporting import pairs
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from monkeys.reporting import style
+    from monkeys.reporting.pairs import Pair
+
+CATEGORY = "Doubtful problems"
+TABLE = "Coverage with and without the flagged problems, and how many problems that leaves."
+FIGURE = (
+    "Coverage with and without the problems that the study's config flags as flaky or as rejecting right answers "
+    "(Brown et al. 2024, Fig. 9)."
+)
+
+
+def missing(config: dict[str, Any]) -> str | None:
+    return None if pairs.flagged(config) else "no problems are flagged (tasks.*.flagged)"
+
+
+def settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The flagged problems of each task, and the tasks whose dataset was asked whether it has them."""
+    flagged = pairs.flagged(config)
+    return {"flagged": flagged, "with_dataset": [task for task in flagged if config["tasks"][task]["dataset"]]}
+
+
+def compute(
+    tallies: "dict[Pair, pd.DataFrame]", flagged: Mapping[str, Sequence[str]], with_dataset: Sequence[str]
+) -> "pd.DataFrame":
+    """Coverage with and without the flagged problems of each task.
+
+    Raises:
+        ValueError: a problem was not measured, and there is no dataset that could know it.
+    """
+    from monkeys.analysis.coverage import curve_ks
+    from monkeys.analysis.exclusions import effect
+    from monkeys.analysis.tables import stacked
+
+    curves = {}
+    for task, ids in flagged.items():
+        measured = {model: tally for (of, model), tally in tallies.items() if of == task}
+        everywhere: set[str] = set().union(*(tally["problem_id"] for tally in measured.values()))
+        if task not in with_dataset and (unknown := sorted(set(ids) - everywhere)):
+            raise ValueError(f"tasks.{task}.flagged: no problem {', '.join(unknown)} was measured")
+        for model, tally in measured.items():
+            curves[task, model] = effect(tally, set(ids) & set(tally["problem_id"]), curve_ks(tally))
+    return stacked(curves)
+
+
+def tabulate(flagged_curves: "pd.DataFrame") -> "pd.DataFrame":
+    """The curves at round k."""
+    from monkeys.analysis.tables import at_round_ks
+
+    return at_round_ks(flagged_curves)
+
+
+def draw(flagged_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> "Figure":
+    """Whether flaky problems change the trend (Brown et al. 2024, Fig. 9).
+
+    Args:
+        flagged_curves: Columns task, model, k, coverage_all, coverage_kept (without flaky problems), problems_all,
+            problems_kept.
+        looks: From `style.colours`.
+    """
+    from matplotlib.lines import Line2D
+
+    from monkeys.reporting import style
+
+    kept_style: dict[str, Any] = {"linestyle": (0, (3, 2)), "marker": ""}
+    by_model = looks
+    looks = {model: look._replace(dashes=()) for model, look in by_model.items()}  # here dashes mean something else
+    tasks = list(flagged_curves.groupby("task", sort=False))
+    figure, axes = style.panels(len(tasks))
+    headings = []
+    for panel, (task, of_task) in zip(axes, tasks, strict=True):
+        for model, curve in of_task.groupby("model", sort=False):
+            style.curve(panel, curve["k"], curve["coverage_all"], looks[model], model)
+            style.curve(panel, curve["k"], curve["coverage_kept"], looks[model], f"_{model}", **kept_style)
+        kept, of = of_task["problems_kept"].max(), of_task["problems_all"].max()
+        headings.append((task, f"{kept} of {of} problems not flagged"))
+    entries = [
+        *style.key(looks, flagged_curves["model"]),
+        Line2D([], [], color=style.GREY, label="all problems"),
+        Line2D([], [], color=style.GREY, label="without flagged problems", **kept_style),
+    ]
+    return style.arrange(figure, headings, style.SAMPLES, style.COVERAGE, entries)
