@@ -11,9 +11,9 @@ from pathlib import Path
 from snakemake.common.tbdstring import TBDString
 from snakemake.exceptions import WorkflowError
 
-# where this file stands, also if another workflow uses ours as a module
-HOUSE = Path(workflow.current_basedir).parents[1]
-sys.path.insert(0, str(HOUSE / "workflow" / "scripts"))
+# the checkout, even if another workflow uses this one as a module
+ROOT = Path(workflow.current_basedir).parents[1]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from monkeys import (
     console,
@@ -135,7 +135,7 @@ def sampling_threads(wildcards):
 
 
 def grown(first, attempt):
-    """What a job asks for in an attempt: 1, 1.5 and 2 times the first, for it may have failed for want of it."""
+    """Request of an attempt: 1, 1.5 and 2 times the first, since the job may have run out."""
     return math.ceil(first * (1 + attempt) / 2)
 
 
@@ -149,7 +149,7 @@ def sampling_memory(wildcards, attempt):
 
 
 def sampling_runtime(wildcards, input, attempt):
-    """As configured, or by the tokens that a shard may have: the slowest of jobs is meant to end in that time."""
+    """As configured, or an upper bound from the shard's maximum token count, minutes."""
     runtime = model_of(wildcards)["resources"]["runtime"]
     if runtime is not None:
         return grown(runtime, attempt)
@@ -550,7 +550,7 @@ def cancel_what_is_left():
 def opening_page():
     """What the report opens with: the study's overview once it is there."""
     page = Path(config["results"], "overview.rst").absolute()
-    return str(page if page.is_file() else HOUSE / "workflow/report/workflow.rst")
+    return str(page if page.is_file() else ROOT / "workflow/report/workflow.rst")
 
 
 SCREEN = console.Screen(

@@ -1,9 +1,8 @@
-# The rules that may use the network for datasets. Prompts have a rule of their own: what else is said of a problem may be
-# edited without a sample being drawn anew.
+# The rules that load datasets, from the network if need be. Prompts have their own rule so that editing a question or a
+# reference does not trigger resampling.
 #
-# A file on which samples or verdicts depend as `ancient` either comes with one from the same rule that is not, or has a name
-# that says what is in it: Snakemake looks for no reason of its own to run a job again that is only behind an `ancient`
-# file that is made again.
+# `ancient` inputs never trigger a rerun, and a job behind one that is made again is not checked for reasons of its own. So
+# each is paired with something that does: a digest from the same rule, or a content hash in its file name.
 
 
 rule prompts:

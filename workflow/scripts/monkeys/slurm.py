@@ -1,4 +1,4 @@
-"""What Slurm would refuse, or leave waiting without a word, is said before anything is submitted.
+"""Preflight: report, before submitting, jobs that Slurm would reject or leave pending.
 
 `make slurm-check` runs this module: it asks the cluster what there is, and sees whether slurm/profile.yaml fits. It
 needs Slurm's commands and nothing of a study.

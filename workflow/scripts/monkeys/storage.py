@@ -174,7 +174,7 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:
-    """What `write_parquet` was told about where the data come from; empty for files of others.
+    """Provenance stored in a parquet file; {} if it has none.
 
     Raises:
         ValueError: the file is damaged.

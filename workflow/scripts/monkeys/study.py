@@ -527,13 +527,13 @@ _SOURCE = ("base", "dataset", "revision", "subset", "split")
 
 
 def prompt_settings(task: dict[str, Any]) -> dict[str, Any]:
-    """Everything in a task's config that its prompts depend on."""
+    """Task settings that the prompts depend on."""
     keys = (*_SOURCE, "problems", "problem_seed", "few_shot", "examples", "prompt")
     return {key: task[key] for key in keys} | {"id": task["columns"]["id"]}
 
 
 def problem_settings(task: dict[str, Any]) -> dict[str, Any]:
-    """Everything in a task's config that else is said of its problems, or that they are checked by."""
+    """Task settings that the problems file depends on, besides those of its prompts."""
     return {key: task[key] for key in (*_SOURCE, "columns", "question", "prompt", "reference", "verifier")}
 
 

@@ -1,4 +1,4 @@
-"""What a job uses of the machine it runs on, noted beside its log.
+"""CPU time and memory that a job uses, recorded next to its log.
 
 Snakemake's benchmark files hold the last run of a job, and of processes only those that it happens to see alive. Here
 every run of a job counts, also one that was killed, and so does every program that a verifier ran.
@@ -19,9 +19,9 @@ import psutil
 from monkeys.storage import write_text
 
 LOOK_SECONDS = 2.0
-"""Time between two looks at processes; what is only there in between may be missed."""
+"""Polling interval, seconds; processes that live shorter may be missed."""
 NOTE_SECONDS = 60.0
-"""Time between two notes: at most this is missing of a job that was killed."""
+"""Interval between two records, seconds: a killed job lacks at most this."""
 
 ENDING = ".usage.jsonl"
 

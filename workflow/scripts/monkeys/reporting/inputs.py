@@ -125,7 +125,7 @@ def _known_solutions(files: list[str], tasks: list[str]) -> Any:
 
 
 def _notes(config: Config) -> list[str]:
-    """What jobs have noted so far; made by whatever ran, so that asking for them runs nothing."""
+    """Usage records written so far. They are side effects of other jobs; requesting them runs nothing."""
     return sorted(map(str, Path(config["results"], "logs").rglob(f"*{usage.ENDING}")))
 
 

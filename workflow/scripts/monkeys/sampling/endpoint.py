@@ -1,7 +1,7 @@
 """Draw the samples of a shard from any server that speaks OpenAI's HTTP interface.
 
-Such servers differ in what they take. What this one takes is found out by a few small requests before sampling begins,
-and written into the provenance; nothing that a server ignores is claimed there.
+Servers support different parameters. A few probe requests detect which before sampling begins, and the provenance lists
+only those seen to work.
 """
 
 import asyncio

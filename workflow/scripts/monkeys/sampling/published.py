@@ -123,7 +123,7 @@ def _problem(record: dict[str, Any], where: str) -> str:
 
 
 def _outcome(correct: Any, where: str) -> str:
-    """The outcome that a published verdict stands for; of no verdict, that nobody could tell."""
+    """Outcome of a published verdict; a missing one becomes `verifier_error`."""
     if correct is None:
         return "verifier_error"
     if not isinstance(correct, bool):

@@ -125,8 +125,7 @@ def _objects_kept() -> Iterator[None]:
 def _watched() -> Iterator[None]:
     """Raise ChildProcessError as soon as the engine's process is gone.
 
-    A killed engine (out of memory, for one) says no farewell, and vLLM would wait for its next words until the job's
-    time is over.
+    A killed engine (e.g. out of memory) sends nothing, and vLLM would block until the job's time limit.
     """
     engines = multiprocessing.active_children()
 

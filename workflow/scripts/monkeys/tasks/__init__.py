@@ -1,7 +1,7 @@
 """From a dataset to a problems file: which problems, which prompts, and what the verifier needs.
 
-A task is defined by its config. The built-in tasks are settings that a config starts from, and the little that settings
-cannot say; every module of `monkeys.tasks.builtin` is one.
+A task is defined by its config. A built-in task is a set of default settings, plus the little that settings cannot
+express; every module of `monkeys.tasks.builtin` is one.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from monkeys.tasks.task import Task
 __all__ = ["NONE", "Task", "load", "names"]
 
 NONE = "none"
-"""What a task starts from that starts from nothing."""
+"""`base` of a task that inherits no built-in settings."""
 
 
 def names() -> list[str]:
@@ -22,7 +22,7 @@ def names() -> list[str]:
 
 
 def load(base: str) -> Task:
-    """The built-in task of that name, or what a task is that a config alone defines."""
+    """The built-in task of this name, or the default `Task` for tasks defined by config alone."""
     if base == NONE:
         return Task()
     return importlib.import_module(f"monkeys.tasks.builtin.{base}").Task()

@@ -32,7 +32,7 @@ def extract(text: str) -> str | None:
 
 
 def doubtful(run: Run) -> Verdict:
-    """The verdict on a program whose end a busy machine may have caused."""
+    """The verdict on a program whose end may be due to system load."""
     return Verdict(run.status, certain=False, if_again="runtime_error" if run.status == "verifier_error" else None)
 
 

@@ -66,7 +66,7 @@ def verify_shard(
         book = _Book(note, there)
         with ThreadPoolExecutor(settings.threads) as pool:
             _judge_together(judge, by_id, _distinct(judge, samples, book), book, pool)
-            # Nothing runs beside these: what a busy machine may have decided is decided again.
+            # Judged again one at a time: system load may have affected the first outcome.
             for problem, answer, number in book.uncertain:
                 (verdict,) = pool.submit(_verdicts, judge, by_id[problem], [answer]).result()
                 book.enter(number, verdict.settled())

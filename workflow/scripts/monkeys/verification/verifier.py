@@ -29,9 +29,9 @@ class Verdict:
     second_opinion: str | None = None
     """The outcome by another grader, where one was asked."""
     certain: bool = True
-    """False where a busy machine may have decided: the answer is then judged again with nothing beside it."""
+    """False if system load may have affected the outcome; the answer is then judged again alone."""
     if_again: str | None = None
-    """The outcome if that ends no better; None for the same. What fails alone, too, is the answer's own doing."""
+    """Outcome if judging it alone fails as well, which is then the answer's own doing; None keeps `outcome`."""
 
     def settled(self) -> "Verdict":
         """What is to stand after the answer was judged again."""
@@ -87,7 +87,7 @@ class Verifier(ABC):
     version: int
     """Raised whenever verdicts may come out differently: samples are then verified again."""
     threads: int = 1
-    """The most threads of which it makes good use."""
+    """Maximum useful number of threads."""
     votes: bool = False
     """Whether its verdicts hold answers that can be voted on."""
     resident_mb: int | None = None
@@ -137,7 +137,7 @@ class Verifier(ABC):
 
     @staticmethod
     def spelling(answer: str) -> str:
-        """One spelling for answers that are equal, as far as that is told at once; a vote counts equal spellings."""
+        """Cheap canonical form of an answer; answers with the same form are pooled in a vote."""
         return answer
 
     def extract(self, text: str) -> str | None:

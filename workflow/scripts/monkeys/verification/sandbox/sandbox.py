@@ -46,7 +46,7 @@ class Run:
     """What it printed, where it finished or crashed."""
     cpu_seconds: float = 0.0
     certain: bool = True
-    """False where a busy machine may have made the difference."""
+    """False if system load may have affected the outcome."""
 
 
 @dataclass(frozen=True)
