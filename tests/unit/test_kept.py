@@ -93,8 +93,7 @@ def test_rows_of_the_same_problems_are_found_in_whatever_files_hold_them(results
     made(results, "cold", {"e": "1"})
     path = made(results, "warm", {"f": "1"}, shard=1)
     found = kept.rows(results, path.with_name("0.parquet"), MadeFrom("warm", dict.fromkeys("abcef", "1") | {"d": "2"}))
-    texts = {problem: [row["text"] for row in rows] for problem, rows in found.items()}
-    assert texts == {problem: [f"warm {problem} {n}" for n in range(3)] for problem in "abc"}
+    assert sorted(row["text"] for row in found) == [f"warm {problem} {n}" for problem in "abc" for n in range(3)]
 
 
 def test_rows_of_a_damaged_file_are_looked_for_in_another_one(results, capsys):
@@ -102,7 +101,7 @@ def test_rows_of_a_damaged_file_are_looked_for_in_another_one(results, capsys):
     damage(kept.place(results, path, MadeFrom("warm", {"a": "1", "b": "1"})))
     made(results, "warm", {"a": "1"})
     found = kept.rows(results, path, MadeFrom("warm", {"a": "1", "b": "1"}))
-    assert list(found) == ["a"]
+    assert {row["problem_id"] for row in found} == {"a"}
     assert "damaged" in capsys.readouterr().err
 
 

@@ -19,7 +19,7 @@ def test_the_page_names_the_columns_of_every_table(finished_study, root):
         pattern = re.sub(r"\{\w+\}", "*", name) + ("" if "." in name else ".csv")
         columns = re.sub(r" *\([^)]*\)", "", text.partition(";")[0]).split(" · ")
         for path in finished_study.results(pattern):
-            if path.suffix in (".csv", ".parquet") and (".votes." in name) == (".votes." in path.name):
+            if path.suffix in (".csv", ".parquet") and path.name.count(".") == pattern.rpartition("/")[2].count("."):
                 seen.add(name)
                 assert columns_of(path) == columns, name
     assert {"samples/{task}/{model}/{shard}.parquet", "tallies/{task}/{model}.parquet", "tables/power_law"} <= seen

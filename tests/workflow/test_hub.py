@@ -173,6 +173,16 @@ def downloaded(hub):
     return {path.split("/resolve/")[1].split("/", 1)[1] for path in hub.asked if "/resolve/" in path}
 
 
+def test_a_model_is_checked_without_its_weights_and_fetched_no_more_than_once(checkout, hub):
+    of_hub(checkout, "tiny/monkey")
+    assert "Nothing is wrong that can be seen before sampling." in checkout.snakemake("check")
+    assert {"config.json", "tokenizer.json"} <= downloaded(hub)
+    assert "model.safetensors" not in downloaded(hub)
+    hub.asked.clear()
+    checkout.snakemake("check")
+    assert not hub.asked
+
+
 def of_dataset(checkout, **changes):
     checkout.change(tasks__arithmetic__dataset="tiny/sums", tasks__arithmetic__subset="sums")
     checkout.change(**{f"tasks__arithmetic__{key}": value for key, value in changes.items()})

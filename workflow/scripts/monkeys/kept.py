@@ -17,7 +17,7 @@ from typing import Any, Self, TextIO
 
 import pyarrow as pa
 
-from monkeys.storage import damage_named, digest, read_batches, read_provenance, read_rows, read_table, replacing
+from monkeys.storage import damage_named, digest, read_batches, read_provenance, read_table, replacing
 
 KEY = "made_from"
 """Key of a file's provenance that says what it was made from."""
@@ -103,23 +103,21 @@ def candidates(
 
 def rows(
     results: str | Path, file: str | Path, made_from: MadeFrom, console: TextIO | None = None
-) -> dict[str, list[dict[str, Any]]]:
-    """Kept rows, by problem, of the problems of which they are all there."""
-    found: dict[str, list[dict[str, Any]]] = {}
+) -> Iterator[dict[str, Any]]:
+    """Kept rows of the same problems, each problem's from one file, of which nothing is damaged."""
+    found: set[str] = set()
     for there, shared in candidates(results, file, made_from, console):
-        wanted = shared - set(found)
+        wanted = shared - found
         if not wanted:
             continue
-        here: dict[str, list[dict[str, Any]]] = {}
         try:
-            for row in read_rows(there):
-                if row["problem_id"] in wanted:
-                    here.setdefault(row["problem_id"], []).append(row)
+            table = read_table(there)
         except ValueError as damage:
             _drop(there, damage, console)
             continue
-        found |= here
-    return found
+        found |= wanted
+        for batch in table.to_batches(4096):
+            yield from (row for row in batch.to_pylist() if row["problem_id"] in wanted)
 
 
 def digests_of_texts(samples: str | Path) -> dict[str, str]:

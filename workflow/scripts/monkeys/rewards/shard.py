@@ -81,8 +81,8 @@ def _rewards_there(
     results: str | None, rewards: str, made_from: MadeFrom, console: TextIO | None
 ) -> dict[tuple[str, int], float]:
     """Rewards that there are already, by problem and number of the sample."""
-    rows = kept.rows(results, rewards, made_from, console) if results is not None else {}
-    return {(problem, row["sample"]): row["reward"] for problem, found in rows.items() for row in found}
+    rows = kept.rows(results, rewards, made_from, console) if results is not None else ()
+    return {(row["problem_id"], row["sample"]): row["reward"] for row in rows}
 
 
 def _shown(problems: str, reward: Reward) -> dict[str, str]:

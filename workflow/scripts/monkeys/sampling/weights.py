@@ -61,13 +61,10 @@ def fetch_alongside(weights: str, commit: str | None, trust_remote_code: bool = 
     if commit is None:
         return Path(weights)
     wanted = _wanted(None, trust_remote_code)
-    try:
-        return hub.fetch("model", weights, commit, **wanted)
-    except hub.OutOfReach:
-        folder = hub.cached("model", weights, commit, **wanted)
-        if folder and (folder / "config.json").exists():
-            return folder
-        raise
+    folder = hub.cached("model", weights, commit, **wanted)
+    if folder and (folder / "config.json").exists() and any(folder.glob("tokenizer*")):
+        return folder  # a commit never changes
+    return hub.fetch("model", weights, commit, **wanted)
 
 
 def local_folder(weights: str, commit: str | None, trust_remote_code: bool = False) -> Path:

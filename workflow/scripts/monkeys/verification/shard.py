@@ -3,7 +3,7 @@
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -59,7 +59,7 @@ def verify_shard(
         raise ValueError(f"{samples}: problem {strangers[0]} is not in the problems file")
     about = {problem: [{key: by_id[problem].get(key) for key in JUDGED_BY}, text] for problem, text in texts.items()}
     made_from = MadeFrom(made_with, {problem: digest(judged)[:16] for problem, judged in about.items()})
-    there = kept.rows(results, verdicts, made_from) if results is not None else {}
+    there = kept.rows(results, verdicts, made_from) if results is not None else ()
     note = note or Note()
     note.begin(pq.read_metadata(samples).num_rows)
     with kind(settings) as judge:
@@ -88,7 +88,7 @@ def verify_shard(
 class _Book:
     """Which sample has which answer, and the verdicts on answers; answer 0 is none at all."""
 
-    def __init__(self, note: Note, there: Mapping[str, list[dict[str, Any]]]) -> None:
+    def __init__(self, note: Note, there: Iterable[dict[str, Any]]) -> None:
         self.number_of_sample = array("I")
         self.verdicts: list[Verdict | None] = [NO_ANSWER]
         self.distinct = 0
@@ -101,13 +101,15 @@ class _Book:
         self._note = note
         self._there: dict[str, dict[int, int]] = {}
         numbers: dict[Verdict, int] = {}
-        for problem, rows in there.items():
-            if any(row["outcome"] == "verifier_error" for row in rows):
-                continue  # that the machine failed may be otherwise today
-            self._there[problem] = known = {}
-            for row in rows:
-                verdict = Verdict(row["outcome"], row["answer"], row["second_opinion"])
-                known[row["sample"]] = numbers.setdefault(verdict, len(numbers) + 1)
+        failed = set()
+        for row in there:
+            verdict = Verdict(row["outcome"], row["answer"], row["second_opinion"])
+            known = self._there.setdefault(row["problem_id"], {})
+            known[row["sample"]] = numbers.setdefault(verdict, len(numbers) + 1)
+            if verdict.outcome == "verifier_error":
+                failed.add(row["problem_id"])
+        for problem in failed:  # the machine failed; it may not do so again
+            del self._there[problem]
         self.verdicts += numbers
 
     def take_up(self, problem: str, sample: int) -> bool:
