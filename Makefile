@@ -29,8 +29,10 @@ $(DEMO)/report.html: $(wildcard $(DEMO)/figures/* $(DEMO)/tables/*.csv $(DEMO)/o
 	@echo "Making the report …"
 	@$(BIN)/snakemake $(DEMO_STUDY) --quiet all --report $@
 
-# A process more than cores: some tests wait for something else than the processor.
-TEST_PROCESSES = $(shell echo $$(($(CORES) + 1)))
+# More processes than cores: some tests wait for something else than the processor. Slurm's tests want some of it for
+# themselves, so there are fewer of them then.
+TEST_PROCESSES = $(shell echo $$(($(CORES) + 2)))
+TEST_ALL_PROCESSES = $(shell echo $$(($(CORES) + 1)))
 
 check: $(READY)
 	@$(MAKE) --no-print-directory --jobs $(CORES) --output-sync=target lint
@@ -41,7 +43,7 @@ test: $(READY)
 
 test-all: $(READY)
 	@$(MAKE) --no-print-directory --jobs $(CORES) --output-sync=target lint
-	$(PYTEST) -n $(TEST_PROCESSES) --nothing-skipped
+	$(PYTEST) -n $(TEST_ALL_PROCESSES) --nothing-skipped
 
 # What a cluster has, and whether slurm/profile.yaml fits it.
 slurm-check: $(READY)

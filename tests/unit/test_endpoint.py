@@ -564,7 +564,7 @@ def test_a_signal_ends_a_job_at_once_while_it_waits_for_the_server_and_says_what
     job.send_signal(number)
     said, _ = job.communicate(timeout=10)
     assert time.monotonic() - asked < 5
-    assert job.returncode == 128 + number
+    assert job.returncode == 128 + number, said
     assert f"ended by {number.name} with 4 of 8 samples of t m shard 0 in the journal; run again to go on" in said
     assert "Traceback" not in said
     assert sum("problem_id" in entry for entry in read_entries(files["journal"])) == 1

@@ -9,8 +9,10 @@ import json
 import math
 import os
 import re
+import signal
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, TextIO
 
@@ -18,6 +20,7 @@ import httpx
 import tenacity
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from monkeys.sampling.journal import ENDING
 from monkeys.sampling.shard import MOST_TOKENS, Progress, Request, Sample
 
 RETRIED = (408, 409, 425, 429)
@@ -58,7 +61,35 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
             in the journal.
     """
     if progress.missing:
-        asyncio.run(_sample(progress, model, sampling))
+        signals: list[int] = []
+        try:
+            asyncio.run(_unless_signalled(_sample(progress, model, sampling), signals))
+        except asyncio.CancelledError:
+            for number in signals[:1]:
+                signal.raise_signal(number)
+            raise
+
+
+async def _unless_signalled(work: Coroutine[Any, Any, None], signals: list[int]) -> None:
+    """Cancel the work at a signal that asks the job to end; which it was is put into `signals`.
+
+    A handler that raises does so wherever the program happens to be. In the midst of a coroutine the HTTP client may
+    lose the exception and raise one of its own.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def cancel(number: int, _: object) -> None:
+        signals.append(number)
+        loop.call_soon_threadsafe(task.cancel)
+
+    here = threading.current_thread() is threading.main_thread()  # no other gets signals
+    previous = {number: signal.signal(number, cancel) for number in ENDING} if here else {}
+    try:
+        await work
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
