@@ -513,16 +513,11 @@ def look_before_sampling():
         file = f"{config['results']}/problems/{job.wildcards.task}.parquet"
         if job.wildcards.task not in made and os.path.exists(file):
             tasks.setdefault(job.wildcards.model, {})[job.wildcards.task] = file
-    mistakes = []
-    for model, files in tasks.items():
-        seen = preflight.look_at(config, model, preflight.read_problems(files))
-        mistakes += seen.mistakes
-        for doubt in seen.doubts:
-            print(f"WARNING {doubt}", file=sys.stderr)
-    if mistakes:
-        raise WorkflowError(
-            "nothing was started:\n" + "\n".join(dict.fromkeys(mistakes))
-        )
+    problems = {model: preflight.read_problems(files) for model, files in tasks.items()}
+    try:
+        preflight.refuse(config, problems, sys.stderr)
+    except ValueError as mistakes:
+        raise WorkflowError(f"nothing was started:\n{mistakes}") from None
 
 
 def keep_finished():

@@ -12,14 +12,7 @@ if __name__ == "__main__":
         # fail before sampling if a problem cannot be verified, or a model that is to be sampled cannot be
         prompts, problems, data = preflight.load_problems(config, task)
         by_id = {row["problem_id"]: row for row in problems}
-        mistakes = []
-        for name in preflight.to_be_sampled(config):
-            if task in config["models"][name]["tasks"]:
-                seen = preflight.look_at(config, name, {task: by_id})
-                mistakes += seen.mistakes
-                for doubt in seen.doubts:
-                    print(f"WARNING {doubt}", file=console)
-        if mistakes:
-            raise ValueError("\n".join(dict.fromkeys(mistakes)))
+        models = [name for name in preflight.to_be_sampled(config) if task in config["models"][name]["tasks"]]
+        preflight.refuse(config, {name: {task: by_id} for name in models}, console)
         write_problems(snakemake.output.prompts, prompts, data.provenance)
         write_text(snakemake.output.digest, digest_of(prompts, "prompt") + "\n")

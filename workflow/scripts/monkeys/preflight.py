@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from monkeys import hub, study, verification
 from monkeys.hub import NotThere
@@ -61,6 +61,24 @@ def look_at(config: dict[str, Any], model: str, problems: Mapping[str, Problems]
         if scored:
             _look_at_reward(seen, config, name, {task: problems[task] for task in scored})
     return seen
+
+
+def refuse(config: dict[str, Any], problems: Mapping[str, Mapping[str, Problems]], console: TextIO) -> None:
+    """See that models can be sampled; doubts are printed.
+
+    Args:
+        config: The study.
+        problems: By model and task.
+        console: Where people read doubts.
+
+    Raises:
+        ValueError: with a line per mistake of all of them.
+    """
+    seen = [look_at(config, model, by_task) for model, by_task in problems.items()]
+    for doubt in dict.fromkeys(doubt for one in seen for doubt in one.doubts):
+        print(f"WARNING {doubt}", file=console)
+    if mistakes := dict.fromkeys(mistake for one in seen for mistake in one.mistakes):
+        raise ValueError("\n".join(mistakes))
 
 
 def _look_at_weights(seen: Seen, config: dict[str, Any], model: str, problems: Mapping[str, Problems]) -> None:

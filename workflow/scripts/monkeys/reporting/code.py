@@ -22,7 +22,6 @@ class _Source:
     def __init__(self, name: str, path: Path) -> None:
         text = path.read_text()
         self.name = name
-        self.package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         self.lines = text.splitlines()
         self.defined: dict[str, list[ast.stmt]] = {}
         self.imported: dict[str, Symbol] = {}
