@@ -471,7 +471,11 @@ def test_a_run_that_is_killed_from_outside_is_doubtful_and_counts_if_that_happen
         ended = pool.submit(box.run, "import time\ntime.sleep(600)", 0)
         while not (run := set(processes(f" {box.label} ")) - servers):
             time.sleep(0.01)
-        os.kill(int(*run), signal.SIGKILL)
+        (run,) = run
+        # One that is killed before it has read its program is simply run again.
+        while not re.search(r"Max open files +64 ", Path(f"/proc/{run}/limits").read_text()):
+            time.sleep(0.01)
+        os.kill(int(run), signal.SIGKILL)
     assert (ended.result().status, ended.result().certain) == ("verifier_error", False)
     assert doubtful(ended.result()).settled().outcome == "runtime_error"
 
