@@ -10,6 +10,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import yaml
+from checkout import MINI, Checkout
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault
 hypothesis.settings.load_profile("unhurried")
@@ -109,6 +111,14 @@ def run_folder(tmp_path_factory) -> Path:
     """A folder that all processes of this run of the tests share."""
     folder = tmp_path_factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture
+def checkout(root, tmp_path):
+    """A fresh copy of the project with the small study, nothing run yet."""
+    checkout = Checkout.of(root, tmp_path / "checkout")
+    (checkout.folder / "mini.yaml").write_text(yaml.safe_dump(MINI, sort_keys=False))
+    return checkout
 
 
 @pytest.fixture(scope="session")

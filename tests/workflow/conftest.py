@@ -6,14 +6,6 @@ from checkout import MINI, Checkout
 from filelock import FileLock
 
 
-@pytest.fixture
-def checkout(root, tmp_path):
-    """A fresh copy of the project with the small study, nothing run yet."""
-    checkout = Checkout.of(root, tmp_path / "checkout")
-    (checkout.folder / "mini.yaml").write_text(yaml.safe_dump(MINI, sort_keys=False))
-    return checkout
-
-
 @pytest.fixture(scope="session")
 def finished_study(root, run_folder):
     """The small study after a complete run, done once for all processes. Tests do not change it; they take a copy."""
