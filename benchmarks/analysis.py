@@ -92,7 +92,7 @@ def whole_run(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:
             for task in TASKS:
                 files[task] = f"{task}-{model}.csv"
                 tallies[task, model].to_csv(Path(folder, files[task]), index=False)
-            models[model] = {"outcomes": files, "tasks": TASKS, "family": "f", "price": {"attempt": 0.001 * 2**number}}
+            models[model] = {"outcomes": files, "tasks": TASKS, "family": "f", "price": {"sample": 0.001 * 2**number}}
         tasks = {task: {"flagged": {"flaky": ["3", "5"]}} for task in TASKS}
         Path(folder, "study.yaml").write_text(yaml.safe_dump({"study": "bench", "tasks": tasks, "models": models}))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]

@@ -82,13 +82,15 @@ ONE_RULE = "rule nothing:\n    output: 'nothing'\n    shell: 'true'\n"
 def bare(config: dict[str, Any]) -> str:
     """A Snakefile with the shards of a study and nothing of its own."""
     tallies = [f"tallies/{task}/{model}.parquet" for task, model in study.pairs(config)]
-    shards = {task: len(study.shards(config, task)) for task in config["tasks"]}
+    shards = {task: len(study.shards(config, task, model)) for task, model in study.pairs(config)}
     return BARE.format(tallies=tallies, shards=shards)
 
 
 def of_shards(shards: int) -> dict[str, Any]:
     """A study with this many shards: four tasks, five models."""
-    tasks = {name: {"samples": shards // 20, "shard": 1} for name in ("gsm8k", "math", "code_contests", "humaneval")}
+    tasks = {
+        name: {"samples": shards // 20, "shard_size": 1} for name in ("gsm8k", "math", "code_contests", "humaneval")
+    }
     model = {"weights": "some/model", "revision": "main", "tasks": list(tasks)}
     return {"study": "bench", "tasks": tasks, "models": {f"model{number}": model for number in range(5)}}
 

@@ -141,8 +141,8 @@ def cpu_seconds() -> float:
 def ours(folder: Path, **settings: Any) -> tuple[float, float]:
     """Verify the samples file: CPU and wall seconds."""
     cpu, wall = cpu_seconds(), time.perf_counter()
-    paths = (str(folder / f"{name}.parquet") for name in ("problems", "samples", "verdicts"))
-    verify_shard(*paths, "minerva", Settings(**settings))
+    problems, samples, verdicts = (str(folder / f"{name}.parquet") for name in ("problems", "samples", "verdicts"))
+    verify_shard(problems, samples, verdicts, "minerva", Settings(**settings))
     wall = time.perf_counter() - wall
     return cpu_seconds() - cpu, wall
 

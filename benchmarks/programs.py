@@ -21,12 +21,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 PROGRAM = "import sys\nnumbers = list(map(int, sys.stdin.read().split()))\nprint(sum(numbers))\n"
-PROBLEM = {"problem_id": "sum", "reference": [{"input": " ".join(map(str, range(200))), "output": "19900\n"}]}
+PROBLEM: dict[str, Any] = {
+    "problem_id": "sum",
+    "reference": [{"input": " ".join(map(str, range(200))), "output": "19900\n"}],
+}
 FORKS = """
 import os, sys
 for _ in range(int(sys.argv[1])):

@@ -32,7 +32,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-ENGINE = {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 256, "block_size": 32}
+ENGINE: dict[str, Any] = {"dtype": "float32", "enforce_eager": True, "max_num_seqs": 256, "block_size": 32}
 ENVIRONMENT = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -47,15 +47,14 @@ SHARD_SECONDS = 600
 def prompts_and_settings() -> tuple[dict[str, str], dict[str, Any]]:
     """The demo's word problems, and how the demo samples them."""
     from monkeys import study
-    from monkeys.tasks.problems import build_problems, load_rows
+    from monkeys.tasks.problems import build_prompts
+    from monkeys.tasks.rows import TaskData
 
     config = study.checked(yaml.safe_load(Path("studies/demo.yaml").read_text()))
     task = config["tasks"]["arithmetic"]
-    rows = load_rows(task["dataset"], task["subset"], task["split"], task["revision"])
-    problems = build_problems(rows, task, config["seed"])
-    return {p["problem_id"]: p["prompt"] for p in problems}, study.sampling_settings(
-        config, "arithmetic", "marmoset-3m"
-    )
+    prompts = build_prompts(task, TaskData(task, config["results"]))
+    settings = study.sampling_settings(config, "arithmetic", "marmoset-3m")
+    return {row["problem_id"]: row["prompt"] for row in prompts}, settings
 
 
 def harness(weights: str) -> Any:
@@ -64,8 +63,12 @@ def harness(weights: str) -> Any:
 
     assert current_platform.device_type  # found out now, because it depends on the name of the package
     installed = importlib.metadata.version
-    # the CPU build of vLLM goes by another name, which the harness does not know
-    importlib.metadata.version = lambda name: installed("vllm-cpu") if name == "vllm" else installed(name)
+
+    def version(distribution_name: str) -> str:
+        """The CPU build of vLLM goes by another name, which the harness does not know."""
+        return installed("vllm-cpu" if distribution_name == "vllm" else distribution_name)
+
+    importlib.metadata.version = version
     try:
         from lm_eval.models.vllm_causallms import VLLM
     finally:
@@ -78,13 +81,13 @@ def ours(llm: Any, prompts: dict[str, str], sampling: dict[str, Any], samples: i
     from monkeys.sampling import vllm
     from monkeys.sampling.journal import Journal
     from monkeys.sampling.shard import Progress, Shard
+    from monkeys.sampling.tokens import encoded
 
     shard = Shard("bench", 0, "arithmetic", "model", 0, samples, {"sampling": sampling})
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "0.jsonl", "bench") as journal:
         progress = Progress(shard, prompts, journal)
         progress.begin({"engine": "vllm"})
-        encoded = vllm.encoded(llm.get_tokenizer(), progress, chat=False)
-        vllm.run(llm, progress, encoded, sampling)
+        vllm.run(llm, progress, encoded(llm.get_tokenizer(), prompts, chat=False, model="model"), sampling)
         progress.write(str(Path(folder) / "0.parquet"))
 
 

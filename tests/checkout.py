@@ -132,7 +132,7 @@ MINI = {
             "verifier": "gsm8k",
             "problems": 10,
             "samples": 32,
-            "shard": 16,
+            "shard_size": 16,
             "sampling": {"temperature": 1.0, "max_tokens": 64},
         },
         "programs": {
@@ -142,7 +142,7 @@ MINI = {
             "verifier": "programs",
             "problems": 6,
             "samples": 16,
-            "shard": 16,
+            "shard_size": 16,
             "sampling": {"temperature": 0.8, "max_tokens": 128},
             "limits": {"cpu_seconds": 1, "memory_mb": 256},
         },

@@ -66,7 +66,7 @@ def smoke_study(root: Path, folder: Path) -> LoginNode:
     study = yaml.safe_load((root / "studies/smoke.yaml").read_text())
     study["results"] = "results"
     for task in study["tasks"].values():
-        task |= {"problems": 4, "samples": 16, "shard": 16}
+        task |= {"problems": 4, "samples": 16, "shard_size": 16}
     model = study["models"].pop("marmoset-3m")
     own = {"weights": "resources/demo/marmoset-0.2m", "engine": ENGINE, "resources": {"mem_mb": 3000, "runtime": 30}}
     study["models"]["small"] = {**model, **own}

@@ -101,9 +101,9 @@ def disturbed(root, accounted, tmp_path_factory):
     sampling = {"temperature": 1.5, "max_tokens": 96}
     arithmetic = {**study["tasks"]["arithmetic"], "problems": 10, "sampling": sampling}
     study["tasks"] = {
-        "arithmetic": {**arithmetic, "samples": 48, "shard": 16},
-        "long": {**arithmetic, "samples": 16, "shard": 16},
-        "calm": {**arithmetic, "samples": 16, "shard": 16},
+        "arithmetic": {**arithmetic, "samples": 48, "shard_size": 16},
+        "long": {**arithmetic, "samples": 16, "shard_size": 16},
+        "calm": {**arithmetic, "samples": 16, "shard_size": 16},
     }
     model = study["models"]["small"] | {"resources": {"mem_mb": 2000}}
     study["models"] = {

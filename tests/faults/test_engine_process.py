@@ -58,7 +58,7 @@ class Job:
             "arguments": {"enable_prefix_caching": True},
         }
         model = {"weights": str(root / "resources/demo/marmoset-0.2m"), "revision": None, "quantization": None}
-        model |= {"overlong_prompts": "refuse"}
+        model |= {"on_context_overflow": "error"}
         self.order = {
             "scripts": str(root / "workflow/scripts"),
             "prompts": prompts,

@@ -80,7 +80,7 @@ def study(checkout, server, monkeypatch):
             "chat": {"endpoint": endpoint, "chat": True, "tasks": ["programs"]},
         },
         tasks__arithmetic__samples=320,
-        tasks__arithmetic__shard=320,
+        tasks__arithmetic__shard_size=320,
         # the server is far quicker than the test: long samples keep it busy for a while
         tasks__arithmetic__sampling={"temperature": 1.5, "max_tokens": 200},
     )

@@ -80,7 +80,7 @@ PROGRAMS = [
 def test_the_shipped_model_mostly_prefers_the_right_one_of_two_solutions(shipped, solved, spoil):
     rng = random.Random(0)
     reward = Reward(
-        "r", str(shipped), None, chat=False, about="prompt", max_length=None, batch_tokens=2048, dtype="float32"
+        "r", str(shipped), None, chat=False, context="prompt", max_length=None, batch_tokens=2048, dtype="float32"
     )
     model = RewardModel(reward, shipped)
     texts = [prompt + text for prompt, solution in solved for text in (solution, spoil(rng, solution))]

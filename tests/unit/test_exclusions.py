@@ -7,6 +7,10 @@ import pytest
 from monkeys.analysis.coverage import coverage
 from monkeys.analysis.exclusions import audit, audit_table, effect, rejected, without
 
+EDGES = (0.0, 0.10, 0.25, 0.75, 1.0)
+PAPER = (EDGES, (15, 30, 30, 30))
+"""Bins of solve rates and samples graded in each, in Table 2 of the paper."""
+
 
 @pytest.fixture
 def tally():
@@ -52,7 +56,7 @@ def study(rates, samples=40):
 def test_samples_are_spread_over_the_problems_of_a_bin_as_in_table_2():
     # Brown et al. 2024, Table 2: 5, 10, 29 and 84 problems
     rates = [0.075] * 5 + [0.2] * 10 + [0.5] * 29 + [0.9] * 84
-    table = audit(*study(rates))
+    table = audit(*study(rates), *PAPER)
     by_bin = table.groupby("bin", sort=False)
     assert by_bin["problems"].first().to_dict() == {"0–10 %": 5, "10–25 %": 10, "25–75 %": 29, "75–100 %": 84}
     assert by_bin.size().tolist() == [15, 30, 30, 30]
@@ -79,7 +83,7 @@ def test_a_bin_with_too_few_correct_samples_gives_all_it_has():
 
 
 def test_rates_on_an_edge_belong_to_the_bin_above_and_1_to_the_last():
-    table = audit(*study([0.05, 0.1, 0.25, 0.75, 1.0]), per_bin=(1, 1, 1, 1))
+    table = audit(*study([0.05, 0.1, 0.25, 0.75, 1.0]), bins=EDGES, per_bin=(1, 1, 1, 1))
     by_bin = table.groupby("bin", sort=False)["problems"].first()
     assert by_bin.to_dict() == {"0–10 %": 1, "10–25 %": 1, "25–75 %": 1, "75–100 %": 2}
 
@@ -87,23 +91,23 @@ def test_rates_on_an_edge_belong_to_the_bin_above_and_1_to_the_last():
 def test_samples_whose_verifier_failed_do_not_count():
     texts, verdicts, problems = study([0.5], samples=4)
     verdicts["outcome"] = ["correct", "verifier_error", "verifier_error", "verifier_error"]
-    assert audit(texts, verdicts, problems)["solve_rate"].tolist() == [1.0]
+    assert audit(texts, verdicts, problems, *PAPER)["solve_rate"].tolist() == [1.0]
 
 
 def test_the_draw_repeats_with_its_seed():
     made = study([0.5] * 30)
-    first, again, other = (audit(*made, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (audit(*made, *PAPER, seed=seed) for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
 
 
 def test_every_bin_needs_its_number_of_samples():
     with pytest.raises(ValueError, match="4 bins, but 1 numbers"):
-        audit(*study([0.5]), per_bin=(30,))
+        audit(*study([0.5]), bins=EDGES, per_bin=(30,))
 
 
 def test_grades_are_counted_by_bin(tmp_path):
-    table = audit(*study([0.05, 0.9, 0.9]), per_bin=(2, 1, 1, 3))
+    table = audit(*study([0.05, 0.9, 0.9]), bins=EDGES, per_bin=(2, 1, 1, 3))
     table["grade"] = ["incorrect", "wrong_gold", "correct", "correct", "incorrect"]
     table.to_csv(tmp_path / "graded.csv", index=False)  # people use a spreadsheet
     counted = audit_table(pd.read_csv(tmp_path / "graded.csv"))

@@ -22,7 +22,7 @@ def rendered(study_name="an {{ odd }} name", version="0.32.0", commit="c" * 40):
     config = study.checked(
         {
             "study": study_name,
-            "tasks": {"gsm8k": {"samples": 8, "shard": 8}},
+            "tasks": {"gsm8k": {"samples": 8, "shard_size": 8}},
             "models": {"m": {"weights": "o/m", "revision": "main", "tasks": ["gsm8k"]}},
         }
     )
@@ -66,7 +66,7 @@ def test_it_says_sampled_and_verified_only_of_what_was(tmp_path, monkeypatch, so
     config = study.checked(
         {
             "study": "s",
-            "tasks": {"gsm8k": {"samples": 8, "shard": 8}},
+            "tasks": {"gsm8k": {"samples": 8, "shard_size": 8}},
             "models": {"m": {**source, "tasks": ["gsm8k"]}},
         }
     )

@@ -6,14 +6,14 @@ from monkeys import study
 from monkeys.reporting import inputs, pairs, registry
 
 TASKS = {
-    "gsm8k": {"samples": 8, "shard": 8},
+    "gsm8k": {"samples": 8, "shard_size": 8},
     "programs": {
         "dataset": "o/d",
         "columns": {"reference": "tests"},
         "prompt": "{{ p }}",
         "verifier": "programs",
         "samples": 8,
-        "shard": 8,
+        "shard_size": 8,
     },
 }
 WEIGHTS = {"weights": "o/m", "revision": "main"}
@@ -66,9 +66,9 @@ def test_flops_need_tokens_and_the_size_of_the_model():
     assert {model for _, model in pairs.with_flops(config(models))} == {"w", "k"}
 
 
-def test_dollars_need_a_price_per_attempt_or_tokens_and_both_their_prices():
+def test_dollars_need_a_price_per_sample_or_tokens_and_both_their_prices():
     models = {
-        "attempt": {**PUBLISHED, "price": {"attempt": 0.01}},
+        "attempt": {**PUBLISHED, "price": {"sample": 0.01}},
         "tokens": {**ENDPOINT, "price": {"prompt": 3, "generated": 15}},
         "half": {**ENDPOINT, "price": {"generated": 15}},
         "untold": {**PUBLISHED, "price": {"prompt": 3, "generated": 15}},

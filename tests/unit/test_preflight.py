@@ -20,7 +20,7 @@ TASK = {
     "prompt": "Question: {{ question }}\nAnswer:\n",
     "verifier": "gsm8k",
     "samples": 20,
-    "shard": 10,
+    "shard_size": 10,
     "sampling": {"max_tokens": 64},
 }
 PROBLEMS = {
@@ -76,7 +76,7 @@ def test_prompts_without_room_for_a_sample_are_mistakes_unless_they_may_be_cut(l
     problems = {"sums": {**PROBLEMS["sums"], "long": {"problem_id": "long", "prompt": "7" * 300, "question": "?"}}}
     (mistake,) = look(weights(), problems=problems).mistakes
     assert mistake.startswith("task sums, problem long: its prompt of 300 tokens and max_tokens (64) exceed the ")
-    assert look(weights(overlong_prompts="cut"), problems=problems).mistakes == []
+    assert look(weights(on_context_overflow="truncate"), problems=problems).mistakes == []
     (mistake,) = look(weights(engine={"max_model_len": 66})).mistakes
     assert mistake.startswith("task sums, problem b: its prompt of 5 tokens (and those of 1 others)")
 
@@ -101,15 +101,15 @@ def test_a_tokenizer_that_cannot_be_loaded_is_a_doubt(look, tmp_path):
 
 
 def reward(**settings):
-    about = {"weights": str(DEMO / "marmoset-reward"), "tasks": ["sums"], "chat": False, "about": "prompt"}
+    about = {"weights": str(DEMO / "marmoset-reward"), "tasks": ["sums"], "chat": False, "context": "prompt"}
     return {"judge": about | settings}
 
 
 def test_a_reward_that_fits_has_no_mistakes_and_all_others_are_told_at_once(look):
     assert look(weights(), reward()).mistakes == []
-    mistakes = look(weights(), reward(chat=True, about="question", max_length=1000)).mistakes
+    mistakes = look(weights(), reward(chat=True, context="question", max_length=1000)).mistakes
     assert mistakes == [
-        "rewards.judge.about: problem b of task sums has no question; set tasks.sums.question, or show the model "
+        "rewards.judge.context: problem b of task sums has no question; set tasks.sums.question, or show the model "
         "something else",
         "rewards.judge.max_length: 1000 exceeds the model's context of 320 tokens",
         "rewards.judge.chat: is true, but its tokenizer has no chat template",

@@ -29,7 +29,7 @@ def read(which, columns):
 def complete(task):
     """A task's config with all defaults."""
     model = {"published": {"dataset": "o/d", "revision": "main", "subsets": {"t": "s"}}, "tasks": ["t"]}
-    config = {"study": "s", "tasks": {"t": {"samples": 1, "shard": 1, **task}}, "models": {"m": model}}
+    config = {"study": "s", "tasks": {"t": {"samples": 1, "shard_size": 1, **task}}, "models": {"m": model}}
     return study.checked(config)["tasks"]["t"]
 
 

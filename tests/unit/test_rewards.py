@@ -93,7 +93,9 @@ def files(tmp_path):
 
 @pytest.fixture
 def reward(tiny):
-    return Reward("r", str(tiny), None, chat=False, about="prompt", max_length=None, batch_tokens=2048, dtype="float32")
+    return Reward(
+        "r", str(tiny), None, chat=False, context="prompt", max_length=None, batch_tokens=2048, dtype="float32"
+    )
 
 
 def variant(source, folder, **config):
@@ -217,7 +219,7 @@ def test_a_model_with_absolute_positions_can_be_padded_on_the_left(tiny, reward,
 
 def test_a_chat_is_the_question_and_the_sample_in_the_models_template(files, reward, tiny, tmp_path):
     folder = retokenized(variant(tiny, tmp_path / "model"), chat_template=TEMPLATE)
-    rows, _ = score(files, replace(reward, weights=str(folder), chat=True, about="question"))
+    rows, _ = score(files, replace(reward, weights=str(folder), chat=True, context="question"))
     questions = {row["problem_id"]: row["question"] for row in read_rows(files / "problems.parquet")}
     texts = [
         f"<user>{questions[row['problem_id']]}<eos><assistant>{row['text']}<eos>"
@@ -373,5 +375,5 @@ def test_what_does_not_fit_is_an_error_that_names_the_key(files, reward, tiny, t
 def test_a_problem_without_a_question_is_an_error_that_names_it(files, reward):
     rows = [{**row, "question": None} for row in read_rows(files / "problems.parquet")]
     write_parquet(files / "problems.parquet", PROBLEMS, rows, {})
-    with pytest.raises(ValueError, match=r"rewards\.r\.about: problem a has no question"):
-        score(files, replace(reward, about="question"))
+    with pytest.raises(ValueError, match=r"rewards\.r\.context: problem a has no question"):
+        score(files, replace(reward, context="question"))

@@ -9,8 +9,8 @@ from monkeys.analysis.tables import stacked
 KS = [1, 2, 5, 10]
 FACTS = {"small": {"parameters": 1000, "layers": 2, "hidden_size": 10, "context": 99}, "large": {"parameters": None}}
 PRICES = {
-    ("t", "small"): {"attempt": None, "prompt": 1.0, "generated": 2.0},
-    ("t", "large"): {"attempt": 0.5, "prompt": None, "generated": None},
+    ("t", "small"): {"sample": None, "prompt": 1.0, "generated": 2.0},
+    ("t", "large"): {"sample": 0.5, "prompt": None, "generated": None},
 }
 
 

@@ -15,7 +15,7 @@ TASK = {
     "prompt": "{{ question }}",
     "verifier": "gsm8k",
     "samples": 100,
-    "shard": 50,
+    "shard_size": 50,
 }
 CONFIG = {
     "study": "s",
@@ -41,7 +41,7 @@ def message(**changes):
 def test_defaults_are_filled_in_at_every_level():
     config = study.checked(copy.deepcopy(CONFIG))
     assert config["results"] == "results"
-    assert (config["analysis"]["bootstrap"], config["analysis"]["confidence"]) == (1000, 0.95)
+    assert (config["analysis"]["bootstrap_resamples"], config["analysis"]["confidence"]) == (1000, 0.95)
     assert config["analysis"]["audit"]["bins"] == [0.1, 0.25, 0.75]
     assert config["tasks"]["t"]["problems"] == "all"
     assert config["tasks"]["t"]["sampling"] == {
@@ -92,12 +92,12 @@ def test_a_model_with_two_sources_is_refused(tmp_path):
 
 def test_samples_must_be_a_multiple_of_the_shard_size():
     text = message(task__samples=120)
-    assert "tasks.t.samples: 120 is not a multiple of the shard size 50 (tasks.t.shard); the next is 150" in text
+    assert "tasks.t.samples: 120 is not a multiple of the shard size 50 (tasks.t.shard_size); the next is 150" in text
 
 
 def test_a_model_may_have_its_own_numbers_of_samples_and_sizes_of_shards():
     config = copy.deepcopy(CONFIG)
-    for name, own in {"many": {"samples": {"t": 400}, "shard": {"t": 200}}, "few": {"samples": {"t": 50}}}.items():
+    for name, own in {"many": {"samples": {"t": 400}, "shard_size": {"t": 200}}, "few": {"samples": {"t": 50}}}.items():
         config["models"][name] = {**config["models"]["m"], **own}
     study.checked(config)
     sizes = {
@@ -113,10 +113,11 @@ def test_a_model_may_have_its_own_numbers_of_samples_and_sizes_of_shards():
 
 def test_a_task_needs_no_numbers_if_all_of_its_models_have_their_own():
     config = copy.deepcopy(CONFIG)
-    config["tasks"]["t"] |= {"samples": None, "shard": None}
-    config["models"]["m"] |= {"samples": {"t": 20}, "shard": {"t": 10}}
+    config["tasks"]["t"] |= {"samples": None, "shard_size": None}
+    config["models"]["m"] |= {"samples": {"t": 20}, "shard_size": {"t": 10}}
     assert study.shards(study.checked(config), "t", "m") == range(2)
-    assert "tasks.t: missing shard, which models.m needs" in message(task__shard=None, model__samples={"t": 20})
+    said = message(task__shard_size=None, model__samples={"t": 20})
+    assert "tasks.t: missing shard_size, which models.m needs" in said
 
 
 @pytest.mark.parametrize(
@@ -124,18 +125,18 @@ def test_a_task_needs_no_numbers_if_all_of_its_models_have_their_own():
     [
         (
             {"model__samples": {"t": 120}},
-            "models.m.samples.t: 120 is not a multiple of the shard size 50 (tasks.t.shard); the next is 150",
+            "models.m.samples.t: 120 is not a multiple of the shard size 50 (tasks.t.shard_size); the next is 150",
         ),
         (
-            {"model__samples": {"t": 120}, "model__shard": {"t": 80}},
-            "models.m.samples.t: 120 is not a multiple of the shard size 80 (models.m.shard.t); the next is 160",
+            {"model__samples": {"t": 120}, "model__shard_size": {"t": 80}},
+            "models.m.samples.t: 120 is not a multiple of the shard size 80 (models.m.shard_size.t); the next is 160",
         ),
         (
-            {"model__shard": {"t": 80}},
-            "tasks.t.samples: 100 is not a multiple of the shard size 80 (models.m.shard.t); the next is 160",
+            {"model__shard_size": {"t": 80}},
+            "tasks.t.samples: 100 is not a multiple of the shard size 80 (models.m.shard_size.t); the next is 160",
         ),
         ({"model__samples": {"u": 50}}, "models.m.samples.u: the model has no such task; models.m.tasks: t"),
-        ({"model__shard": {"u": 50}}, "models.m.shard.u: the model has no such task; models.m.tasks: t"),
+        ({"model__shard_size": {"u": 50}}, "models.m.shard_size.u: the model has no such task; models.m.tasks: t"),
         ({"model__samples": {"t": 0}}, "models.m.samples.t: 0 is less than the minimum of 1"),
         (
             {"model__samples": {"t": 50}, "model__weights": None, "model__outcomes": {"t": __file__}},
@@ -191,6 +192,10 @@ def test_a_missing_counts_file_is_named():
             "config: unknown key 'temperature'; it belongs under tasks.*.sampling or models.*.sampling",
         ),
         ("model__prompt", "models.m: unknown key 'prompt'; it belongs under price or tasks.*"),
+        ("task__shard", "tasks.t: unknown key 'shard'; it is called 'shard_size' now"),
+        ("model__overlong_prompts", "unknown key 'overlong_prompts'; it is called 'on_context_overflow' now"),
+        ("config__analysis__bootstrap", "unknown key 'bootstrap'; it is called 'bootstrap_resamples' now"),
+        ("model__price__attempt", "unknown key 'attempt'; it is called 'sample' now"),
         ("task__seed", "tasks.t: unknown key 'seed'; it belongs under no other key"),
         ("model__engine__xyz", "models.m.engine: unknown key 'xyz'; allowed: arguments, block_size, dtype"),
     ],
@@ -264,11 +269,11 @@ def test_keys_of_a_servers_own_parameters_may_be_numbers():
 
 def test_more_shards_than_can_be_planned_are_refused_with_the_key_to_change():
     assert (
-        "tasks.t.shard: 10 of 1,000,000 samples makes 100,000 shards of m, 100,000 in the study; Snakemake can plan "
-        "some 50,000, so take a larger shard"
-    ) in message(task__samples=1_000_000, task__shard=10)
+        "tasks.t.shard_size: 10 of 1,000,000 samples makes 100,000 shards of m, 100,000 in the study, and Snakemake "
+        "can plan about 50,000; raise it"
+    ) in message(task__samples=1_000_000, task__shard_size=10)
     config = copy.deepcopy(CONFIG)
-    config["tasks"]["t"] |= {"samples": 1_000_000, "shard": 20}
+    config["tasks"]["t"] |= {"samples": 1_000_000, "shard_size": 20}
     study.checked(config)
 
 
@@ -369,7 +374,7 @@ def based(**task):
 
 
 def test_a_task_starts_from_the_built_in_one_of_its_name_or_the_one_it_names():
-    given = {"samples": 8, "shard": 8, "sampling": {"temperature": 0.9}, "revision": None}
+    given = {"samples": 8, "shard_size": 8, "sampling": {"temperature": 0.9}, "revision": None}
     tasks = based(gsm8k=given, easy={**given, "base": "gsm8k", "few_shot": 2})
     for name, few_shot in (("gsm8k", 5), ("easy", 2)):
         task = tasks[name]
@@ -384,8 +389,8 @@ def test_a_task_of_ones_own_may_bear_the_name_of_a_built_in_one():
 
 
 def test_settings_of_a_built_in_task_are_not_shared_between_studies():
-    based(gsm8k={"samples": 8, "shard": 8})["gsm8k"]["sampling"]["stop"].append("x")
-    assert based(gsm8k={"samples": 8, "shard": 8})["gsm8k"]["sampling"]["stop"] == ["Q:", "Question:"]
+    based(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"]["sampling"]["stop"].append("x")
+    assert based(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"]["sampling"]["stop"] == ["Q:", "Question:"]
 
 
 def test_an_unknown_base_is_refused_with_those_there_are():
@@ -499,7 +504,7 @@ def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
         ({"quantization": "fp8"}, None),
         ({"chat": True}, None),
         ({"sampling": {"top_k": 5}}, None),
-        ({"overlong_prompts": "cut"}, None),
+        ({"on_context_overflow": "truncate"}, None),
         ({"resources": {"runtime": 5}}, "same"),
         ({"engine": {"tensor_parallel_size": 8, "dtype": "float16", "arguments": {"kv_cache_dtype": "fp8"}}}, "same"),
         ({"facts": {"parameters": 5}}, "same"),
@@ -566,7 +571,7 @@ def test_what_a_task_needs_depends_on_the_source_of_its_models(tmp_path):
     told = str(error.value).splitlines()[1:]
     assert told == [
         "  tasks.t: missing samples, which models.m needs",
-        "  tasks.t: missing shard, which models.m needs",
+        "  tasks.t: missing shard_size, which models.m needs",
     ]
     config["rewards"] = {"r": {"weights": str(tmp_path), "tasks": ["t"]}}
     with pytest.raises(study.ConfigError, match=r"tasks\.t: missing prompt, which rewards\.r needs to show"):

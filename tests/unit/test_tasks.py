@@ -24,7 +24,7 @@ def module(name):
 def config(name, **changes):
     """The config of a built-in task, as a study has it."""
     model = {"endpoint": {"base_url": "http://localhost", "model": "m"}, "tasks": [name]}
-    task = {"samples": 1, "shard": 1, **changes}
+    task = {"samples": 1, "shard_size": 1, **changes}
     return study.checked({"study": "s", "tasks": {name: task}, "models": {"m": model}})["tasks"][name]
 
 

@@ -65,7 +65,7 @@ def test_problems_whose_tests_reject_known_solutions_are_listed(checkout):
     splits = {"test": [contest(["adds"]), contest(["adds", "multiplies"])], "train": [contest(["adds"])] * 4}
     for split, rows in splits.items():
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    task = {"dataset": "contests", "revision": None, "problems": "all", "samples": 16, "shard": 16}
+    task = {"dataset": "contests", "revision": None, "problems": "all", "samples": 16, "shard_size": 16}
     small = checkout.study()["models"]["small"] | {"tasks": ["code_contests"]}
     checkout.change(tasks={"code_contests": task}, models={"small": small})
     checkout.snakemake("results/tables/rejected_solutions.csv")

@@ -61,7 +61,7 @@ def test_the_number_of_shards_follows_from_the_config(checkout):
 
 
 def test_a_model_may_have_samples_and_shards_of_its_own(checkout):
-    jobs = checkout.plan(models__small__samples={"arithmetic": 128}, models__small__shard={"arithmetic": 64})
+    jobs = checkout.plan(models__small__samples={"arithmetic": 128}, models__small__shard_size={"arithmetic": 64})
     shards = {job for job in jobs if job.startswith("sample task=arithmetic")}
     assert shards == {
         f"sample task=arithmetic, model={model}, shard={shard}" for model in ("small", "medium") for shard in (0, 1)

@@ -26,7 +26,7 @@ def proofs(checkout, lean_stand_in):
         "prompt": "{{ statement }}\nby (\n",
         "verifier": "lean",
         "samples": 4,
-        "shard": 4,
+        "shard_size": 4,
         "limits": {"cpu_seconds": 5, "memory_mb": 4096},
     }
     published = {**checkout.publish("PROOFS", records), "subsets": {"proofs": "PROOFS"}, "verify": True}

@@ -36,8 +36,8 @@ def write_study(checkout):
     config = {
         "study": "published",
         "tasks": {
-            "arithmetic": {**MINI["tasks"]["arithmetic"], "problems": "all", "samples": 12, "shard": 6},
-            "imported": {"samples": 8, "shard": 4},
+            "arithmetic": {**MINI["tasks"]["arithmetic"], "problems": "all", "samples": 12, "shard_size": 6},
+            "imported": {"samples": 8, "shard_size": 4},
             "proofs": {},
         },
         "models": {

@@ -14,7 +14,7 @@ REWARDS = {
         "tasks": ["arithmetic"],
         "models": ["small"],
         "chat": False,
-        "about": "prompt",
+        "context": "prompt",
         "logistic": True,
         "dtype": "float32",
     }
@@ -70,7 +70,7 @@ def test_then_nothing_is_left_to_do_and_more_samples_score_only_the_new_ones(sco
     scored.change(tasks__arithmetic__samples=32)
     execution = {"judge": REWARDS["judge"] | {"dtype": "bfloat16", "batch_tokens": 4096}}
     assert not scored.plan(rewards=execution)["score"]
-    assert scored.plan(rewards={"judge": REWARDS["judge"] | {"about": "question"}})["score"] == 2
+    assert scored.plan(rewards={"judge": REWARDS["judge"] | {"context": "question"}})["score"] == 2
 
 
 def test_a_scoring_job_that_fails_asks_for_more_memory_and_time_when_it_runs_again(finished):

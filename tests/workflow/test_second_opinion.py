@@ -32,7 +32,7 @@ def study(checkout):
         "verifier": "minerva",
         "second_opinion": True,
         "samples": 6,
-        "shard": 3,
+        "shard_size": 3,
     }
     models = {"people": {"published": published, "tasks": ["math"]}}
     config = {"study": "two", "tasks": {"math": task}, "models": models}

@@ -211,8 +211,8 @@ def fetched_reward(wildcards):
 def reward_settings(wildcards):
     """What rewards depend on beside the samples."""
     reward = config["rewards"][wildcards.reward]
-    keys = ("weights", "revision", "chat", "about", "max_length")
-    return canonical({key: reward[key] for key in keys})
+    keys = ("weights", "revision", "chat", "max_length")
+    return canonical({key: reward[key] for key in keys} | {"about": reward["context"]})
 
 
 REWARDS = "<results>/rewards/{task}/{model}/{reward}/{shard}.parquet"

@@ -63,7 +63,7 @@ rule selection:
         logistic=logistic_rewards,
         votes=has_votes,
         verifier=verifier_of,
-        subsets=config["analysis"]["subsets"],
+        subsets=config["analysis"]["vote_subsets"],
         seed=config["seed"],
         code=code_of("selection"),
     script:

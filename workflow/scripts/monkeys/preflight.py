@@ -92,7 +92,7 @@ def _look_at_weights(seen: Seen, config: dict[str, Any], model: str, problems: M
     room = {
         task: seen.context - study.sampling_settings(config, task, model)["max_tokens"]
         for task in problems
-        if seen.context is not None and about["overlong_prompts"] == "refuse"
+        if seen.context is not None and about["on_context_overflow"] == "error"
     }
     try:
         seen.lengths = _lengths(folder, prompts, room, about, model)
@@ -168,10 +168,10 @@ def _tokenizer(folder: Path, trust_remote_code: bool) -> Any:
 def _look_at_reward(seen: Seen, config: dict[str, Any], name: str, problems: Mapping[str, Problems]) -> None:
     about = config["rewards"][name]
     for task, rows in problems.items():
-        if nothing := [problem for problem, row in rows.items() if row.get(about["about"]) is None]:
+        if nothing := [problem for problem, row in rows.items() if row.get(about["context"]) is None]:
             seen.mistakes.append(
-                f"rewards.{name}.about: problem {nothing[0]} of task {task} has no {about['about']}; "
-                f"set tasks.{task}.{about['about']}, or show the model something else"
+                f"rewards.{name}.context: problem {nothing[0]} of task {task} has no {about['context']}; "
+                f"set tasks.{task}.{about['context']}, or show the model something else"
             )
     folder = _small_files(seen, config, f"rewards.{name}", about, about["trust_remote_code"])
     if folder is None:

@@ -26,7 +26,7 @@ from monkeys.tasks.prompts import compile_template, names_in
 SOURCES = ("weights", "endpoint", "published", "outcomes")
 """The ways in which a model's results come into the pipeline; a model has exactly one."""
 
-COUNTS = ("samples", "shard")
+COUNTS = ("samples", "shard_size")
 """Keys of a task for which a model may have a number of its own."""
 
 MOST_SHARDS = 50_000
@@ -154,11 +154,12 @@ def _too_many_shards(config: dict[str, Any]) -> Iterator[str]:
     if total > MOST_SHARDS:
         task, model = max(sampled, key=lambda pair: len(shards(config, *pair)))
         many, of = len(shards(config, task, model)), samples(config, task, model)
-        own = task in config["models"][model]["shard"]
+        key = f"models.{model}.shard_size.{task}"
+        if task not in config["models"][model]["shard_size"]:
+            key = f"tasks.{task}.shard_size"
         yield (
-            f"{f'models.{model}.shard.{task}' if own else f'tasks.{task}.shard'}: {shard_size(config, task, model):,} "
-            f"of {of:,} samples makes {many:,} shards of {model}, {total:,} in the study; Snakemake can plan some "
-            f"{MOST_SHARDS:,}, so take a larger shard"
+            f"{key}: {shard_size(config, task, model):,} of {of:,} samples makes {many:,} shards of {model}, "
+            f"{total:,} in the study, and Snakemake can plan about {MOST_SHARDS:,}; raise it"
         )
 
 
@@ -198,6 +199,16 @@ def _with_defaults(schema: dict[str, Any]) -> Draft202012Validator:
     # `properties` must come first: what is filled in may be required or allowed by other keywords
     return validators.extend(Draft202012Validator, {"properties": fill}, type_checker=whole)(schema)
 
+
+RENAMED = {
+    "shard": "shard_size",
+    "bootstrap": "bootstrap_resamples",
+    "subsets": "vote_subsets",
+    "overlong_prompts": "on_context_overflow",
+    "attempt": "sample",
+    "about": "context",
+}
+"""Keys by their former names."""
 
 WORDS = {
     "object": "lines of `name: value`, indented further",
@@ -243,6 +254,8 @@ def _explain(error: ValidationError, schema: dict[str, Any]) -> Iterator[str]:
 def _meant(key: str, here: dict[str, Any], schema: dict[str, Any]) -> str:
     """What an unknown key is likely to be: a misspelt one, or one of another place; else those that are allowed."""
     allowed = here.get("properties", {})
+    if (new := RENAMED.get(key)) in allowed:
+        return f"it is called {new!r} now"
     parts = {"": schema, **{f"{kind}s.*": part for kind, part in schema["$defs"].items()}}
 
     def holders(within: dict[str, Any], prefix: str) -> list[str]:
@@ -310,7 +323,7 @@ def _senseless_grades(where: str, config: dict[str, Any]) -> Iterator[str]:
 
 
 def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
-    yield from _no_multiple(f"{where}.samples", task["samples"], f"{where}.shard", task["shard"])
+    yield from _no_multiple(f"{where}.samples", task["samples"], f"{where}.shard_size", task["shard_size"])
     if task["base"] not in (builtin_tasks.NONE, *builtin_tasks.names()):
         there = ", ".join([*builtin_tasks.names(), builtin_tasks.NONE])
         yield f"{where}.base: {task['base']} is none of the built-in tasks: {there}"
@@ -430,8 +443,8 @@ def _needed_of_task(model: dict[str, Any]) -> tuple[str, ...]:
     if model["outcomes"] is not None:
         return ()
     if model["published"] is not None and not model["published"]["verify"]:
-        return ("samples", "shard")
-    return ("dataset", "prompt", "verifier", "samples", "shard")
+        return ("samples", "shard_size")
+    return ("dataset", "prompt", "verifier", "samples", "shard_size")
 
 
 def _senseless_weights(where: str, model: dict[str, Any]) -> Iterator[str]:
@@ -556,7 +569,7 @@ def distribution(config: dict[str, Any], task: str, model: str) -> dict[str, Any
         source = {key: about["published"][key] for key in ("dataset", "revision", "split")}
         return {"published": source | {"subset": about["published"]["subsets"][task]}}
     own = {key: about[key] for key in ("weights", "revision", "quantization", "chat")}
-    if about["overlong_prompts"] == "cut":
+    if about["on_context_overflow"] == "truncate":
         own["overlong_prompts"] = "cut"
     return {**own, "sampling": sampling}
 
@@ -576,7 +589,7 @@ def samples(config: dict[str, Any], task: str, model: str) -> int:
 
 def shard_size(config: dict[str, Any], task: str, model: str) -> int:
     """How many samples of every problem a shard of a task and model holds: the model's own number, or the task's."""
-    return config["models"][model]["shard"].get(task, config["tasks"][task]["shard"])
+    return config["models"][model]["shard_size"].get(task, config["tasks"][task]["shard_size"])
 
 
 def shards(config: dict[str, Any], task: str, model: str) -> range:

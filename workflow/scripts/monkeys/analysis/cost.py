@@ -27,35 +27,26 @@ class Architecture:
         return 2 * (self.parameters * n + 2 * self.layers * self.hidden_size * (n * before + n * (n + 1) / 2))
 
 
-def flops_of_completions(architecture: Architecture, prompt_tokens: int, lengths: ArrayLike) -> float:
-    """FLOPs of completions of these lengths (tokens, any shape) to one prompt, which is counted once."""
-    return float(architecture.flops(prompt_tokens) + architecture.flops(lengths, prompt_tokens).sum())
+def flops_of_tally(tally: pd.DataFrame, architecture: Architecture) -> pd.DataFrame:
+    """FLOPs per problem: of its prompt, and of an average sample.
 
-
-def flops_of_tally(
-    tally: pd.DataFrame, architecture: Architecture, samples: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """FLOPs per problem: of its prompt, and on average of a sample.
+    A sample of mean length stands for all. FLOPs are convex in the length, so the average is too low, by
+    2 layers hidden_size times the variance of the lengths.
 
     Args:
         tally: Columns problem_id, samples, prompt_tokens, generated_tokens and, if there were any, verifier_error.
-        architecture: Of the model.
-        samples: Columns problem_id, tokens, a row per sample, for exact averages. Without it, a sample of mean length
-            stands for all: FLOPs are convex in the length, so the average comes out too low, by
-            2 layers hidden_size times the variance of the lengths.
+        architecture: Architecture of the model.
 
     Returns:
         Columns problem_id, first (once, whatever the number of samples), per_sample; NaN where lengths are unknown.
     """
     prompt, length = _tokens(tally)
-    per_sample = architecture.flops(length, prompt)
-    if samples is not None:
-        context = samples["problem_id"].map(pd.Series(prompt, index=tally["problem_id"])).astype(np.float64)
-        each = pd.Series(architecture.flops(samples["tokens"].astype(np.float64), context), index=samples.index)
-        mean = each.groupby(samples["problem_id"], observed=True).agg(lambda flops: flops.mean(skipna=False))
-        per_sample = tally["problem_id"].map(mean).to_numpy(np.float64)
     return pd.DataFrame(
-        {"problem_id": tally["problem_id"], "first": architecture.flops(prompt), "per_sample": per_sample}
+        {
+            "problem_id": tally["problem_id"],
+            "first": architecture.flops(prompt),
+            "per_sample": architecture.flops(length, prompt),
+        }
     )
 
 
@@ -67,7 +58,7 @@ class Price:
     """Per million tokens of prompts."""
     generated: float = 0.0
     """Per million generated tokens."""
-    attempt: float = 0.0
+    sample: float = 0.0
     """Per sample, whatever its length."""
 
 
@@ -84,7 +75,7 @@ def dollars(tally: pd.DataFrame, price: Price, samples_per_request: int = 1) -> 
         whose number is unknown.
     """
     prompt, length = _tokens(tally)
-    per_sample = np.full(len(tally), price.attempt)
+    per_sample = np.full(len(tally), price.sample)
     if price.prompt:
         per_sample += price.prompt * prompt / samples_per_request / 1e6
     if price.generated:
@@ -136,17 +127,6 @@ def expected_samples(samples: ArrayLike, correct: ArrayLike, cap: int) -> NDArra
     """
     n, c = np.asarray(samples, dtype=np.float64), np.asarray(correct, dtype=np.float64)
     return (n + 1) / (c + 1) * pass_at_k(n + 1, c + 1, [cap])[:, 0]
-
-
-def expected_samples_at(rate: ArrayLike, cap: int) -> NDArray[np.float64]:
-    """The same for known solve rates p, shape of `rate`: (1 − (1 − p)^cap) / p, cap where p = 0.
-
-    With p = C / N it is close to `expected_samples` while cap is small beside N; near N it is too large if C is small,
-    by 26 % for C = 1 and cap = N.
-    """
-    p = np.asarray(rate, dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(p > 0, -np.expm1(cap * np.log1p(-p)) / p, np.where(p == 0, float(cap), np.nan))
 
 
 def pareto(frame: pd.DataFrame) -> pd.Series:

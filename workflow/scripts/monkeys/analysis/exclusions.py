@@ -9,10 +9,6 @@ from numpy.typing import ArrayLike
 
 from monkeys.analysis.coverage import coverage
 
-BINS = (0.0, 0.10, 0.25, 0.75, 1.0)
-"""Edges of the solve rates in Table 2 of Brown et al. 2024 (arXiv 2407.21787)."""
-PER_BIN = (15, 30, 30, 30)
-"""Samples graded there in each bin."""
 GRADES = ("correct", "incorrect", "wrong_gold")
 """Is the reasoning sound? Or is it the reference that is wrong?"""
 
@@ -57,14 +53,15 @@ def audit(
     samples: pd.DataFrame,
     verdicts: pd.DataFrame,
     problems: pd.DataFrame,
-    bins: Sequence[float] = BINS,
-    per_bin: Sequence[int] = PER_BIN,
+    bins: Sequence[float],
+    per_bin: Sequence[int],
     seed: int = 0,
 ) -> pd.DataFrame:
     """Correct samples for people to grade, who see whether the reasoning is right or only the answer.
 
     From each bin of solve rates, samples are drawn at random and spread over its problems as evenly as can be: of 5
-    problems 3 each for 15 samples, of 84 problems 30 give one each for 30 (Brown et al. 2024, Table 2).
+    problems 3 each for 15 samples, of 84 problems 30 give one each for 30 (Brown et al. 2024, arXiv
+    2407.21787, Table 2).
 
     Args:
         samples: Columns problem_id, sample, text.

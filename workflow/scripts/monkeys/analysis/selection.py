@@ -127,11 +127,6 @@ def majority_vote(problem: Candidates) -> float:
     return float(_Ballot.of(problem, weighted=False).right_share(everyone, np.zeros_like(everyone)).item())
 
 
-def majority_limit(problems: Sequence[Candidates]) -> float:
-    """What the majority vote tends to as k grows: the share of problems whose most frequent answer is correct."""
-    return float(np.mean([majority_vote(problem) for problem in problems]))
-
-
 @dataclass(frozen=True)
 class _Ballot:
     """For which answer to a problem each of its samples votes, and how much."""

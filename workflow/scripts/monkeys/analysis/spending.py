@@ -31,7 +31,7 @@ def spending(
         tallies: By task and model.
         curves: Columns task, model, k, coverage.
         facts: By model, parameters, layers, hidden_size; models that are not in it have unknown FLOPs.
-        prices: By task and model, prompt and generated (dollars per million tokens), attempt (dollars), None is 0; and
+        prices: By task and model, prompt and generated (dollars per million tokens), sample (dollars), None is 0; and
             samples_per_request, how many samples share what their prompt costs.
 
     Returns:

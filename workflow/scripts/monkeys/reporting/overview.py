@@ -125,9 +125,9 @@ def _making(
     if verifiers:
         yield f"Verified by {', '.join(sorted(verifiers))}"
     analysis = config["analysis"]
-    content = f"{100 * analysis['confidence']:g} % of {analysis['bootstrap']:,}"
+    content = f"{100 * analysis['confidence']:g} % of {analysis['bootstrap_resamples']:,}"
     yield f"Intervals hold {content} bootstrap resamples of the problems"
-    yield f"Votes are averaged over {analysis['subsets']} random subsets of the samples"
+    yield f"Votes are averaged over {analysis['vote_subsets']} random subsets of the samples"
 
 
 def _html(tag: str) -> str:

@@ -47,7 +47,7 @@ def with_prices(config: dict[str, Any]) -> list[Pair]:
     return [
         (task, name)
         for task, name in study.pairs(config)
-        if (price := config["models"][name]["price"])["attempt"] is not None
+        if (price := config["models"][name]["price"])["sample"] is not None
         or (_counts_tokens(config["models"][name]) and None not in (price["prompt"], price["generated"]))
     ]
 

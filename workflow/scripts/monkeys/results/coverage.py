@@ -20,15 +20,21 @@ def FIGURE(config: dict[str, Any]) -> str:
     analysis = config["analysis"]
     return (
         "Coverage against the number of samples per problem, a panel per task. Unbiased estimate from all samples "
-        f"(Chen et al. 2021, eq. 1); the band holds {100 * analysis['confidence']:g} % of {analysis['bootstrap']} "
-        f"bootstrap resamples of the problems. {samples_of_tasks(config)}"
+        f"(Chen et al. 2021, eq. 1); the band holds {100 * analysis['confidence']:g} % of "
+        f"{analysis['bootstrap_resamples']} bootstrap resamples of the problems. {samples_of_tasks(config)}"
     )
 
 
 def settings(config: dict[str, Any]) -> dict[str, Any]:
     """How intervals over problems are drawn."""
     analysis = config["analysis"]
-    return {"bootstrap": {"draws": analysis["bootstrap"], "confidence": analysis["confidence"], "seed": config["seed"]}}
+    return {
+        "bootstrap": {
+            "draws": analysis["bootstrap_resamples"],
+            "confidence": analysis["confidence"],
+            "seed": config["seed"],
+        }
+    }
 
 
 def compute(tallies: "dict[Pair, pd.DataFrame]", bootstrap: dict[str, Any]) -> "pd.DataFrame":

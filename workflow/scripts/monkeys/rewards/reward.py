@@ -17,7 +17,7 @@ class Reward:
     """Which commit of the id; None for a folder."""
     chat: bool
     """Show it a chat of two turns, the problem and the sample; else the problem and, right behind it, the sample."""
-    about: Literal["question", "prompt"]
+    context: Literal["question", "prompt"]
     """Which column of the problems file stands for the problem."""
     max_length: int | None
     """The most tokens that it is shown of both together; None for what its context holds."""
@@ -31,7 +31,7 @@ class Reward:
     @classmethod
     def of(cls, name: str, config: dict[str, Any], commit: str | None) -> Self:
         """The reward model that a study's config describes, at this commit."""
-        keys = ("weights", "chat", "about", "max_length", "batch_tokens", "dtype", "trust_remote_code")
+        keys = ("weights", "chat", "context", "max_length", "batch_tokens", "dtype", "trust_remote_code")
         return cls(name=name, commit=commit, **{key: config[key] for key in keys})
 
     def longest(self, context: int | None) -> int:
@@ -66,7 +66,7 @@ class Reward:
             "weights": self.weights,
             "commit": self.commit,
             "chat": self.chat,
-            "about": self.about,
+            "about": self.context,
             "max_length": self.max_length,
         }
 

@@ -87,9 +87,9 @@ def _rewards_there(
 
 def _shown(problems: str, reward: Reward) -> dict[str, str]:
     """What the reward model is shown of every problem, by id."""
-    shown = {row["problem_id"]: row[reward.about] for row in read_rows(problems, ["problem_id", reward.about])}
+    shown = {row["problem_id"]: row[reward.context] for row in read_rows(problems, ["problem_id", reward.context])}
     if nothing := [problem for problem, text in shown.items() if text is None]:
-        raise reward.mistake("about", f"problem {nothing[0]} has no {reward.about} in {problems}")
+        raise reward.mistake("context", f"problem {nothing[0]} has no {reward.context} in {problems}")
     return shown
 
 

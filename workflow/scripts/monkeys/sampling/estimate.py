@@ -78,8 +78,8 @@ def _dollars(model: dict[str, Any], samples: int, prompt_tokens: float | None, t
     """What samples cost by the model's price; `?` where it is not known."""
     price = model["price"]
     total = 0.0
-    if price["attempt"] is not None:
-        total += samples * price["attempt"]
+    if price["sample"] is not None:
+        total += samples * price["sample"]
     if price["prompt"] is not None and prompt_tokens is not None:
         total += prompt_tokens / (model["endpoint"] or {}).get("samples_per_request", 1) * price["prompt"] / 1e6
     if price["generated"] is not None:

@@ -53,5 +53,5 @@ def refuse_overlong(lengths: Mapping[str, int], context: int, task: str, model: 
             f"task {task}, problem {longest}: its prompt of {lengths[longest]} tokens{others} and max_tokens "
             f"({max_tokens}) exceed the context of {model} ({context}); lower sampling.max_tokens "
             "or few_shot, leave the problem out (problems:), raise engine.max_model_len, or have samples end where "
-            f"the context does (models.{model}.overlong_prompts: cut)"
+            f"the context does (models.{model}.on_context_overflow: truncate)"
         )

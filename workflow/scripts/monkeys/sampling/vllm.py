@@ -31,7 +31,7 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
     Args:
         progress: The shard's journal and prompts.
         model: The model's config: weights, revision (a commit; None for a folder), quantization, chat,
-            overlong_prompts, engine.
+            on_context_overflow, engine.
         sampling: temperature, top_p, top_k, min_p, max_tokens, stop, include_stop.
 
     Raises:
@@ -73,7 +73,7 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
     tokenizer = cached_tokenizer_from_config(about)
     shard = progress.shard
     prompts = encoded(tokenizer, progress.prompts, model["chat"], shard.model)
-    if model["overlong_prompts"] == "refuse":
+    if model["on_context_overflow"] == "error":
         lengths = {problem: len(tokens) for problem, tokens in prompts.items()}
         refuse_overlong(lengths, about.max_model_len, shard.task, shard.model, sampling["max_tokens"])
     try:
