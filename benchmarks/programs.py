@@ -27,10 +27,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 PROGRAM = "import sys\nnumbers = list(map(int, sys.stdin.read().split()))\nprint(sum(numbers))\n"
-PROBLEM: dict[str, Any] = {
-    "problem_id": "sum",
-    "reference": [{"input": " ".join(map(str, range(200))), "output": "19900\n"}],
-}
+TEST = {"input": " ".join(map(str, range(200))), "output": "19900\n"}
+PROBLEM: dict[str, Any] = {"problem_id": "sum", "reference": [TEST]}
 FORKS = """
 import os, sys
 for _ in range(int(sys.argv[1])):
@@ -81,7 +79,7 @@ def ours(runs: int, threads: int = 1) -> float:
 def through_bash(runs: int) -> float:
     """Runs per second of the paper's way: a file, `bash` with a limit, an interpreter (without its start-up files)."""
     python = getattr(sys, "_base_executable", sys.executable)
-    given = PROBLEM["reference"][0]["input"]
+    given = TEST["input"]
     with cores(1), tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         for number in range(runs):
