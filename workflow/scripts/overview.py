@@ -11,6 +11,7 @@ if __name__ == "__main__":
         from monkeys.storage import read_provenance, write_text
 
         page = overview(
+            snakemake.params.template,
             config=snakemake.config,
             tallies=read_tallies(snakemake.input.tallies),
             headline=headline(pd.read_csv(snakemake.input.coverage)),

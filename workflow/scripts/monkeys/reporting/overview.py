@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from monkeys import __version__, study
 from monkeys.reporting import registry
@@ -19,10 +21,11 @@ NARROW = {
     "largest k": "largest k",
     "coverage@largest": "at largest k",
 }
-"""Columns of the headline that fit beside the report's drawing of the workflow, and their headings."""
+"""Columns of the headline table that fit next to the report's drawing of the workflow, with their headings."""
 
 
 def overview(
+    template: str,
     config: dict[str, Any],
     tallies: Mapping[Pair, pd.DataFrame],
     headline: pd.DataFrame,
@@ -32,39 +35,42 @@ def overview(
     """The page in reStructuredText.
 
     Args:
-        config: The study's, checked.
-        tallies: By task and model.
-        headline: A row per task and model, ready to be shown.
-        samples: Provenance of samples files, one of each task and model that has some.
-        verdicts: The same of verdicts files.
+        template: Jinja2 template of the page.
+        config: The study's config, checked.
+        tallies: Tallies by task and model.
+        headline: A row per task and model, with numbers as text.
+        samples: Provenance of samples files, one for each task and model that has some.
+        verdicts: Provenance of verdicts files, likewise.
     """
-    drawn = {(about["task"], about["model"]): about for about in samples}
-    judged = [about for about in verdicts if "verifier_version" in about]
-    without = registry.missing(config)
-    parts = [
-        f"Study **{_literal(config['study'])}**: {_what_was_done(config)}. *Coverage* (pass@k) is the expected "
-        "fraction of problems that at least one of k samples solves.",
-        _section("Coverage", _table(headline[[name for name in NARROW if name in headline]].rename(columns=NARROW))),
-        _section("Tasks", _table(_tasks(tallies))),
-        _section("Models", _table(_models(config, drawn))),
-        _section("Missing", _bullets(f"{figure}: {reason}" for figure, reason in without.items()) or "Nothing."),
-        _section("How it was made", _bullets(_making(config, drawn, judged))),
-    ]
-    # the report centres this text, and what is higher than the window could not be reached
-    framed = [_html('<div style="max-height: 92vh; overflow-y: auto">'), *parts, _html("</div>")]
-    # It renders it as a template, too: one in which every opening brace stands for itself has nothing to execute.
-    return ("\n\n".join(framed) + "\n").replace("{", "{{ '{' }}")
-
-
-def _what_was_done(config: dict[str, Any]) -> str:
-    """How many models were sampled and verified here, and of how many others published how much, on how many tasks."""
-
-    def counted(number: int, what: str) -> str:
-        return f"{number} {what}{'s' * (number != 1)}"
-
-    done = Counter(map(_source, config["models"].values()))
-    models = (f"{counted(number, 'model')} {source}" for source, number in done.items())
-    return "; ".join([counted(len(config["tasks"]), "task"), *models])
+    provenance = {(file["task"], file["model"]): file for file in samples}
+    engines = {
+        f"{start['engine']} {start.get('version', '')}".strip()
+        for file in provenance.values()
+        for start in file.get("engine_starts", ())
+    }
+    verifiers = {
+        f"{file['verifier']} (version {file['verifier_version']})" for file in verdicts if "verifier_version" in file
+    }
+    page = (
+        jinja2.Environment(finalize=_escaped, trim_blocks=True, lstrip_blocks=True)
+        .from_string(template)
+        .render(
+            study=config["study"],
+            seed=config["seed"],
+            analysis=config["analysis"],
+            tasks=len(config["tasks"]),
+            sources=Counter(map(_source, config["models"].values())),
+            coverage=_table(headline[[name for name in NARROW if name in headline]].rename(columns=NARROW)),
+            samples=_table(_samples(tallies)),
+            models=_table(_models(config, provenance)),
+            missing=registry.missing(config),
+            version=__version__,
+            engines=sorted(engines),
+            verifiers=sorted(verifiers),
+        )
+    )
+    # The report renders the page as a template once more: with every brace escaped, nothing in it is executed.
+    return page.replace("{", "{{ '{' }}") + "\n"
 
 
 def _source(model: dict[str, Any]) -> str:
@@ -76,7 +82,7 @@ def _source(model: dict[str, Any]) -> str:
     return "with published samples, " + ("verified again" if model["published"]["verify"] else "verified by others")
 
 
-def _tasks(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
+def _samples(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for (task, model), tally in tallies.items():
         fewest, most = int(tally["samples"].min()), int(tally["samples"].max())
@@ -93,60 +99,31 @@ def _tasks(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _models(config: dict[str, Any], drawn: Mapping[Pair, dict[str, Any]]) -> pd.DataFrame:
+def _models(config: dict[str, Any], provenance: Mapping[Pair, dict[str, Any]]) -> pd.DataFrame:
     rows = []
     for name, model in config["models"].items():
         (source,) = [source for source in study.SOURCES if model[source] is not None]
-        starts = [start for (_, of), about in drawn.items() if of == name for start in about.get("engine_starts", ())]
+        files = [file for (_, sampled), file in provenance.items() if sampled == name]
+        starts = [start for file in files for start in file.get("engine_starts", ())]
         commits = {start["commit"] for start in starts if start.get("commit")}
-        what = {
+        origin = {
             "weights": model["weights"],
             "endpoint": (model["endpoint"] or {}).get("model"),
             "published": (model["published"] or {}).get("dataset"),
             "outcomes": "counts",
         }[source]
         commit = ", ".join(sorted(commits)) or model["revision"] or ""
-        rows.append({"model": name, "source": source, "of": what, "commit": commit})
+        rows.append({"model": name, "source": source, "of": origin, "commit": commit})
     return pd.DataFrame(rows)
 
 
-def _making(
-    config: dict[str, Any], drawn: Mapping[Pair, dict[str, Any]], judged: list[dict[str, Any]]
-) -> Iterable[str]:
-    yield f"Workflow {__version__}, study's seed {config['seed']}"
-    engines = {
-        f"{start['engine']} {start.get('version', '')}".strip()
-        for about in drawn.values()
-        for start in about.get("engine_starts", ())
-    }
-    if engines:
-        yield f"Sampled with {', '.join(sorted(engines))}"
-    verifiers = {f"{about['verifier']} (version {about['verifier_version']})" for about in judged}
-    if verifiers:
-        yield f"Verified by {', '.join(sorted(verifiers))}"
-    analysis = config["analysis"]
-    content = f"{100 * analysis['confidence']:g} % of {analysis['bootstrap_resamples']:,}"
-    yield f"Intervals hold {content} bootstrap resamples of the problems"
-    yield f"Votes are averaged over {analysis['vote_subsets']} random subsets of the samples"
+def _table(frame: pd.DataFrame) -> Markup:
+    frame = frame.rename(columns=_escaped).map(_escaped)
+    return Markup(frame.to_markdown(index=False, tablefmt="rst", disable_numparse=True))
 
 
-def _html(tag: str) -> str:
-    return f".. raw:: html\n\n   {tag}"
-
-
-def _section(title: str, text: str) -> str:
-    return f"{title}\n{'=' * len(title)}\n\n{text}"
-
-
-def _table(frame: pd.DataFrame) -> str:
-    frame = frame.rename(columns=_literal).map(_literal)
-    return frame.to_markdown(index=False, tablefmt="rst", disable_numparse=True)
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"* {_literal(line)}" for line in lines)
-
-
-def _literal(text: Any) -> str:
-    """A text in one line of which nothing is taken for markup, wherever it comes from."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(str(text).split()))
+def _escaped(value: Any) -> str:
+    """A value as text in one line, with nothing in it read as markup; markup stays as it is."""
+    if isinstance(value, Markup):
+        return value
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(str(value).split()))
