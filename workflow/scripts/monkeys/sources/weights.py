@@ -1,0 +1,34 @@
+"""A model's weights, sampled by vLLM in the job."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from monkeys.sampling import engine_arguments
+from monkeys.sources.paths import missing_model
+from monkeys.sources.source import Source
+from monkeys.study.settings import Text
+
+
+class Weights(Source):
+    """Hugging Face id or folder of the model, sampled by vLLM in the job."""
+
+    Settings = Text
+    rule = "sample"
+    counts_tokens = True
+
+    @property
+    def origin(self) -> str:  # noqa: D102
+        return self.settings
+
+    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:  # noqa: D102
+        model = self.model
+        own = {"weights": self.settings, "revision": model.revision, "quantization": model.quantization}
+        own["chat"] = model.chat
+        if model.on_context_overflow == "truncate":
+            own["overlong_prompts"] = "cut"
+        return {**own, "sampling": sampling}
+
+    def mistakes(self, where: str) -> Iterator[str]:  # noqa: D102
+        yield from missing_model(where, self.settings, self.model.revision)
+        for mistake in engine_arguments.mistakes(self.model.engine.model_dump()):
+            yield f"{where}.engine.arguments: {mistake}"
