@@ -204,7 +204,7 @@ rule overview:
     conda:
         "../../envs/analysis.yaml"
     params:
-        template=(ROOT / "workflow/report/overview.rst").read_text(),
+        template=lambda _: (ROOT / "workflow/report/overview.rst").read_text(),
         missing=registry.missing(config),
         code=code_of("overview"),
     script:
