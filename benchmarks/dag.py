@@ -11,7 +11,6 @@ Ends with lines `dag, case: ours/bare = X (min–max over n pairs)` of CPU time,
 """
 
 import argparse
-import copy
 import os
 import statistics
 import subprocess
@@ -26,7 +25,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from monkeys import study  # noqa: E402
+from monkeys.study import Study  # noqa: E402
 
 BARE = """
 SHARDS = {shards}
@@ -79,10 +78,10 @@ rule tally:
 ONE_RULE = "rule nothing:\n    output: 'nothing'\n    shell: 'true'\n"
 
 
-def bare(config: dict[str, Any]) -> str:
+def bare(study: Study) -> str:
     """A Snakefile with the shards of a study and nothing of its own."""
-    tallies = [f"tallies/{task}/{model}.parquet" for task, model in study.pairs(config)]
-    shards = {task: len(study.shards(config, task, model)) for task, model in study.pairs(config)}
+    tallies = [f"tallies/{task}/{model}.parquet" for task, model in study.pairs()]
+    shards = {task: len(study.shards(task, model)) for task, model in study.pairs()}
     return BARE.format(tallies=tallies, shards=shards)
 
 
@@ -121,9 +120,7 @@ def main() -> None:
     studies = {"the paper's study": paper, "10,000 jobs": of_shards(5000), "10,000 shards": of_shards(10_000)}
     lines = []
     with tempfile.TemporaryDirectory() as name:
-        cases = [
-            (title, config, bare(study.checked(copy.deepcopy(config))), "all") for title, config in studies.items()
-        ]
+        cases = [(title, config, bare(Study.load(config)), "all") for title, config in studies.items()]
         cases.append(("parsing", of_shards(10_000), ONE_RULE, "summary"))
         for title, config, snakefile, target in cases:
             folder = Path(name, title)

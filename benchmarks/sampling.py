@@ -46,14 +46,14 @@ SHARD_SECONDS = 600
 
 def prompts_and_settings() -> tuple[dict[str, str], dict[str, Any]]:
     """The demo's word problems, and how the demo samples them."""
-    from monkeys import study
+    from monkeys.study import Study
     from monkeys.tasks.problems import build_prompts
     from monkeys.tasks.rows import TaskData
 
-    config = study.checked(yaml.safe_load(Path("studies/demo.yaml").read_text()))
-    task = config["tasks"]["arithmetic"]
-    prompts = build_prompts(task, TaskData(task, config["results"]))
-    settings = study.sampling_settings(config, "arithmetic", "marmoset-3m")
+    study = Study.load(yaml.safe_load(Path("studies/demo.yaml").read_text()))
+    task = study.tasks["arithmetic"]
+    prompts = build_prompts(task, TaskData(task, study.results))
+    settings = study.sampling("arithmetic", "marmoset-3m")
     return {row["problem_id"]: row["prompt"] for row in prompts}, settings
 
 

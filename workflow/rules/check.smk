@@ -10,9 +10,9 @@ rule check:
         "../../envs/analysis.yaml"
     params:
         shards=[
-            (task, model, shard, study.shard_size(config, task, model))
+            (task, model, shard, STUDY.shard_size(task, model))
             for task, model, shard in sampled_shards()
-            if model in models_from("weights", "endpoint")
+            if STUDY.models[model].source.counts_tokens
         ],
     script:
         "../scripts/check.py"

@@ -21,32 +21,33 @@ from monkeys import (
     rewards,
     sampling,
     slurm,
-    study,
     verification,
 )
 from monkeys.reporting import inputs, pairs, registry
 from monkeys.reporting.code import code
 from monkeys.storage import canonical, digest
+from monkeys.study import ConfigError, Study
+from monkeys.study.files import duplicate_keys
 
 try:
     files = workflow.configfiles if workflow.is_main_process else []
-    said_twice = [line for file in files for line in study.read(file)]
-    study.checked(config)
-except study.ConfigError as error:
+    duplicates = [line for file in files for line in duplicate_keys(file)]
+    STUDY = Study.load(config)
+except ConfigError as error:
     # as Snakemake tells of errors, this one would look like one of ours: with the file and line of this one
     print(f"ERROR {error}", file=sys.stderr)
     raise SystemExit(1) from None
 
 if workflow.is_main_process:
-    for line in [*said_twice, *study.doubtful(config)]:
+    for line in [*duplicates, *STUDY.doubts()]:
         print(f"WARNING {line}", file=sys.stderr)
 
-PAIRS = study.pairs(config)
+PAIRS = STUDY.pairs()
 
 
 pathvars:
-    results=config["results"],
-    logs=f"{config['results']}/logs",
+    results=STUDY.results,
+    logs=f"{STUDY.results}/logs",
 
 
 def any_of(names):
@@ -55,27 +56,27 @@ def any_of(names):
 
 
 wildcard_constraints:
-    task=any_of(config["tasks"]),
-    model=any_of(config["models"]),
+    task=any_of(STUDY.tasks),
+    model=any_of(STUDY.models),
     shard=r"\d+",
-    reward=any_of(config["rewards"]),
+    reward=any_of(STUDY.rewards),
 
 
 def task_of(wildcards):
-    return config["tasks"][wildcards.task]
+    return STUDY.tasks[wildcards.task]
 
 
 def model_of(wildcards):
-    return config["models"][wildcards.model]
+    return STUDY.models[wildcards.model]
 
 
-def models_from(*sources):
-    """Names of the models whose samples or outcomes come from one of these sources."""
-    return [
-        name
-        for name, model in config["models"].items()
-        if any(model[source] is not None for source in sources)
-    ]
+def models_of_rule(rule):
+    """Names of the models whose samples this rule brings in; of None, those that have outcomes alone."""
+    return [name for name, model in STUDY.models.items() if model.source.rule == rule]
+
+
+def models_with_samples():
+    return [name for name, model in STUDY.models.items() if model.source.has_samples]
 
 
 def files_of(dataset):
@@ -85,31 +86,31 @@ def files_of(dataset):
 
 def dataset_files(wildcards):
     task = task_of(wildcards)
-    datasets = task["dataset"], task["examples"]["dataset"]
+    datasets = task.dataset, task.examples.dataset
     return [file for dataset in datasets if dataset for file in files_of(dataset)]
 
 
-def published_files(wildcards):
-    return files_of(model_of(wildcards)["published"]["dataset"])
+def imported_files(wildcards):
+    return model_of(wildcards).source.files(wildcards.task)
 
 
 def prompt_settings(wildcards):
-    return canonical(study.prompt_settings(task_of(wildcards)))
+    return canonical(task_of(wildcards).prompt_settings())
 
 
 def problem_settings(wildcards):
-    return canonical(study.problem_settings(task_of(wildcards)))
+    return canonical(task_of(wildcards).problem_settings())
 
 
 def shard_size(wildcards):
-    return study.shard_size(config, wildcards.task, wildcards.model)
+    return STUDY.shard_size(wildcards.task, wildcards.model)
 
 
 def distribution(wildcards):
-    return canonical(study.distribution(config, wildcards.task, wildcards.model))
+    return canonical(STUDY.distribution(wildcards.task, wildcards.model))
 
 
-JOURNAL = f"{config['results']}/.journal/{{task}}/{{model}}/{{shard}}.jsonl"
+JOURNAL = f"{STUDY.results}/.journal/{{task}}/{{model}}/{{shard}}.jsonl"
 """Where a sampling job records finished requests: no declared output, so that Snakemake never deletes it."""
 
 
@@ -117,21 +118,21 @@ def gpu_count(wildcards):
     """GPUs of a job: a reward model runs on one, a model on as many as its engine is told."""
     if hasattr(wildcards, "reward"):
         return 1
-    return model_of(wildcards)["engine"]["tensor_parallel_size"]
+    return model_of(wildcards).engine.tensor_parallel_size
 
 
 def gpus(wildcards):
     """GPUs to ask for by number; None where the site wants them asked for by `gres`."""
-    return None if config["gres"] else gpu_count(wildcards)
+    return None if STUDY.gres else gpu_count(wildcards)
 
 
 def gres(wildcards):
-    return f"{config['gres']}:{gpu_count(wildcards)}" if config["gres"] else None
+    return f"{STUDY.gres}:{gpu_count(wildcards)}" if STUDY.gres else None
 
 
 def sampling_threads(wildcards):
     """An engine in the job's own process keeps one core busy; beside it, the feeder and the workers want more."""
-    return 4 if model_of(wildcards)["engine"]["separate_process"] else 1
+    return 4 if model_of(wildcards).engine.separate_process else 1
 
 
 def grown(first, attempt):
@@ -145,25 +146,25 @@ def minutes(seconds, attempt):
 
 
 def sampling_memory(wildcards, attempt):
-    return grown(model_of(wildcards)["resources"]["mem_mb"], attempt)
+    return grown(model_of(wildcards).resources.mem_mb, attempt)
 
 
 def sampling_runtime(wildcards, input, attempt):
     """As configured, or an upper bound from the shard's maximum token count, minutes."""
-    runtime = model_of(wildcards)["resources"]["runtime"]
+    runtime = model_of(wildcards).resources.runtime
     if runtime is not None:
         return grown(runtime, attempt)
-    settings = study.sampling_settings(config, wildcards.task, wildcards.model)
+    settings = STUDY.sampling(wildcards.task, wildcards.model)
     tokens = rows(input.prompts) * shard_size(wildcards) * settings["max_tokens"]
     return minutes(tokens / sampling.TOKENS_PER_SECOND, attempt)
 
 
 def scoring_memory(wildcards, attempt):
-    return grown(config["rewards"][wildcards.reward]["resources"]["mem_mb"], attempt)
+    return grown(STUDY.rewards[wildcards.reward].resources.mem_mb, attempt)
 
 
 def scoring_runtime(wildcards, attempt):
-    return grown(config["rewards"][wildcards.reward]["resources"]["runtime"], attempt)
+    return grown(STUDY.rewards[wildcards.reward].resources.runtime, attempt)
 
 
 @functools.cache
@@ -177,7 +178,8 @@ def rows(file):
 
 def weights_of(kind, name):
     """What is fetched of one of the `models` or `rewards`."""
-    return {key: config[kind][name][key] for key in ("weights", "revision")}
+    settings = getattr(STUDY, kind)[name]
+    return {key: getattr(settings, key) for key in ("weights", "revision")}
 
 
 def fetched(kind, name):
@@ -199,7 +201,7 @@ def reward_weights(wildcards):
 
 def fetched_weights(wildcards):
     """The file that says that a model's weights are there, if it has any."""
-    if wildcards.model in models_from("weights"):
+    if wildcards.model in models_of_rule("sample"):
         return fetched("models", wildcards.model)
     return []
 
@@ -210,38 +212,40 @@ def fetched_reward(wildcards):
 
 def reward_settings(wildcards):
     """What rewards depend on beside the samples."""
-    reward = config["rewards"][wildcards.reward]
+    reward = STUDY.rewards[wildcards.reward]
     keys = ("weights", "revision", "chat", "max_length")
-    return canonical({key: reward[key] for key in keys} | {"about": reward["context"]})
+    return canonical(
+        {key: getattr(reward, key) for key in keys} | {"about": reward.context}
+    )
 
 
 REWARDS = "<results>/rewards/{task}/{model}/{reward}/{shard}.parquet"
 
-REWARD_JOURNAL = f"{config['results']}/.journal/rewards/{{task}}/{{model}}/{{reward}}/{{shard}}.jsonl"
+REWARD_JOURNAL = (
+    f"{STUDY.results}/.journal/rewards/{{task}}/{{model}}/{{reward}}/{{shard}}.jsonl"
+)
 """Where a scoring job records its rewards, as `JOURNAL`."""
 
 
 def rewards_of(wildcards):
     """The rewards that the samples of a task and model have, `logprob` among them."""
-    return pairs.rewards_of(config, wildcards.task, wildcards.model)
+    return pairs.rewards_of(STUDY, wildcards.task, wildcards.model)
 
 
 def reward_models_of(wildcards):
     """The reward models that score the samples of a task and model."""
-    return [name for name in rewards_of(wildcards) if name in config["rewards"]]
+    return [name for name in rewards_of(wildcards) if name in STUDY.rewards]
 
 
 def logistic_rewards(wildcards):
     """Those of them whose rewards are logits."""
     return [
-        name
-        for name in reward_models_of(wildcards)
-        if config["rewards"][name]["logistic"]
+        name for name in reward_models_of(wildcards) if STUDY.rewards[name].logistic
     ]
 
 
 def has_votes(wildcards):
-    return pairs.has_votes(config, wildcards.task, wildcards.model)
+    return pairs.has_votes(STUDY, wildcards.task, wildcards.model)
 
 
 def every_reward(wildcards):
@@ -250,7 +254,7 @@ def every_reward(wildcards):
         REWARDS,
         **wildcards,
         reward=reward_models_of(wildcards),
-        shard=study.shards(config, wildcards.task, wildcards.model),
+        shard=STUDY.shards(wildcards.task, wildcards.model),
     )
 
 
@@ -262,21 +266,21 @@ def samples_for_logprob(wildcards):
 
 
 def known_facts(wildcards):
-    return canonical(model_of(wildcards)["facts"])
+    return canonical(model_of(wildcards).facts.model_dump())
 
 
 def requests_at_once(wildcards):
-    return model_of(wildcards)["endpoint"]["concurrency"]
+    return model_of(wildcards).source.settings.concurrency
 
 
 def published_problems(wildcards):
     """The problems to import, where the config lists them; None takes all that were published."""
-    problems = task_of(wildcards)["problems"]
+    problems = task_of(wildcards).problems
     return problems if isinstance(problems, list) else None
 
 
 def verifier_of(wildcards):
-    return task_of(wildcards)["verifier"]
+    return task_of(wildcards).verifier
 
 
 def verifier_version(wildcards):
@@ -286,26 +290,25 @@ def verifier_version(wildcards):
 def verification_settings(wildcards):
     """What verdicts depend on beside the verifier and its version."""
     task = task_of(wildcards)
-    settings = {key: task[key] for key in ("limits", "second_opinion")}
-    if verification.load(task["verifier"]).lists:
-        settings["lists"] = task["lists"]
-    if task["verifier"] == "lean":
-        lean = config["verification"]["lean"]
-        settings |= {key: lean[key] for key in ("toolchain", "header")}
+    settings = task.model_dump(include={"limits", "second_opinion"})
+    if verification.load(task.verifier).lists:
+        settings["lists"] = task.lists
+    if task.verifier == "lean":
+        settings |= STUDY.verification.lean.model_dump(include={"toolchain", "header"})
     return canonical(settings)
 
 
 def verification_threads(wildcards):
     """As many as the verifier makes use of; every distinct answer on which two graders are asked keeps one busy."""
     task = task_of(wildcards)
-    return 8 if task["second_opinion"] else verification.load(task["verifier"]).threads
+    return 8 if task.second_opinion else verification.load(task.verifier).threads
 
 
 def verification_memory(wildcards, threads, attempt):
     """MiB for the job itself and for what it runs at once."""
     task = task_of(wildcards)
-    resident = verification.load(task["verifier"]).resident_mb
-    return grown(2000 + threads * (resident or task["limits"]["memory_mb"]), attempt)
+    resident = verification.load(task.verifier).resident_mb
+    return grown(2000 + threads * (resident or task.limits.memory_mb), attempt)
 
 
 def verification_runtime(wildcards, input, threads, attempt):
@@ -319,18 +322,19 @@ def verification_runtime(wildcards, input, threads, attempt):
 
 
 def outcomes_file(wildcards):
-    return study.outcomes_of(model_of(wildcards), wildcards.task)[0]
+    return model_of(wildcards).source.file(wildcards.task).file
 
 
 def outcomes_layout(wildcards):
     """How the file with a model's outcomes is to be read."""
-    return canonical(study.outcomes_of(model_of(wildcards), wildcards.task)[1:])
+    file = model_of(wildcards).source.file(wildcards.task)
+    return canonical((file.columns, file.where))
 
 
 def demo_prompts(wildcards):
     """The demo study's prompt templates: the models learn to continue exactly these."""
     return {
-        f"{task}_prompt": config["tasks"][task]["prompt"]
+        f"{task}_prompt": STUDY.tasks[task].prompt
         for task in ("arithmetic", "programs")
     }
 
@@ -341,15 +345,20 @@ def shards_of(stage):
     def files(wildcards):
         return [
             f"<results>/{stage}/{wildcards.task}/{wildcards.model}/{shard}.parquet"
-            for shard in study.shards(config, wildcards.task, wildcards.model)
+            for shard in STUDY.shards(wildcards.task, wildcards.model)
         ]
 
     return files
 
 
+def verdict_stage(model):
+    """The folder of the verdicts that count: `verdicts` (ours), or `published` with the samples."""
+    return "verdicts" if STUDY.models[model].source.verified else "published"
+
+
 def verdicts_that_count(wildcards):
     """The verdicts of all shards of a task and model: ours, or those that came with published samples."""
-    return shards_of(study.verdict_stage(config, wildcards.model))(wildcards)
+    return shards_of(verdict_stage(wildcards.model))(wildcards)
 
 
 def sampled_shards():
@@ -357,8 +366,8 @@ def sampled_shards():
     return [
         (task, model, shard)
         for task, model in PAIRS
-        if model not in models_from("outcomes")
-        for shard in study.shards(config, task, model)
+        if STUDY.models[model].source.has_samples
+        for shard in STUDY.shards(task, model)
     ]
 
 
@@ -373,7 +382,7 @@ def every_sample():
 def every_verdict():
     """The verdicts that count, of all shards of the study."""
     return [
-        f"<results>/{study.verdict_stage(config, model)}/{task}/{model}/{shard}.parquet"
+        f"<results>/{verdict_stage(model)}/{task}/{model}/{shard}.parquet"
         for task, model, shard in sampled_shards()
     ]
 
@@ -383,8 +392,8 @@ def one_shard(stage):
     return [
         f"<results>/{stage}/{task}/{model}/0.parquet"
         for task, model in PAIRS
-        if model not in models_from("outcomes")
-        and (stage == "samples" or study.verdict_stage(config, model) == stage)
+        if STUDY.models[model].source.has_samples
+        and (stage == "samples" or verdict_stage(model) == stage)
     ]
 
 
@@ -397,9 +406,9 @@ def asked_for(function):
     """An input function: the files behind what this function of a result asks for."""
 
     def files(wildcards):
-        if registry.reason(wildcards.result, config) is not None:
+        if registry.reason(wildcards.result, STUDY) is not None:
             return {}  # the job will say so
-        found = inputs.files_of(wildcards.result, function, config)
+        found = inputs.files_of(wildcards.result, function, STUDY)
         explains = {name for name in found if inputs.of(name).ancient}
         return {
             name: [ancient(file) for file in files] if name in explains else files
@@ -413,9 +422,9 @@ def settings_of(function):
     """The settings that a function of a result asks for."""
 
     def settings(wildcards):
-        if registry.reason(wildcards.result, config) is not None:
+        if registry.reason(wildcards.result, STUDY) is not None:
             return ""
-        return canonical(inputs.settings_of(wildcards.result, function, config))
+        return canonical(inputs.settings_of(wildcards.result, function, STUDY))
 
     return settings
 
@@ -435,7 +444,7 @@ def caption(kind):
 
     def caption(wildcards):
         text = getattr(registry.load(wildcards.result), kind)
-        return text(config) if callable(text) else text
+        return text(STUDY) if callable(text) else text
 
     return caption
 
@@ -453,7 +462,7 @@ def label(kind):
 def tables():
     return expand(
         "<results>/tables/{result}.{ending}",
-        result=registry.made("tabulate", config),
+        result=registry.made("tabulate", STUDY),
         ending=["csv", "md"],
     )
 
@@ -461,7 +470,7 @@ def tables():
 def figures():
     return expand(
         "<results>/figures/{result}.{ending}",
-        result=registry.made("draw", config),
+        result=registry.made("draw", STUDY),
         ending=["pdf", "png"],
     ) + ["<results>/figures/explorer.html"]
 
@@ -510,21 +519,21 @@ def look_before_sampling():
     preflight.leave_word({job.wildcards.model for job in drawing})
     tasks = {}
     for job in drawing:
-        file = f"{config['results']}/problems/{job.wildcards.task}.parquet"
+        file = f"{STUDY.results}/problems/{job.wildcards.task}.parquet"
         if job.wildcards.task not in made and os.path.exists(file):
             tasks.setdefault(job.wildcards.model, {})[job.wildcards.task] = file
     problems = {model: preflight.read_problems(files) for model, files in tasks.items()}
     try:
-        preflight.refuse(config, problems, sys.stderr)
+        preflight.refuse(STUDY, problems, sys.stderr)
     except ValueError as mistakes:
         raise WorkflowError(f"nothing was started:\n{mistakes}") from None
 
 
 def keep_finished():
     """See that nothing finished is lost to a job that is about to make it anew."""
-    results = config["results"]
+    results = STUDY.results
     for task, model, shard in sampled_shards():
-        scored = [f"rewards/{task}/{model}/{reward}" for reward in config["rewards"]]
+        scored = [f"rewards/{task}/{model}/{reward}" for reward in STUDY.rewards]
         for folder in (f"samples/{task}/{model}", f"verdicts/{task}/{model}", *scored):
             file = f"{results}/{folder}/{shard}.parquet"
             try:
@@ -544,7 +553,7 @@ def cancel_what_is_left():
 
 def opening_page():
     """What the report opens with: the study's overview once it is there."""
-    page = Path(config["results"], "overview.rst").absolute()
+    page = Path(STUDY.results, "overview.rst").absolute()
     return str(page if page.is_file() else ROOT / "workflow/report/workflow.rst")
 
 
@@ -558,7 +567,7 @@ SCREEN = console.Screen(
 
 def problems_counted(task):
     """How many problems a task has, as soon as that is known."""
-    prompts = f"{config['results']}/problems/{task}.prompts.parquet"
+    prompts = f"{STUDY.results}/problems/{task}.prompts.parquet"
     return rows(prompts) if Path(prompts).exists() else None
 
 
@@ -578,7 +587,7 @@ def show_start(log):
         if workflow.local_exec
         else workflow.executor_plugin.name
     )
-    title = f"of study {config['study']} on {where}; Snakemake's log: {here(log)}"
+    title = f"of study {STUDY.study} on {where}; Snakemake's log: {here(log)}"
     SCREEN.start(jobs_to_run, problems_counted, not workflow.local_exec, title)
 
 
@@ -593,7 +602,7 @@ def what_there_is():
     options = [
         f"--configfile {here([file])}" for file in workflow.overwrite_configfiles
     ]
-    return console.closing(config["results"], " ".join(options))
+    return console.closing(STUDY.results, " ".join(options))
 
 
 def show_end(succeeded, log):

@@ -12,7 +12,7 @@ rule tally:
     log:
         "<logs>/tally/{task}/{model}.log",
     wildcard_constraints:
-        model=any_of(models_from("weights", "endpoint", "published")),
+        model=any_of(models_with_samples()),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -31,7 +31,7 @@ rule import_tally:
     log:
         "<logs>/import_tally/{task}/{model}.log",
     wildcard_constraints:
-        model=any_of(models_from("outcomes")),
+        model=any_of(models_of_rule(None)),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -63,8 +63,8 @@ rule selection:
         logistic=logistic_rewards,
         votes=has_votes,
         verifier=verifier_of,
-        subsets=config["analysis"]["vote_subsets"],
-        seed=config["seed"],
+        subsets=STUDY.analysis.vote_subsets,
+        seed=STUDY.seed,
         code=code_of("selection"),
     script:
         "../scripts/selection.py"
@@ -84,9 +84,9 @@ rule audit:
     conda:
         "../../envs/analysis.yaml"
     params:
-        bins=config["analysis"]["audit"]["bins"],
-        per_bin=config["analysis"]["audit"]["per_bin"],
-        seed=config["seed"],
+        bins=STUDY.analysis.audit.bins,
+        per_bin=STUDY.analysis.audit.per_bin,
+        seed=STUDY.seed,
         code=code_of("audit"),
     script:
         "../scripts/audit.py"
@@ -183,7 +183,7 @@ rule explorer:
     conda:
         "../../envs/analysis.yaml"
     params:
-        models=inputs.INPUTS["looks"].setting(config),
+        models=inputs.INPUTS["looks"].setting(STUDY),
         code=code_of("explorer"),
     script:
         "../scripts/explorer.py"
@@ -205,7 +205,7 @@ rule overview:
         "../../envs/analysis.yaml"
     params:
         template=lambda _: (ROOT / "workflow/report/overview.rst").read_text(),
-        missing=registry.missing(config),
+        missing=registry.missing(STUDY),
         code=code_of("overview"),
     script:
         "../scripts/overview.py"

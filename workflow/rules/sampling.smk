@@ -8,7 +8,7 @@ rule fetch_model:
     log:
         "<logs>/fetch_model/{model}.{which}.log",
     wildcard_constraints:
-        model=any_of(models_from("weights")),
+        model=any_of(models_of_rule("sample")),
         which="[0-9a-f]{12}",
     localrule: True
     conda:
@@ -48,7 +48,7 @@ rule sample:
     log:
         "<logs>/sample/{task}/{model}/{shard}.log",
     wildcard_constraints:
-        model=any_of(models_from("weights")),
+        model=any_of(models_of_rule("sample")),
     conda:
         "../../envs/sampling.yaml"
     threads: sampling_threads
@@ -60,7 +60,7 @@ rule sample:
     # Only what the distribution of the samples depends on: a changed param draws the shard anew.
     params:
         distribution=distribution,
-        seed=config["seed"],
+        seed=STUDY.seed,
         size=shard_size,
         version=sampling.SAMPLER_VERSION,
         journal=JOURNAL,
@@ -81,7 +81,7 @@ rule request_samples:
     log:
         "<logs>/request_samples/{task}/{model}/{shard}.log",
     wildcard_constraints:
-        model=any_of(models_from("endpoint")),
+        model=any_of(models_of_rule("request_samples")),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -90,7 +90,7 @@ rule request_samples:
         requests=requests_at_once,
     params:
         distribution=distribution,
-        seed=config["seed"],
+        seed=STUDY.seed,
         size=shard_size,
         version=sampling.SAMPLER_VERSION,
         journal=JOURNAL,
@@ -99,16 +99,16 @@ rule request_samples:
 
 
 rule import_samples:
-    """Take one shard of samples, and the verdicts that came with them, from a published dataset."""
+    """Take one shard of samples, and the verdicts that came with them, from files."""
     input:
-        published_files,
+        imported_files,
     output:
         samples="<results>/samples/{task}/{model}/{shard}.parquet",
         verdicts="<results>/published/{task}/{model}/{shard}.parquet",
     log:
         "<logs>/import_samples/{task}/{model}/{shard}.log",
     wildcard_constraints:
-        model=any_of(models_from("published")),
+        model=any_of(models_of_rule("import_samples")),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -129,7 +129,7 @@ rule summary:
         "../../envs/analysis.yaml"
     params:
         shards=[
-            (task, model, shard, study.shard_size(config, task, model))
+            (task, model, shard, STUDY.shard_size(task, model))
             for task, model, shard in sampled_shards()
         ],
     script:

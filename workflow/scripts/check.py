@@ -6,24 +6,25 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]) as console:
         from monkeys import preflight
         from monkeys.sampling.estimate import estimate
+        from monkeys.study import Study
 
-        config, shards = snakemake.config, snakemake.params.shards
+        study, shards = Study.of(snakemake.config), snakemake.params.shards
         mistakes, doubts, problems, lengths = [], [], {}, {}
         for task in dict.fromkeys(task for task, *_ in shards):
             try:
-                _, rows, _ = preflight.load_problems(config, task)
+                _, rows, _ = preflight.load_problems(study, task)
                 problems[task] = {row["problem_id"]: row for row in rows}
             except (ValueError, RuntimeError) as mistake:
                 mistakes.append(str(mistake))
         for model in dict.fromkeys(model for _, model, *_ in shards):
-            tasks = config["models"][model]["tasks"]
-            seen = preflight.look_at(config, model, {task: problems[task] for task in tasks if task in problems})
+            tasks = study.models[model].tasks
+            seen = preflight.look_at(study, model, {task: problems[task] for task in tasks if task in problems})
             mistakes += seen.mistakes
             doubts += seen.doubts
             lengths[model] = seen.lengths
-        mistakes += preflight.look_at_servers(config)
+        mistakes += preflight.look_at_servers(study)
         counts = {task: len(rows) for task, rows in problems.items()}
-        table = estimate(config, [shard for shard in shards if shard[0] in counts], counts, lengths)
+        table = estimate(study, [shard for shard in shards if shard[0] in counts], counts, lengths)
         print(f"\n{table.to_markdown(index=False, disable_numparse=True)}\n", file=console)
         for doubt in dict.fromkeys(doubts):
             print(f"WARNING {doubt}", file=console)

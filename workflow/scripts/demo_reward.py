@@ -10,15 +10,16 @@ if __name__ == "__main__":
         import torch
 
         from monkeys.demo import attempts, reward, training
+        from monkeys.study import Study
         from monkeys.verification import Settings
 
         torch.set_num_threads(snakemake.threads)
         seed, prompts = snakemake.params.seed, snakemake.params.prompts
         exercises = attempts.exercises(seed, **prompts)
+        study = Study.of(snakemake.config)
         with tempfile.TemporaryDirectory() as folder:
             drawn = [
-                attempts.drawn(exercises, name, snakemake.config["models"][name], seed, Path(folder))
-                for name in training.FAMILY
+                attempts.drawn(exercises, name, study.models[name], seed, Path(folder)) for name in training.FAMILY
             ]
         together = ([text for texts in models for text in texts] for models in zip(*drawn, strict=True))
         judged = attempts.judged(exercises, together, Settings(**snakemake.params.limits))

@@ -9,10 +9,12 @@ if __name__ == "__main__":
         from monkeys import hub
         from monkeys.sampling.weights import fetch
         from monkeys.storage import write_text
+        from monkeys.study import Study
 
         ((kind, name),) = ((k, v) for k, v in snakemake.wildcards.items() if k in ("model", "reward"))
-        model = snakemake.config[f"{kind}s"][name]
+        study = Study.of(snakemake.config)
+        settings = study.models[name].engine if kind == "model" else study.rewards[name]
         wanted = json.loads(snakemake.params.weights)
-        commit = hub.commit_of("model", wanted["weights"], wanted["revision"], snakemake.config["results"])
-        fetch(wanted["weights"], commit, model.get("engine", model)["trust_remote_code"])
+        commit = hub.commit_of("model", wanted["weights"], wanted["revision"], study.results)
+        fetch(wanted["weights"], commit, settings.trust_remote_code)
         write_text(snakemake.output[0], json.dumps(wanted | {"commit": commit}) + "\n")

@@ -1,4 +1,4 @@
-"""Take one shard of published samples, and the verdicts that came with them."""
+"""Take one shard of samples from files, and the verdicts that came with them."""
 
 from monkeys.logs import logging_to
 
@@ -6,21 +6,19 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         import json
 
-        from monkeys import hub
-        from monkeys.sampling.published import fetch, import_shard
+        from monkeys.sampling.imported import import_shard
         from monkeys.sampling.shard import Shard
+        from monkeys.study import Study
 
-        settings = json.loads(snakemake.params.distribution)
-        source = settings["published"]
+        study, task, model = Study.of(snakemake.config), snakemake.wildcards.task, snakemake.wildcards.model
         shard = Shard(
-            study=snakemake.config["study"],
-            study_seed=snakemake.config["seed"],
-            task=snakemake.wildcards.task,
-            model=snakemake.wildcards.model,
+            study=study.study,
+            study_seed=study.seed,
+            task=task,
+            model=model,
             index=int(snakemake.wildcards.shard),
             size=snakemake.params.size,
-            model_settings=settings,
+            model_settings=json.loads(snakemake.params.distribution),
         )
-        commit = hub.commit_of("dataset", source["dataset"], source["revision"], snakemake.config["results"])
-        files = fetch(source["dataset"], commit, source["subset"], source["split"])
-        import_shard(files, shard, snakemake.params.problems, snakemake.output.samples, snakemake.output.verdicts)
+        records = study.models[model].source.records(task, study.results)
+        import_shard(records, shard, snakemake.params.problems, snakemake.output.samples, snakemake.output.verdicts)

@@ -5,11 +5,13 @@ from monkeys.logs import logging_to
 if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         from monkeys.storage import SAMPLES, read_rows, write_parquet
+        from monkeys.study import Study
         from monkeys.tasks.problems import known_solutions
         from monkeys.tasks.rows import TaskData
 
-        task = snakemake.config["tasks"][snakemake.wildcards.task]
-        data = TaskData(task, snakemake.config["results"])
+        study = Study.of(snakemake.config)
+        task = study.tasks[snakemake.wildcards.task]
+        data = TaskData(task, study.results)
         problems = read_rows(snakemake.input.problems, ["problem_id", "source_index"])
         about = {"task": snakemake.wildcards.task, "model": "known solutions", "index": 0}
         write_parquet(snakemake.output[0], SAMPLES, known_solutions(problems, task, data), about)

@@ -9,11 +9,12 @@ if __name__ == "__main__":
 
         from monkeys.sampling.weights import facts, local_folder
         from monkeys.storage import write_text
+        from monkeys.study import Study
 
-        model = snakemake.config["models"][snakemake.wildcards.model]
+        model = Study.of(snakemake.config).models[snakemake.wildcards.model]
         source, folder = json.loads(snakemake.params.weights), None
         if snakemake.input:
             source = json.loads(Path(snakemake.input[0]).read_text())
-            folder = local_folder(source["weights"], source["commit"], model["engine"]["trust_remote_code"])
+            folder = local_folder(source["weights"], source["commit"], model.engine.trust_remote_code)
         about = source | facts(folder, json.loads(snakemake.params.facts))
         write_text(snakemake.output[0], json.dumps(about, indent=2) + "\n")

@@ -9,10 +9,11 @@ if __name__ == "__main__":
         from monkeys.analysis.tables import headline, read_tallies
         from monkeys.reporting.overview import overview
         from monkeys.storage import read_provenance, write_text
+        from monkeys.study import Study
 
         page = overview(
             snakemake.params.template,
-            config=snakemake.config,
+            study=Study.of(snakemake.config),
             tallies=read_tallies(snakemake.input.tallies),
             headline=headline(pd.read_csv(snakemake.input.coverage)),
             samples=[read_provenance(path) for path in snakemake.input.samples],

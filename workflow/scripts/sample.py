@@ -12,12 +12,14 @@ if __name__ == "__main__":
         from monkeys.progress import noted
         from monkeys.sampling.shard import Shard, sampling
         from monkeys.storage import read_rows
+        from monkeys.study import Study
         from monkeys.usage import usage_noted
 
         # How a model is executed is read from the config, not from the params: it invalidates nothing.
-        model = snakemake.config["models"][snakemake.wildcards.model]
+        study = Study.of(snakemake.study)
+        model = study.models[snakemake.wildcards.model]
         shard = Shard(
-            study=snakemake.config["study"],
+            study=study.study,
             study_seed=snakemake.params.seed,
             task=snakemake.wildcards.task,
             model=snakemake.wildcards.model,
@@ -25,9 +27,9 @@ if __name__ == "__main__":
             size=snakemake.params.size,
             model_settings=json.loads(snakemake.params.distribution),
         )
-        results = snakemake.config["results"]
+        results = study.results
         prompts = {row["problem_id"]: row["prompt"] for row in read_rows(snakemake.input.prompts)}
-        if model["weights"] is not None:
+        if snakemake.rule == "sample":
             from monkeys.sampling.vllm import sample
 
             model["revision"] = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]

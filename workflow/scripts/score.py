@@ -16,11 +16,12 @@ if __name__ == "__main__":
         from monkeys.progress import noted
         from monkeys.rewards.reward import Reward
         from monkeys.rewards.shard import score_shard
+        from monkeys.study import Study
         from monkeys.usage import usage_noted
 
         name = snakemake.wildcards.reward
         # How a model is executed is read from the config, not from the params: it invalidates nothing.
-        config = snakemake.config["rewards"][name]
+        study = Study.of(snakemake.config)
         commit = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         with (
             usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
@@ -31,10 +32,10 @@ if __name__ == "__main__":
                 samples=snakemake.input.samples,
                 rewards=snakemake.output[0],
                 journal=snakemake.params.journal,
-                reward=Reward.of(name, config, commit),
+                reward=Reward.of(name, study.rewards[name], commit),
                 console=console,
                 note=note,
-                results=snakemake.config["results"],
+                results=study.results,
             )
-        kept.keep(snakemake.config["results"], snakemake.output[0])
+        kept.keep(study.results, snakemake.output[0])
         Path(snakemake.params.journal).unlink()  # what Snakemake may still do to the output, a second name survives

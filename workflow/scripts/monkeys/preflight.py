@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from monkeys import hub, study, verification
+from monkeys import hub, verification
 from monkeys.hub import NotThere
 from monkeys.rewards.reward import Reward
 from monkeys.sampling import endpoint, weights
 from monkeys.sampling.tokens import MissingTemplate, encoded, refuse_overlong
+from monkeys.sources.endpoint import Endpoint
+from monkeys.sources.outcomes import Outcomes
+from monkeys.sources.weights import Weights
 from monkeys.storage import read_rows
+from monkeys.study import Study
+from monkeys.study.study import SourcedModel
 from monkeys.tasks.problems import build_problems, build_prompts, told_of
 from monkeys.tasks.rows import TaskData
 
@@ -36,7 +41,7 @@ class Seen:
     """Tokens of every prompt, by task and problem."""
 
 
-def look_at(config: dict[str, Any], model: str, problems: Mapping[str, Problems]) -> Seen:
+def look_at(study: Study, model: str, problems: Mapping[str, Problems]) -> Seen:
     """See whether a model can be sampled, and its samples scored, as the study says.
 
     Args:
@@ -48,22 +53,22 @@ def look_at(config: dict[str, Any], model: str, problems: Mapping[str, Problems]
         All mistakes that there are.
     """
     seen = Seen()
-    about = config["models"][model]
-    if about["weights"] is not None:
-        _look_at_weights(seen, config, model, problems)
-    if about["endpoint"] is not None:
+    about = study.models[model]
+    if isinstance(about.source, Weights):
+        _look_at_weights(seen, study, model, problems)
+    if isinstance(about.source, Endpoint):
         try:
-            endpoint.key_of(about["endpoint"], model)
+            endpoint.key_of(about.source.settings, model)
         except ValueError as mistake:
             seen.mistakes.append(str(mistake))
-    for name, reward in config["rewards"].items():
-        scored = [task for task in problems if study.scores(reward, config, task, model)]
+    for name in study.rewards:
+        scored = [task for task in problems if study.scored(name, task, model)]
         if scored:
-            _look_at_reward(seen, config, name, {task: problems[task] for task in scored})
+            _look_at_reward(seen, study, name, {task: problems[task] for task in scored})
     return seen
 
 
-def refuse(config: dict[str, Any], problems: Mapping[str, Mapping[str, Problems]], console: TextIO) -> None:
+def refuse(study: Study, problems: Mapping[str, Mapping[str, Problems]], console: TextIO) -> None:
     """See that models can be sampled; doubts are printed.
 
     Args:
@@ -74,25 +79,27 @@ def refuse(config: dict[str, Any], problems: Mapping[str, Mapping[str, Problems]
     Raises:
         ValueError: with a line per mistake of all of them.
     """
-    seen = [look_at(config, model, by_task) for model, by_task in problems.items()]
+    seen = [look_at(study, model, by_task) for model, by_task in problems.items()]
     for doubt in dict.fromkeys(doubt for one in seen for doubt in one.doubts):
         print(f"WARNING {doubt}", file=console)
     if mistakes := dict.fromkeys(mistake for one in seen for mistake in one.mistakes):
         raise ValueError("\n".join(mistakes))
 
 
-def _look_at_weights(seen: Seen, config: dict[str, Any], model: str, problems: Mapping[str, Problems]) -> None:
-    about = config["models"][model]
-    engine = about["engine"]
-    folder = _small_files(seen, config, f"models.{model}", about, engine["trust_remote_code"])
+def _look_at_weights(seen: Seen, study: Study, model: str, problems: Mapping[str, Problems]) -> None:
+    about = study.models[model]
+    engine = about.engine
+    folder = _small_files(
+        seen, study, f"models.{model}", about.source.settings, about.revision, engine.trust_remote_code
+    )
     if folder is None:
         return
-    seen.context = engine["max_model_len"] or context_of(folder)
+    seen.context = engine.max_model_len or context_of(folder)
     prompts = {task: {problem: row["prompt"] for problem, row in rows.items()} for task, rows in problems.items()}
     room = {
-        task: seen.context - study.sampling_settings(config, task, model)["max_tokens"]
+        task: seen.context - study.sampling(task, model)["max_tokens"]
         for task in problems
-        if seen.context is not None and about["on_context_overflow"] == "error"
+        if seen.context is not None and about.on_context_overflow == "error"
     }
     try:
         seen.lengths = _lengths(folder, prompts, room, about, model)
@@ -103,7 +110,7 @@ def _look_at_weights(seen: Seen, config: dict[str, Any], model: str, problems: M
             f"models.{model}.weights: its tokenizer cannot be loaded here, so its prompts were not looked at ({error})"
         )
     for task, most in room.items():
-        longest = study.sampling_settings(config, task, model)["max_tokens"]
+        longest = study.sampling(task, model)["max_tokens"]
         try:
             refuse_overlong(seen.lengths.get(task, {}), most + longest, task, model, longest)
         except ValueError as mistake:
@@ -111,12 +118,12 @@ def _look_at_weights(seen: Seen, config: dict[str, Any], model: str, problems: M
 
 
 def _small_files(
-    seen: Seen, config: dict[str, Any], where: str, about: dict[str, Any], trust_remote_code: bool
+    seen: Seen, study: Study, where: str, name: str, revision: str | None, trust_remote_code: bool
 ) -> Path | None:
     """The folder with a model's config and tokenizer; None, with the mistake, if they cannot be had."""
     try:
-        commit = hub.commit_of("model", about["weights"], about["revision"], config["results"])
-        return weights.fetch_alongside(about["weights"], commit, trust_remote_code)
+        commit = hub.commit_of("model", name, revision, study.results)
+        return weights.fetch_alongside(name, commit, trust_remote_code)
     except NotThere as mistake:
         seen.mistakes.append(f"{where}.weights: {mistake}")
         return None
@@ -133,7 +140,7 @@ def context_of(folder: Path) -> int | None:
 
 
 def _lengths(
-    folder: Path, prompts: Mapping[str, Mapping[str, str]], room: Mapping[str, int], about: dict[str, Any], model: str
+    folder: Path, prompts: Mapping[str, Mapping[str, str]], room: Mapping[str, int], about: SourcedModel, model: str
 ) -> dict[str, dict[str, int]]:
     """Tokens of every prompt, by task and problem.
 
@@ -141,7 +148,7 @@ def _lengths(
     imported. Where a prompt seems to have too many tokens (`room`, by task), transformers has the last word.
     """
     file = folder / "tokenizer.json"
-    if file.is_file() and not about["chat"]:
+    if file.is_file() and not about.chat:
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(file))
@@ -152,9 +159,9 @@ def _lengths(
         }
         if all(max(lengths[task].values()) <= most for task, most in room.items()):
             return lengths
-    whole = _tokenizer(folder, about["engine"]["trust_remote_code"])
+    whole = _tokenizer(folder, about.engine.trust_remote_code)
     return {
-        task: {problem: len(ids) for problem, ids in encoded(whole, texts, about["chat"], model).items()}
+        task: {problem: len(ids) for problem, ids in encoded(whole, texts, about.chat, model).items()}
         for task, texts in prompts.items()
     }
 
@@ -165,15 +172,15 @@ def _tokenizer(folder: Path, trust_remote_code: bool) -> Any:
     return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
 
 
-def _look_at_reward(seen: Seen, config: dict[str, Any], name: str, problems: Mapping[str, Problems]) -> None:
-    about = config["rewards"][name]
+def _look_at_reward(seen: Seen, study: Study, name: str, problems: Mapping[str, Problems]) -> None:
+    about = study.rewards[name]
     for task, rows in problems.items():
-        if nothing := [problem for problem, row in rows.items() if row.get(about["context"]) is None]:
+        if nothing := [problem for problem, row in rows.items() if row.get(about.context) is None]:
             seen.mistakes.append(
-                f"rewards.{name}.context: problem {nothing[0]} of task {task} has no {about['context']}; "
-                f"set tasks.{task}.{about['context']}, or show the model something else"
+                f"rewards.{name}.context: problem {nothing[0]} of task {task} has no {about.context}; "
+                f"set tasks.{task}.{about.context}, or show the model something else"
             )
-    folder = _small_files(seen, config, f"rewards.{name}", about, about["trust_remote_code"])
+    folder = _small_files(seen, study, f"rewards.{name}", about.weights, about.revision, about.trust_remote_code)
     if folder is None:
         return
     reward = Reward.of(name, about, commit=None)
@@ -182,10 +189,10 @@ def _look_at_reward(seen: Seen, config: dict[str, Any], name: str, problems: Map
             reward.longest(context)
     except ValueError as mistake:
         seen.mistakes.append(str(mistake))
-    if not about["chat"]:
+    if not about.chat:
         return
     try:
-        tokenizer = _tokenizer(folder, about["trust_remote_code"])
+        tokenizer = _tokenizer(folder, about.trust_remote_code)
     except Exception as error:
         seen.doubts.append(f"rewards.{name}.weights: its tokenizer cannot be loaded here ({error})")
         return
@@ -195,15 +202,15 @@ def _look_at_reward(seen: Seen, config: dict[str, Any], name: str, problems: Map
         seen.mistakes.append(str(mistake))
 
 
-def look_at_servers(config: dict[str, Any]) -> Iterator[str]:
+def look_at_servers(study: Study) -> Iterator[str]:
     """What is wrong with the study's servers as they answer now; samples are not asked for."""
-    for name, model in config["models"].items():
-        if model["endpoint"] is not None:
+    for name, model in study.models.items():
+        if isinstance(model.source, Endpoint):
             try:
-                key = endpoint.key_of(model["endpoint"], name)
+                key = endpoint.key_of(model.source.settings, name)
             except ValueError:
                 continue  # it is a mistake of the model
-            if (mistake := endpoint.look(model["endpoint"], key)) is not None:
+            if (mistake := endpoint.look(model.source.settings, key)) is not None:
                 yield f"models.{name}.endpoint: {mistake}"
 
 
@@ -216,12 +223,12 @@ def leave_word(models: Iterable[str]) -> None:
     os.environ[TO_BE_SAMPLED] = json.dumps(sorted(models))
 
 
-def to_be_sampled(config: dict[str, Any]) -> list[str]:
+def to_be_sampled(study: Study) -> list[str]:
     """The models that the run is going to sample; all of them where it did not say."""
-    return json.loads(os.environ.get(TO_BE_SAMPLED, json.dumps(list(config["models"]))))
+    return json.loads(os.environ.get(TO_BE_SAMPLED, json.dumps(list(study.models))))
 
 
-def load_problems(config: dict[str, Any], task: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], TaskData]:
+def load_problems(study: Study, task: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], TaskData]:
     """The prompts and the problems of a task, from its dataset; and where they come from.
 
     Raises:
@@ -229,12 +236,12 @@ def load_problems(config: dict[str, Any], task: str) -> tuple[list[dict[str, Any
         NotThere: the dataset cannot be had.
         RuntimeError: the verifier is not prepared.
     """
-    about = config["tasks"][task]
-    if about["verifier"] is not None:
-        lean = verification.Lean(**config["verification"]["lean"])
-        verification.load(about["verifier"]).prepared(verification.Settings(lean=lean))
-    data = TaskData(about, config["results"])
-    other_ids = any(model["outcomes"] and task in model["outcomes"] for model in config["models"].values())
+    about = study.tasks[task]
+    if about.verifier is not None:
+        lean = verification.Lean(**study.verification.lean.model_dump())
+        verification.load(about.verifier).prepared(verification.Settings(lean=lean))
+    data = TaskData(about, study.results)
+    other_ids = any(isinstance(model.source, Outcomes) and task in model.tasks for model in study.models.values())
     with told_of(task):
         prompts = build_prompts(about, data, other_ids)
         return prompts, build_problems(prompts, about, data), data

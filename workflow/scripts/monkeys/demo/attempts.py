@@ -13,6 +13,7 @@ from monkeys.demo.examples import RESERVED_LEVELS, RESERVED_PER_LEVEL
 from monkeys.sampling.shard import Shard, sampling
 from monkeys.sampling.vllm import sample
 from monkeys.storage import read_rows
+from monkeys.study.study import SourcedModel
 from monkeys.tasks.prompts import compile_template
 from monkeys.verification import Settings, Verifier
 
@@ -74,7 +75,7 @@ def exercises(seed: int, arithmetic_prompt: str, programs_prompt: str) -> list[E
     ]
 
 
-def drawn(tasks: list[Exercise], name: str, model: dict[str, Any], seed: int, folder: Path) -> list[list[str]]:
+def drawn(tasks: list[Exercise], name: str, model: SourcedModel, seed: int, folder: Path) -> list[list[str]]:
     """One model's samples of every exercise, drawn as a study draws them.
 
     Args:

@@ -6,21 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monkeys import study, usage
+from monkeys import usage
 from monkeys.reporting import pairs, registry
-
-Config = dict[str, Any]
+from monkeys.study import Study
 
 
 @dataclass(frozen=True)
 class Input:
     """One thing that may be asked for."""
 
-    files: Callable[[Config], list[str]]
+    files: Callable[[Study], list[str]]
     """The files that it is read from."""
     read: Callable[[list[str], Any], Any]
     """Reads it, given the files and the setting."""
-    setting: Callable[[Config], Any] = lambda _: None
+    setting: Callable[[Study], Any] = lambda _: None
     """What of the config it takes to read it; a JSON value."""
     ancient: bool = False
     """Files that only serve to explain: that they are made again changes nothing."""
@@ -35,17 +34,17 @@ def of(name: str) -> Input | None:
     return INPUTS.get(name)
 
 
-def files_of(result: str, function: str, config: Config) -> dict[str, list[str]]:
+def files_of(result: str, function: str, study: Study) -> dict[str, list[str]]:
     """The files behind what a function of a result asks for, by argument."""
     asked = {name: known for name in registry.arguments(result, function) if (known := of(name)) is not None}
-    return {name: files for name, known in asked.items() if (files := known.files(config))}
+    return {name: files for name, known in asked.items() if (files := known.files(study))}
 
 
-def settings_of(result: str, function: str, config: Config) -> dict[str, Any]:
+def settings_of(result: str, function: str, study: Study) -> dict[str, Any]:
     """The settings among what it asks for, and those that its inputs are read by; JSON values."""
     asked = {name: of(name) for name in registry.arguments(result, function)}
-    read_by = {name: known.setting(config) for name, known in asked.items() if known is not None}
-    return registry.settings(result, function, config) | {k: v for k, v in read_by.items() if v is not None}
+    read_by = {name: known.setting(study) for name, known in asked.items() if known is not None}
+    return registry.settings(result, function, study) | {k: v for k, v in read_by.items() if v is not None}
 
 
 def call(function: str, job: Any) -> Any:
@@ -124,9 +123,9 @@ def _known_solutions(files: list[str], tasks: list[str]) -> Any:
     return {task: read_table(path).to_pandas() for task, path in zip(tasks, files, strict=True)}
 
 
-def _notes(config: Config) -> list[str]:
+def _notes(study: Study) -> list[str]:
     """Usage records written so far. They are side effects of other jobs; requesting them runs nothing."""
-    return sorted(map(str, Path(config["results"], "logs").rglob(f"*{usage.ENDING}")))
+    return sorted(map(str, Path(study.results, "logs").rglob(f"*{usage.ENDING}")))
 
 
 def _usage(files: list[str], _: Any) -> Any:
@@ -135,26 +134,26 @@ def _usage(files: list[str], _: Any) -> Any:
     return read_notes(files)
 
 
-def _per_pair(folder: str, ending: str, chosen: Callable[[Config], list[pairs.Pair]]) -> Callable[[Config], list[str]]:
-    return lambda config: [f"<results>/{folder}/{task}/{model}{ending}" for task, model in chosen(config)]
+def _per_pair(folder: str, ending: str, chosen: Callable[[Study], list[pairs.Pair]]) -> Callable[[Study], list[str]]:
+    return lambda study: [f"<results>/{folder}/{task}/{model}{ending}" for task, model in chosen(study)]
 
 
-def _per_shard(stage: str, chosen: Callable[[Config], list[pairs.Pair]]) -> Callable[[Config], list[str]]:
-    return lambda config: [
+def _per_shard(stage: str, chosen: Callable[[Study], list[pairs.Pair]]) -> Callable[[Study], list[str]]:
+    return lambda study: [
         f"<results>/{stage}/{task}/{model}/{shard}.parquet"
-        for task, model in chosen(config)
-        for shard in study.shards(config, task, model)
+        for task, model in chosen(study)
+        for shard in study.shards(task, model)
     ]
 
 
-def _golds_of(chosen: Callable[[Config], list[pairs.Pair]]) -> Input:
+def _golds_of(chosen: Callable[[Study], list[pairs.Pair]]) -> Input:
     """Right answers of the tasks of some pairs."""
 
-    def verifiers(config: Config) -> dict[str, str]:
-        return {task: config["tasks"][task]["verifier"] for task, _ in chosen(config)}
+    def verifiers(study: Study) -> dict[str, str]:
+        return {task: name for task, _ in chosen(study) if (name := study.tasks[task].verifier) is not None}
 
     return Input(
-        lambda config: [f"<results>/problems/{task}.parquet" for task in verifiers(config)],
+        lambda study: [f"<results>/problems/{task}.parquet" for task in verifiers(study)],
         _golds,
         verifiers,
         ancient=True,
@@ -166,15 +165,15 @@ def _paths(files: list[str], _: Any) -> list[str]:
 
 
 INPUTS = {
-    "tallies": Input(_per_pair("tallies", ".parquet", study.pairs), _tallies),
+    "tallies": Input(_per_pair("tallies", ".parquet", Study.pairs), _tallies),
     "looks": Input(
         lambda _: [],
         _looks,
-        lambda config: {"models": list(config["models"]), "families": pairs.families(config)},
+        lambda study: {"models": list(study.models), "families": pairs.families(study)},
     ),
     "facts": Input(
-        lambda config: [
-            f"<results>/models/{model}.json" for model in dict.fromkeys(m for _, m in pairs.with_flops(config))
+        lambda study: [
+            f"<results>/models/{model}.json" for model in dict.fromkeys(m for _, m in pairs.with_flops(study))
         ],
         _facts,
     ),
@@ -186,13 +185,13 @@ INPUTS = {
     "second_opinions": Input(_per_shard("verdicts", pairs.judged_twice), _paths),
     "golds_of_second_opinions": _golds_of(pairs.judged_twice),
     "graded": Input(
-        lambda config: [config["analysis"]["audit"]["graded"][task][model] for task, model in pairs.graded(config)],
+        lambda study: [study.analysis.audit.graded[task][model] for task, model in pairs.graded(study)],
         _graded,
         pairs.graded,
     ),
     "known_solutions": Input(
-        lambda config: [
-            f"<results>/known_solutions/{task}.verdicts.parquet" for task in pairs.tasks_with_known_solutions(config)
+        lambda study: [
+            f"<results>/known_solutions/{task}.verdicts.parquet" for task in pairs.tasks_with_known_solutions(study)
         ],
         _known_solutions,
         pairs.tasks_with_known_solutions,

@@ -9,9 +9,10 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from monkeys import __version__, study
+from monkeys import __version__
 from monkeys.reporting import registry
 from monkeys.reporting.pairs import Pair
+from monkeys.study import Study
 
 NARROW = {
     "task": "task",
@@ -26,7 +27,7 @@ NARROW = {
 
 def overview(
     template: str,
-    config: dict[str, Any],
+    study: Study,
     tallies: Mapping[Pair, pd.DataFrame],
     headline: pd.DataFrame,
     samples: Iterable[dict[str, Any]],
@@ -55,15 +56,15 @@ def overview(
         jinja2.Environment(finalize=_escaped, trim_blocks=True, lstrip_blocks=True)
         .from_string(template)
         .render(
-            study=config["study"],
-            seed=config["seed"],
-            analysis=config["analysis"],
-            tasks=len(config["tasks"]),
-            sources=Counter(map(_source, config["models"].values())),
+            study=study.study,
+            seed=study.seed,
+            analysis=study.analysis,
+            tasks=len(study.tasks),
+            sources=Counter(model.source.judged for model in study.models.values()),
             coverage=_table(headline[[name for name in NARROW if name in headline]].rename(columns=NARROW)),
             samples=_table(_samples(tallies)),
-            models=_table(_models(config, provenance)),
-            missing=registry.missing(config),
+            models=_table(_models(study, provenance)),
+            missing=registry.missing(study),
             version=__version__,
             engines=sorted(engines),
             verifiers=sorted(verifiers),
@@ -71,15 +72,6 @@ def overview(
     )
     # The report renders the page as a template once more: with every brace escaped, nothing in it is executed.
     return page.replace("{", "{{ '{' }}") + "\n"
-
-
-def _source(model: dict[str, Any]) -> str:
-    """Where a model's verdicts come from, in words."""
-    if model["outcomes"] is not None:
-        return "with published outcomes"
-    if model["published"] is None:
-        return "sampled repeatedly, every sample verified"
-    return "with published samples, " + ("verified again" if model["published"]["verify"] else "verified by others")
 
 
 def _samples(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
@@ -99,21 +91,14 @@ def _samples(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _models(config: dict[str, Any], provenance: Mapping[Pair, dict[str, Any]]) -> pd.DataFrame:
+def _models(study: Study, provenance: Mapping[Pair, dict[str, Any]]) -> pd.DataFrame:
     rows = []
-    for name, model in config["models"].items():
-        (source,) = [source for source in study.SOURCES if model[source] is not None]
+    for name, model in study.models.items():
         files = [file for (_, sampled), file in provenance.items() if sampled == name]
         starts = [start for file in files for start in file.get("engine_starts", ())]
         commits = {start["commit"] for start in starts if start.get("commit")}
-        origin = {
-            "weights": model["weights"],
-            "endpoint": (model["endpoint"] or {}).get("model"),
-            "published": (model["published"] or {}).get("dataset"),
-            "outcomes": "counts",
-        }[source]
-        commit = ", ".join(sorted(commits)) or model["revision"] or ""
-        rows.append({"model": name, "source": source, "of": origin, "commit": commit})
+        commit = ", ".join(sorted(commits)) or model.revision or ""
+        rows.append({"model": name, "source": model.source.key(), "of": model.source.origin, "commit": commit})
     return pd.DataFrame(rows)
 
 

@@ -8,11 +8,11 @@ A module has some of three functions, each of which makes one file:
 - `draw` → `figures/{name}.pdf` and `.png`.
 
 Their arguments are asked for by name: an input of `reporting.inputs`, `{other}_curves` or `{other}_table` for the file
-of another result, or a key of what the module's `settings(config)` returns. Beside them it holds
+of another result, or a key of what the module's `settings(study)` returns. Beside them it holds
 
 - `CATEGORY`: where the report shows it;
 - `TABLE` and `FIGURE`: the captions of the table and the figure, in reStructuredText, rendered by Jinja2;
-- `missing(config)`, perhaps: None, or the sentence why a study does not have the result;
+- `missing(study)`, perhaps: None, or the sentence why a study does not have the result;
 - `ON_DEMAND = True`, perhaps: it is made only when it is asked for;
 - `doubts(table)`, perhaps: what people should be warned of.
 
@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any
 
 from monkeys import results
+from monkeys.study import Study
 
 FILES = {"compute": "curves/{}.csv", "tabulate": "tables/{}.csv", "draw": "figures/{}.png"}
 """What each function of a result makes."""
@@ -49,27 +50,27 @@ def arguments(name: str, function: str) -> list[str]:
     return list(inspect.signature(getattr(load(name), function)).parameters)
 
 
-def settings(name: str, function: str, config: dict[str, Any]) -> dict[str, Any]:
+def settings(name: str, function: str, study: Study) -> dict[str, Any]:
     """The settings among these, with their values."""
     module = load(name)
-    known = module.settings(config) if hasattr(module, "settings") else {}
+    known = module.settings(study) if hasattr(module, "settings") else {}
     return {argument: known[argument] for argument in arguments(name, function) if argument in known}
 
 
-def reason(name: str, config: dict[str, Any]) -> str | None:
+def reason(name: str, study: Study) -> str | None:
     """Why a study does not have a result; None if it has."""
     module = load(name)
-    return module.missing(config) if hasattr(module, "missing") else None
+    return module.missing(study) if hasattr(module, "missing") else None
 
 
-def made(function: str, config: dict[str, Any]) -> list[str]:
+def made(function: str, study: Study) -> list[str]:
     """The results of a study that have this function and are not only made on demand."""
     return [
-        name for name in names(function) if reason(name, config) is None and not getattr(load(name), "ON_DEMAND", False)
+        name for name in names(function) if reason(name, study) is None and not getattr(load(name), "ON_DEMAND", False)
     ]
 
 
-def missing(config: dict[str, Any]) -> dict[str, str]:
+def missing(study: Study) -> dict[str, str]:
     """Why a study lacks figures, by result."""
-    reasons = {name: reason(name, config) for name in names("draw")}
+    reasons = {name: reason(name, study) for name in names("draw")}
     return {name: why for name, why in reasons.items() if why is not None}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from monkeys.reporting import pairs
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,18 +19,18 @@ TABLE = (
 )
 
 
-def missing(config: dict[str, Any]) -> str | None:
-    found = pairs.with_flops(config) or pairs.with_prices(config)
+def missing(study: Study) -> str | None:
+    found = pairs.with_flops(study) or pairs.with_prices(study)
     return None if found else "no model with counted tokens or a price (models.*.price)"
 
 
-def settings(config: dict[str, Any]) -> dict[str, Any]:
+def settings(study: Study) -> dict[str, Any]:
     """The price of each task and model; samples that a server draws in one request share that of their prompt."""
     prices = []
-    for task, name in pairs.with_prices(config):
-        model = config["models"][name]
-        shared = (model["endpoint"] or {}).get("samples_per_request", 1)
-        prices.append([task, name, {**model["price"], "samples_per_request": shared}])
+    for task, name in pairs.with_prices(study):
+        model = study.models[name]
+        shared = model.source.samples_per_request
+        prices.append([task, name, {**model.price.model_dump(), "samples_per_request": shared}])
     return {"prices": prices}
 
 

@@ -1,8 +1,9 @@
 """What people found in the samples that they graded."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +17,8 @@ TABLE = (
 )
 
 
-def missing(config: dict[str, Any]) -> str | None:
-    return None if pairs.graded(config) else "no graded samples (analysis.audit.graded)"
+def missing(study: Study) -> str | None:
+    return None if pairs.graded(study) else "no graded samples (analysis.audit.graded)"
 
 
 def tabulate(graded: "dict[Pair, pd.DataFrame]") -> "pd.DataFrame":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from monkeys.reporting.captions import samples_of_tasks
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,23 +17,23 @@ CATEGORY = "Coverage"
 TABLE = "Coverage at round numbers of samples and at the largest one, with the limits of its interval over problems."
 
 
-def FIGURE(config: dict[str, Any]) -> str:
-    analysis = config["analysis"]
+def FIGURE(study: Study) -> str:
+    analysis = study.analysis
     return (
         "Coverage against the number of samples per problem, a panel per task. Unbiased estimate from all samples "
-        f"(Chen et al. 2021, eq. 1); the band holds {100 * analysis['confidence']:g} % of "
-        f"{analysis['bootstrap_resamples']} bootstrap resamples of the problems. {samples_of_tasks(config)}"
+        f"(Chen et al. 2021, eq. 1); the band holds {100 * analysis.confidence:g} % of "
+        f"{analysis.bootstrap_resamples} bootstrap resamples of the problems. {samples_of_tasks(study)}"
     )
 
 
-def settings(config: dict[str, Any]) -> dict[str, Any]:
+def settings(study: Study) -> dict[str, Any]:
     """How intervals over problems are drawn."""
-    analysis = config["analysis"]
+    analysis = study.analysis
     return {
         "bootstrap": {
-            "draws": analysis["bootstrap_resamples"],
-            "confidence": analysis["confidence"],
-            "seed": config["seed"],
+            "draws": analysis.bootstrap_resamples,
+            "confidence": analysis.confidence,
+            "seed": study.seed,
         }
     }
 

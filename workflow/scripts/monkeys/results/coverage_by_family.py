@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from monkeys.reporting import pairs
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,12 +19,12 @@ FIGURE = (
 )
 
 
-def missing(config: dict[str, Any]) -> str | None:
-    return None if pairs.families_on_tasks(config) else "no two models of one family on one task (models.*.family)"
+def missing(study: Study) -> str | None:
+    return None if pairs.families_on_tasks(study) else "no two models of one family on one task (models.*.family)"
 
 
-def settings(config: dict[str, Any]) -> dict[str, Any]:
-    return {"families": pairs.families(config)}
+def settings(study: Study) -> dict[str, Any]:
+    return {"families": pairs.families(study)}
 
 
 def draw(coverage_curves: "pd.DataFrame", families: Mapping[str, str], looks: "Mapping[str, style.Look]") -> "Figure":

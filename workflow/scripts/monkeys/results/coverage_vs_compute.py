@@ -1,9 +1,10 @@
 """Coverage against the compute that the samples took, a panel per task and a line per model."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,10 +19,10 @@ FIGURE = (
 )
 
 
-def missing(config: dict[str, Any]) -> str | None:
+def missing(study: Study) -> str | None:
     return (
         None
-        if pairs.with_flops(config)
+        if pairs.with_flops(study)
         else "no samples with counted tokens, of models of known size (models.*.facts); published samples and outcomes "
         "tell no tokens"
     )

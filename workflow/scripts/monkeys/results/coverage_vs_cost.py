@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from monkeys.reporting import pairs
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +19,8 @@ FIGURE = (
 )
 
 
-def missing(config: dict[str, Any]) -> str | None:
-    return None if pairs.with_prices(config) else "no model with a price that can be applied (models.*.price)"
+def missing(study: Study) -> str | None:
+    return None if pairs.with_prices(study) else "no model with a price that can be applied (models.*.price)"
 
 
 def draw(cost_effectiveness_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> "Figure":

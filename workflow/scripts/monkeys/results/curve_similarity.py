@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from monkeys.reporting import pairs
 from monkeys.results.coverage_by_family import missing as missing
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,8 @@ FIGURE = (
 )
 
 
-def settings(config: dict[str, Any]) -> dict[str, Any]:
-    return {"families": pairs.families(config)}
+def settings(study: Study) -> dict[str, Any]:
+    return {"families": pairs.families(study)}
 
 
 def tabulate(tallies: "dict[Pair, pd.DataFrame]", families: Mapping[str, str]) -> "pd.DataFrame":

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from monkeys.reporting import pairs
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,14 +21,14 @@ FIGURE = (
 )
 
 
-def missing(config: dict[str, Any]) -> str | None:
-    return None if pairs.flagged(config) else "no problems are flagged (tasks.*.flagged)"
+def missing(study: Study) -> str | None:
+    return None if pairs.flagged(study) else "no problems are flagged (tasks.*.flagged)"
 
 
-def settings(config: dict[str, Any]) -> dict[str, Any]:
+def settings(study: Study) -> dict[str, Any]:
     """The flagged problems of each task, and the tasks whose dataset was asked whether it has them."""
-    flagged = pairs.flagged(config)
-    return {"flagged": flagged, "with_dataset": [task for task in flagged if config["tasks"][task]["dataset"]]}
+    flagged = pairs.flagged(study)
+    return {"flagged": flagged, "with_dataset": [task for task in flagged if study.tasks[task].dataset]}
 
 
 def compute(

@@ -1,8 +1,9 @@
 """Verdicts on math answers beside second opinions on them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,8 +16,8 @@ TABLE = (
 )
 
 
-def missing(config: dict[str, Any]) -> str | None:
-    return None if pairs.judged_twice(config) else "no task with a second opinion (tasks.*.second_opinion)"
+def missing(study: Study) -> str | None:
+    return None if pairs.judged_twice(study) else "no task with a second opinion (tasks.*.second_opinion)"
 
 
 def tabulate(second_opinions: list[str], golds_of_second_opinions: dict[str, dict[str, str]]) -> "pd.DataFrame":

@@ -1,8 +1,9 @@
 """Problems whose tests reject solutions that are known to be right."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,8 +13,8 @@ TABLE = "Problems whose tests reject solutions that are known to be right, and b
 ON_DEMAND = True
 
 
-def missing(config: dict[str, Any]) -> str | None:
-    found = pairs.tasks_with_known_solutions(config)
+def missing(study: Study) -> str | None:
+    found = pairs.tasks_with_known_solutions(study)
     return None if found else "no task of this study has known solutions; of the built-in ones, code_contests has"
 
 

@@ -1,9 +1,10 @@
 """Accuracy of choosing one of k samples without seeing verdicts, below what an oracle would reach."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
 from monkeys.reporting.captions import samples_of_tasks
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,17 +14,17 @@ CATEGORY = "Selection"
 TABLE = "How often votes and rewards choose a correct sample among k, with the standard deviation over random subsets."
 
 
-def FIGURE(config: dict[str, Any]) -> str:
+def FIGURE(study: Study) -> str:
     return (
         "Accuracy of choosing one of k samples without seeing verdicts: majority vote, the sample with the highest "
         "reward (best of N), the answer with the largest sum of rewards; coverage is what a perfect choice would "
-        f"reach. Means over random subsets of k samples, the votes over {config['analysis']['vote_subsets']} of them; bands "
-        f"are one standard deviation over subsets (Brown et al. 2024, Fig. 7). {samples_of_tasks(config)}"
+        f"reach. Means over random subsets of k samples, the votes over {study.analysis.vote_subsets} of them; bands "
+        f"are one standard deviation over subsets (Brown et al. 2024, Fig. 7). {samples_of_tasks(study)}"
     )
 
 
-def missing(config: dict[str, Any]) -> str | None:
-    found = pairs.with_selectors(config)
+def missing(study: Study) -> str | None:
+    found = pairs.with_selectors(study)
     return None if found else "no samples with answers to vote on, or with rewards (rewards)"
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from monkeys.reporting.captions import samples_of_tasks
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
 CATEGORY = "Solve rates"
 
 
-def FIGURE(config: dict[str, Any]) -> str:
+def FIGURE(study: Study) -> str:
     return (
         "The fraction of correct samples of every problem, sorted, coloured by whether the majority vote over all "
-        f"samples is right (Brown et al. 2024, Fig. 8). {samples_of_tasks(config)}"
+        f"samples is right (Brown et al. 2024, Fig. 8). {samples_of_tasks(study)}"
     )
 
 
-def settings(config: dict[str, Any]) -> dict[str, Any]:
-    return {"confidence": config["analysis"]["confidence"]}
+def settings(study: Study) -> dict[str, Any]:
+    return {"confidence": study.analysis.confidence}
 
 
 def compute(tallies: "dict[Pair, pd.DataFrame]", confidence: float) -> "pd.DataFrame":

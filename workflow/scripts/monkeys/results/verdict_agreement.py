@@ -1,9 +1,10 @@
 """Our verdicts on published samples beside those that came with them."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
+from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,8 +16,8 @@ TABLE = (
 )
 
 
-def missing(config: dict[str, Any]) -> str | None:
-    return None if pairs.verified_again(config) else "no published samples that are verified again (published.verify)"
+def missing(study: Study) -> str | None:
+    return None if pairs.verified_again(study) else "no published samples that are verified again (published.verify)"
 
 
 def doubts(table: "pd.DataFrame") -> Iterator[str]:

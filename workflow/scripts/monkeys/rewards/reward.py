@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from monkeys.rewards import SCORER_VERSION
+from monkeys.study.reward import Reward as RewardSettings
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Reward:
     """Run code that comes with the weights."""
 
     @classmethod
-    def of(cls, name: str, config: dict[str, Any], commit: str | None) -> Self:
+    def of(cls, name: str, settings: RewardSettings, commit: str | None) -> Self:
         """The reward model that a study's config describes, at this commit."""
         keys = ("weights", "chat", "context", "max_length", "batch_tokens", "dtype", "trust_remote_code")
-        return cls(name=name, commit=commit, **{key: config[key] for key in keys})
+        return cls(name=name, commit=commit, **{key: getattr(settings, key) for key in keys})
 
     def longest(self, context: int | None) -> int:
         """Tokens that it may be shown at once.

@@ -22,6 +22,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from monkeys.sampling.journal import ENDING
 from monkeys.sampling.shard import MOST_TOKENS, Progress, Request, Sample
+from monkeys.sources.endpoint import Server as ServerSettings
+from monkeys.study.study import SourcedModel
 
 RETRIED = (408, 409, 425, 429)
 """Refusals that may pass, besides every error of the server itself (500 and above)."""
@@ -52,7 +54,7 @@ class Unavailable(Exception):
         """Seconds that the server asks to wait."""
 
 
-def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
+def sample(progress: Progress, model: SourcedModel, sampling: dict[str, Any]) -> None:
     """Draw everything that is missing from a shard into its journal; the arguments are those of `vllm.sample`.
 
     Raises:
@@ -92,16 +94,16 @@ async def _unless_signalled(work: Coroutine[Any, Any, None], signals: list[int])
             signal.signal(number, handler)
 
 
-async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
-    endpoint = model["endpoint"]
+async def _sample(progress: Progress, model: SourcedModel, sampling: dict[str, Any]) -> None:
+    endpoint = model.source.settings
     shard = progress.shard
-    async with Server(endpoint, key_of(endpoint, shard.model), sampling, model["chat"], progress.console) as server:
+    async with Server(endpoint, key_of(endpoint, shard.model), sampling, model.chat, progress.console) as server:
         await server.learn(next(iter(progress.prompts.values())))
         progress.begin(
             {
                 "engine": "endpoint",
-                "base_url": endpoint["base_url"],
-                "model": endpoint["model"],
+                "base_url": endpoint.base_url,
+                "model": endpoint.model,
                 "takes": sorted(server.takes),
                 "seeds": "one a sample, counted up from a hash of study, task, model and problem"
                 if "seed" in server.takes
@@ -114,8 +116,8 @@ async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str,
                 "endpoint.samples_per_request: 1 would make them known",
                 file=progress.console,
             )
-        together = endpoint["samples_per_request"] if "n" in server.takes else 1
-        if together != endpoint["samples_per_request"]:
+        together = endpoint.samples_per_request if "n" in server.takes else 1
+        if together != endpoint.samples_per_request:
             print(
                 f"NOTE {shard.model}: the server draws one sample a request, so each pays for its prompt; say so with "
                 "endpoint.samples_per_request: 1, from which dollars are counted",
@@ -138,7 +140,7 @@ async def _sample(progress: Progress, model: dict[str, Any], sampling: dict[str,
                 if failures:
                     return
 
-        await asyncio.gather(*(work() for _ in range(endpoint["concurrency"])))
+        await asyncio.gather(*(work() for _ in range(endpoint.concurrency)))
     if failures:
         raise failures[0]
 
@@ -153,14 +155,14 @@ def _of_request(error: Exception, request: Request) -> Exception:
     )
 
 
-def look(endpoint: dict[str, Any], key: str | None) -> str | None:
+def look(endpoint: ServerSettings, key: str | None) -> str | None:
     """What is wrong with a server as it answers now; None if nothing is known to be.
 
     Args:
         endpoint: base_url and model.
         key: Sent as bearer token; None for none.
     """
-    url = f"{endpoint['base_url'].rstrip('/')}/models"
+    url = f"{endpoint.base_url.rstrip('/')}/models"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         answer = httpx.get(url, headers=headers, timeout=10)
@@ -173,18 +175,18 @@ def look(endpoint: dict[str, Any], key: str | None) -> str | None:
         served = [entry["id"] for entry in answer.raise_for_status().json()["data"]]
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None  # not every server lists its models
-    if served and endpoint["model"] not in served:
-        return f"{url} lists no model {endpoint['model']}, but {', '.join(map(str, served[:5]))}"
+    if served and endpoint.model not in served:
+        return f"{url} lists no model {endpoint.model}, but {', '.join(map(str, served[:5]))}"
     return None
 
 
-def key_of(endpoint: dict[str, Any], model: str) -> str | None:
+def key_of(endpoint: ServerSettings, model: str) -> str | None:
     """The server's key from the environment variable that the config names.
 
     Raises:
         ValueError: there is none, or none that can be sent.
     """
-    name = endpoint["api_key_env"]
+    name = endpoint.api_key_env
     if name is None:
         return None
     key = os.environ.get(name, "").strip()
@@ -278,7 +280,7 @@ class Server:
 
     def __init__(
         self,
-        endpoint: dict[str, Any],
+        endpoint: ServerSettings,
         key: str | None,
         sampling: dict[str, Any],
         chat: bool,
@@ -290,11 +292,11 @@ class Server:
         self._chat = chat
         self._console = console
         self._away = False
-        self._longest = ANSWER_BYTES + TOKEN_BYTES * max(2, endpoint["samples_per_request"]) * sampling["max_tokens"]
+        self._longest = ANSWER_BYTES + TOKEN_BYTES * max(2, endpoint.samples_per_request) * sampling["max_tokens"]
         self._client = httpx.AsyncClient(
             # a compressed answer has no length that could be bounded before it is unpacked
             headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if key else {})},
-            timeout=httpx.Timeout(endpoint["timeout"], connect=30),
+            timeout=httpx.Timeout(endpoint.timeout, connect=30),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
         )
         self.takes: set[str] = set()
@@ -339,7 +341,7 @@ class Server:
             if first != again or {first} == set(others):
                 del takes["seed"]
         self.takes = set(takes)
-        alone = "n" not in takes or self._endpoint["samples_per_request"] == 1
+        alone = "n" not in takes or self._endpoint.samples_per_request == 1
         self.counts_tokens = "logprobs" in takes or (alone and "completion_tokens" in plain.billed())
 
     async def samples(self, request: Request, seed: int) -> tuple[int | None, list[Sample], dict[str, int]]:
@@ -367,8 +369,8 @@ class Server:
         said = {"messages": [{"role": "user", "content": prompt}]} if self._chat else {"prompt": prompt}
         stop = {"stop": self._sampling["stop"]} if self._sampling["stop"] else {}
         usual = {key: self._sampling[key] for key in ("temperature", "top_p")}
-        limit = {self._endpoint["max_tokens_name"]: max_tokens}
-        return {"model": self._endpoint["model"], **said, **usual, **limit, **stop, **self._endpoint["parameters"]}
+        limit: dict[str, Any] = {self._endpoint.max_tokens_name: max_tokens}
+        return {"model": self._endpoint.model, **said, **usual, **limit, **stop, **self._endpoint.parameters}
 
     def _optional(self) -> dict[str, dict[str, Any]]:
         """What some servers understand, by the names of the settings.
@@ -404,7 +406,7 @@ class Server:
 
         def say(state: tenacity.RetryCallState) -> None:
             if not self._away and state.outcome:
-                patience = self._endpoint["patience"]
+                patience = self._endpoint.patience
                 until = time.time() + patience - (state.seconds_since_start or 0)
                 clock = time.strftime("%H:%M" if patience < 12 * 3600 else "%Y-%m-%d %H:%M", time.localtime(until))
                 print(
@@ -416,24 +418,24 @@ class Server:
         again = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
             wait=pause,
-            stop=tenacity.stop_before_delay(self._endpoint["patience"]),
+            stop=tenacity.stop_before_delay(self._endpoint.patience),
             before_sleep=say,
             reraise=True,
         )
         answer: _Answer = await again(self._post_once, body)
         if self._away:
-            print(f"{self._endpoint['base_url']} answers again", file=self._console)
+            print(f"{self._endpoint.base_url} answers again", file=self._console)
             self._away = False
         return answer
 
     async def _post_once(self, body: dict[str, Any]) -> _Answer:
-        url = self._endpoint["base_url"].rstrip("/")
+        url = self._endpoint.base_url.rstrip("/")
         try:
             # httpx bounds the time between two pieces of an answer, and there may be many pieces
-            async with asyncio.timeout(self._endpoint["timeout"]):
+            async with asyncio.timeout(self._endpoint.timeout):
                 response, said = await self._exchanged(url, body)
         except TimeoutError:
-            timeout = self._endpoint["timeout"]
+            timeout = self._endpoint.timeout
             raise Unavailable(f"{url} gives no whole answer within {timeout} seconds (endpoint.timeout)") from None
         except httpx.TransportError as error:
             raise Unavailable(f"{url} does not answer: {type(error).__name__} {error}".strip()) from None

@@ -6,16 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from monkeys import study
 from monkeys.sampling import TOKENS_PER_SECOND
 from monkeys.sampling.summary import state
+from monkeys.sources.weights import Weights
+from monkeys.study import Study
+from monkeys.study.model import Price
+from monkeys.study.study import SourcedModel
 
 BYTES_PER_TOKEN = 6
 """Of a sample that is drawn: its text in the journal, and once more, compressed, in the samples file."""
 
 
 def estimate(
-    config: dict[str, Any],
+    study: Study,
     shards: Iterable[tuple[str, str, int, int]],
     problems: Mapping[str, int],
     lengths: Mapping[str, Mapping[str, Mapping[str, int]]],
@@ -33,25 +36,25 @@ def estimate(
     """
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for task, model, index, size in shards:
-        about = state(Path(config["results"]), task, model, index)
+        about = state(Path(study.results), task, model, index)
         pairs.setdefault((task, model), []).append({**about, "wanted": problems[task] * size})
-    return pd.DataFrame([_row(config, *pair, states, lengths) for pair, states in pairs.items()])
+    return pd.DataFrame([_row(study, *pair, states, lengths) for pair, states in pairs.items()])
 
 
 def _row(
-    config: dict[str, Any],
+    study: Study,
     task: str,
     name: str,
     states: list[dict[str, Any]],
     lengths: Mapping[str, Mapping[str, Mapping[str, int]]],
 ) -> dict[str, str]:
-    model = config["models"][name]
+    model = study.models[name]
     drawn = sum(state["samples"] for state in states)
     left = sum(max(0, state["wanted"] - state["samples"]) for state in states)
     known = all(state["generated_tokens"] is not None for state in states)
     like_before = drawn > 0 and known
     prompts = list(lengths.get(name, {}).get(task, {}).values())
-    each: float = study.sampling_settings(config, task, name)["max_tokens"]
+    each: float = study.sampling(task, name)["max_tokens"]
     speed: float = TOKENS_PER_SECOND
     if like_before:
         generated = sum(state["generated_tokens"] for state in states)
@@ -59,7 +62,7 @@ def _row(
         if seconds := sum(state["seconds"] for state in states):
             speed = generated / seconds
     tokens = left * each
-    hours = tokens / speed / 3600 * model["engine"]["tensor_parallel_size"]
+    hours = tokens / speed / 3600 * model.engine.tensor_parallel_size
     prompt_tokens = sum(prompts) / len(prompts) * left if prompts else None
     return {
         "task": task,
@@ -67,24 +70,26 @@ def _row(
         "samples to draw": f"{left:,}",
         "longest prompt": f"{max(prompts):,}" if prompts else "?",
         "tokens": f"{tokens:,.0f}",
-        "GPU hours": (f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}") if model["weights"] is not None else "none",
+        "GPU hours": (f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}")
+        if isinstance(model.source, Weights)
+        else "none",
         "disk": _size(tokens * BYTES_PER_TOKEN),
         "dollars": _dollars(model, left, prompt_tokens, tokens),
         "taken to be": f"like the {drawn:,} there are" if like_before else "as long as they may",
     }
 
 
-def _dollars(model: dict[str, Any], samples: int, prompt_tokens: float | None, tokens: float) -> str:
+def _dollars(model: SourcedModel, samples: int, prompt_tokens: float | None, tokens: float) -> str:
     """What samples cost by the model's price; `?` where it is not known."""
-    price = model["price"]
+    price = model.price
     total = 0.0
-    if price["sample"] is not None:
-        total += samples * price["sample"]
-    if price["prompt"] is not None and prompt_tokens is not None:
-        total += prompt_tokens / (model["endpoint"] or {}).get("samples_per_request", 1) * price["prompt"] / 1e6
-    if price["generated"] is not None:
-        total += tokens * price["generated"] / 1e6
-    unknown = all(value is None for value in price.values()) or (price["prompt"] is not None and prompt_tokens is None)
+    if price.sample is not None:
+        total += samples * price.sample
+    if price.prompt is not None and prompt_tokens is not None:
+        total += prompt_tokens / model.source.samples_per_request * price.prompt / 1e6
+    if price.generated is not None:
+        total += tokens * price.generated / 1e6
+    unknown = price == Price() or (price.prompt is not None and prompt_tokens is None)
     return "?" if unknown else f"{total:,.2f}"
 
 

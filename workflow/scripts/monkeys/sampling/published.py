@@ -11,9 +11,8 @@ from typing import Any
 import ijson
 import pyarrow.parquet as pq
 
-from monkeys import __version__, hub
-from monkeys.sampling.shard import Shard
-from monkeys.storage import SAMPLES, VERDICTS, parquet_writer
+from monkeys import hub
+from monkeys.sources.imported import Record
 
 PROBLEM_NAMES = ("orig_dset_idx", "theorem_name")
 """Columns that may name the problem; the first that a record has counts."""
@@ -54,62 +53,18 @@ def read_records(path: str) -> Iterator[dict[str, Any]]:
             yield from ijson.items(file, "item" if array else "", multiple_values=not array)
 
 
-def import_shard(files: list[str], shard: Shard, problems: list[str] | None, samples: str, verdicts: str) -> None:
-    """Write one shard of published samples, and their published verdicts.
-
-    Args:
-        files: The published files.
-        shard: Which samples of every problem; the first published sample has the number 0.
-        problems: Names of the wanted problems; None takes all.
-        samples: Where the samples go; tokens, finish reasons and log-probabilities are null, nobody published them.
-        verdicts: Where the published verdicts go.
+def read_release(files: list[str]) -> Iterator[Record]:
+    """The records of the published files of one task, checked.
 
     Raises:
-        ValueError: a record that is not as described above, or has too few samples; a wanted problem that is missing.
+        ValueError: a record that is not as described above.
     """
-    provenance = {
-        "study": shard.study,
-        "task": shard.task,
-        "model": shard.model,
-        "index": shard.index,
-        "size": shard.size,
-        "model_settings": shard.model_settings,
-        "project_version": __version__,
-        "generated_tokens": None,
-        "truncated": None,
-    }
-    first, end = shard.index * shard.size, (shard.index + 1) * shard.size
-    seen: set[str] = set()
-    with (
-        parquet_writer(samples, SAMPLES, provenance) as add_sample,
-        parquet_writer(verdicts, VERDICTS, provenance | {"verifier": "published"}) as add_verdict,
-    ):
-        records = ((path, record) for path in files for record in read_records(path))
-        for number, (path, record) in enumerate(records, start=1):
-            where = f"{path}, record {number}"
-            problem = _problem(record, where)
-            if problem in seen:
-                raise ValueError(f"{where}: problem {problem} appears again")
-            seen.add(problem)
-            if problems is not None and problem not in problems:
-                continue
-            texts, corrects = record["samples"], record["is_corrects"]
-            if len(texts) != len(corrects):
-                raise ValueError(f"{where}: {len(texts)} samples, but {len(corrects)} verdicts")
-            if len(texts) < end:
-                raise ValueError(
-                    f"{where}: problem {problem} has {len(texts)} published samples, the study asks for {end} or more; "
-                    f"lower tasks.{shard.task}.samples, or models.{shard.model}.samples.{shard.task} if it is set"
-                )
-            for position in range(first, end):
-                about = {"problem_id": problem, "sample": position}
-                unknown = dict.fromkeys(("prompt_tokens", "tokens", "finish_reason", "logprob"))
-                add_sample({**about, "text": texts[position], **unknown})
-                add_verdict({**about, "outcome": _outcome(corrects[position], where), "answer": None})
-        missing = sorted(set(problems or ()) - seen)
-        if missing or not seen:
-            raise ValueError(f"{', '.join(files)}: no problem {', '.join(missing[:10]) or 'at all'}")
-        provenance["samples"] = len(seen if problems is None else problems) * shard.size
+    records = ((path, record) for path in files for record in read_records(path))
+    for number, (path, record) in enumerate(records, start=1):
+        where = f"{path}, record {number}"
+        problem = _problem(record, where)
+        outcomes = [_outcome(correct, where) for correct in record["is_corrects"]]
+        yield Record(problem, record["samples"], outcomes, where)
 
 
 def _problem(record: dict[str, Any], where: str) -> str:

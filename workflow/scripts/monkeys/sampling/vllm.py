@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from monkeys.sampling import engine_arguments, weights
 from monkeys.sampling.shard import Progress, Request, Sample
 from monkeys.sampling.tokens import encoded, refuse_overlong
+from monkeys.study.study import SourcedModel
 
 PER_REQUEST = 16
 """Samples per request: enough to share the prompt's work, few enough for fine progress."""
@@ -25,7 +26,7 @@ The engine never runs dry, and memory does not grow with the number of samples.
 Item = TypeVar("Item")
 
 
-def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) -> None:
+def sample(progress: Progress, model: SourcedModel, sampling: dict[str, Any]) -> None:
     """Draw everything that is missing from a shard into its journal.
 
     Args:
@@ -41,19 +42,19 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
     """
     if not progress.missing:
         return
-    engine = model["engine"]
+    engine = model.engine
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything was fetched before; a node of a cluster may not even reach the hub
-    folder = weights.local_folder(model["weights"], model["revision"], engine["trust_remote_code"])
+    folder = weights.local_folder(model.source.settings, model.revision, engine.trust_remote_code)
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     # these two only count where the CPU samples
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # jobs side by side must not share one core
-    if "kv_cache_memory_bytes" not in engine["arguments"]:  # it would be overruled
+    if "kv_cache_memory_bytes" not in engine.arguments:  # it would be overruled
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
-    if engine["enforce_eager"]:
+    if engine.enforce_eager:
         # some functions would be compiled even so, which takes a C++ compiler, and longer than it saves
         os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = str(int(engine["separate_process"]))
-    for mistake in engine_arguments.mistakes(engine):
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = str(int(engine.separate_process))
+    for mistake in engine_arguments.mistakes(engine.model_dump()):
         raise ValueError(f"models.{progress.shard.model}.engine.arguments: {mistake}")
     with _objects_kept():
         from vllm import LLM, EngineArgs, __version__
@@ -61,7 +62,10 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
         from vllm.v1.engine.exceptions import EngineDeadError
 
     seed = progress.shard.engine_seed(progress.samples)
-    settings = {**engine_arguments.of(engine), **({"quantization": q} if (q := model["quantization"]) else {})}
+    settings = {
+        **engine_arguments.of(engine.model_dump()),
+        **({"quantization": q} if (q := model.quantization) else {}),
+    }
     everything = {
         "model": str(folder),
         "seed": seed,
@@ -72,13 +76,13 @@ def sample(progress: Progress, model: dict[str, Any], sampling: dict[str, Any]) 
     about = EngineArgs(**everything).create_model_config()
     tokenizer = cached_tokenizer_from_config(about)
     shard = progress.shard
-    prompts = encoded(tokenizer, progress.prompts, model["chat"], shard.model)
-    if model["on_context_overflow"] == "error":
+    prompts = encoded(tokenizer, progress.prompts, model.chat, shard.model)
+    if model.on_context_overflow == "error":
         lengths = {problem: len(tokens) for problem, tokens in prompts.items()}
         refuse_overlong(lengths, about.max_model_len, shard.task, shard.model, sampling["max_tokens"])
     try:
         llm = LLM(**everything)
-        version = {"version": __version__, "commit": model["revision"]}
+        version = {"version": __version__, "commit": model.revision}
         ends = stop_tokens(about, tokenizer)
         progress.begin({"engine": "vllm", **version, "seed": seed, "settings": settings, "stop_token_ids": ends})
         with _watched():

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from monkeys.settings import AsWritten, Settings, Text
 from monkeys.sources.source import Source
-from monkeys.study.settings import AsWritten, Settings, Text
 
 
 class Server(Settings):
@@ -41,14 +41,18 @@ class Endpoint(Source):
     counts_tokens = True
 
     @property
-    def origin(self) -> str:  # noqa: D102
+    def origin(self) -> str:
         return self.settings.model
 
-    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:  # noqa: D102
+    @property
+    def samples_per_request(self) -> int:
+        return self.settings.samples_per_request
+
+    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
         server = {"model": self.settings.model, "parameters": self.settings.parameters}
         return {"endpoint": server, "chat": self.model.chat, "sampling": sampling}
 
-    def mistakes(self, where: str) -> Iterator[str]:  # noqa: D102
+    def mistakes(self, where: str) -> Iterator[str]:
         address = self.settings.base_url
         if "@" in address.partition("://")[2].partition("/")[0]:
             yield (

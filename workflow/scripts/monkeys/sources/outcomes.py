@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Tag
 
+from monkeys.settings import Settings
 from monkeys.sources.paths import is_file
 from monkeys.sources.source import Source
-from monkeys.study.settings import Settings
 
 
 class File(Settings):
@@ -27,16 +27,19 @@ def _kind(value: Any) -> str:
 
 class Outcomes(Source):
     """Files with outcomes instead of a model, by task: CSV or parquet with the columns problem_id, samples, correct (a
-    row per problem) or problem_id, attempt, correct (a row per attempt)."""
+    row per problem) or problem_id, attempt, correct (a row per attempt).
+    """
 
-    Settings = dict[str, Annotated[Annotated[str, Tag("<text>")] | Annotated[File, Tag("<file>")], Discriminator(_kind)]]
+    Settings = dict[
+        str, Annotated[Annotated[str, Tag("<text>")] | Annotated[File, Tag("<file>")], Discriminator(_kind)]
+    ]
 
     @property
-    def needs(self) -> tuple[str, ...]:  # noqa: D102
+    def needs(self) -> tuple[str, ...]:
         return ()
 
     @property
-    def judged(self) -> str:  # noqa: D102
+    def judged(self) -> str:
         return "with published outcomes"
 
     def file(self, task: str) -> File:
@@ -45,13 +48,13 @@ class Outcomes(Source):
         return File(file=entry) if isinstance(entry, str) else entry
 
     @property
-    def origin(self) -> str:  # noqa: D102
+    def origin(self) -> str:
         return "counts"
 
-    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:  # noqa: D102
+    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
         return {}
 
-    def mistakes(self, where: str) -> Iterator[str]:  # noqa: D102
+    def mistakes(self, where: str) -> Iterator[str]:
         for task in self.model.tasks:
             if task not in self.settings:
                 yield f"{where}.outcomes: no file for task {task}"

@@ -1,11 +1,12 @@
 """Samples that others published, in the layout of the paper's release."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from monkeys.settings import Settings, Text
+from monkeys.sources.imported import Imported, Record
 from monkeys.sources.paths import is_path, missing_dataset
-from monkeys.sources.source import Source
-from monkeys.study.settings import Settings, Text
 
 
 class Release(Settings):
@@ -23,38 +24,43 @@ class Release(Settings):
     """Verify the samples with the task's verifier and report the agreement; without, the published verdicts count."""
 
 
-class Published(Source):
-    """Samples that others published."""
+class Published(Imported):
+    """Samples that others published, a dataset in the layout of ScalingIntelligence/monkey_business."""
 
     Settings = Release
-    rule = "import_samples"
 
     @property
-    def needs(self) -> tuple[str, ...]:  # noqa: D102
-        return super().needs if self.settings.verify else ("samples", "shard_size")
-
-    @property
-    def judged(self) -> str:  # noqa: D102
-        return "with published samples, " + ("verified again" if self.settings.verify else "verified by others")
-
-    @property
-    def verified(self) -> bool:  # noqa: D102
+    def verified(self) -> bool:
         return self.settings.verify
 
     @property
-    def origin(self) -> str:  # noqa: D102
+    def origin(self) -> str:
         return self.settings.dataset
 
-    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:  # noqa: D102
+    def files(self, task: str) -> list[str]:
+        # a dataset of the hub is pinned by its revision instead
+        return sorted(str(file) for file in Path(self.settings.dataset).rglob("[!.]*") if file.is_file())
+
+    def records(self, task: str, results: str) -> Iterator[Record]:
+        from monkeys import hub
+        from monkeys.sampling.published import fetch, read_release
+
+        release = self.settings
+        commit = hub.commit_of("dataset", release.dataset, release.revision, results)
+        yield from read_release(fetch(release.dataset, commit, release.subsets[task], release.split))
+
+    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
         release = self.settings
         source = {"dataset": release.dataset, "revision": release.revision, "split": release.split}
         return {"published": source | {"subset": release.subsets[task]}}
 
-    def mistakes(self, where: str) -> Iterator[str]:  # noqa: D102
+    def mistakes(self, where: str) -> Iterator[str]:
         release = self.settings
         yield from missing_dataset(f"{where}.published.dataset", release.dataset)
         if not is_path(release.dataset) and release.revision is None:
-            yield f"{where}.published.revision: a dataset of the hub needs one, so that all shards come from one release"
+            yield (
+                f"{where}.published.revision: a dataset of the hub needs one, so that all shards come from one release"
+            )
         for task in self.model.tasks:
             if task not in release.subsets:
                 yield f"{where}.published.subsets: none for task {task}"

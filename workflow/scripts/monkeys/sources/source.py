@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 class Source(ABC):
     """Where the samples or outcomes of one model come from.
 
-    A source is a module of `monkeys.sources` with a subclass of this that is called like the module, in capitals at the
-    beginning. It adds the key of the module's name to models; a model has exactly one of these keys.
+    A source is a module of `monkeys.sources` that defines a subclass of this. It adds the key of the module's name to
+    models; a model has exactly one of these keys.
 
     Args:
         settings: The value of that key.
@@ -46,6 +46,11 @@ class Source(ABC):
     def judged(self) -> str:
         """How the model's verdicts came about, for the report."""
         return "sampled repeatedly, every sample verified"
+
+    @property
+    def samples_per_request(self) -> int:
+        """Samples that share what their prompt costs."""
+        return 1
 
     @property
     def has_samples(self) -> bool:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from monkeys.sampling import engine_arguments
+from monkeys.settings import Text
 from monkeys.sources.paths import missing_model
 from monkeys.sources.source import Source
-from monkeys.study.settings import Text
 
 
 class Weights(Source):
@@ -17,10 +17,10 @@ class Weights(Source):
     counts_tokens = True
 
     @property
-    def origin(self) -> str:  # noqa: D102
+    def origin(self) -> str:
         return self.settings
 
-    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:  # noqa: D102
+    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
         model = self.model
         own = {"weights": self.settings, "revision": model.revision, "quantization": model.quantization}
         own["chat"] = model.chat
@@ -28,7 +28,7 @@ class Weights(Source):
             own["overlong_prompts"] = "cut"
         return {**own, "sampling": sampling}
 
-    def mistakes(self, where: str) -> Iterator[str]:  # noqa: D102
+    def mistakes(self, where: str) -> Iterator[str]:
         yield from missing_model(where, self.settings, self.model.revision)
         for mistake in engine_arguments.mistakes(self.model.engine.model_dump()):
             yield f"{where}.engine.arguments: {mistake}"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from monkeys.study.settings import AsWritten, PositiveInt, Settings
+from monkeys.settings import AsWritten, PositiveInt, Settings
 
 
 class Lean(Settings):

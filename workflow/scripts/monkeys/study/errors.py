@@ -1,6 +1,7 @@
 """Mistakes in a config, in the words of people: key path, what is wrong, what is allowed."""
 
 import difflib
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -8,6 +9,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from monkeys.study.reference import descriptions
 
 RENAMED = {
     "shard": "shard_size",
@@ -69,9 +72,13 @@ def _explain(detail: ErrorDetails, study: type[BaseModel]) -> str:
     place, kind, value, context = detail["loc"], detail["type"], detail["input"], detail.get("ctx", {})
     path = _path(place)
     if kind == "extra_forbidden":
-        return f"{_path(place[:-1])}: unknown key {place[-1]!r}; {_meant(str(place[-1]), _at(study, place[:-1]), study)}"
+        return (
+            f"{_path(place[:-1])}: unknown key {place[-1]!r}; {_meant(str(place[-1]), _at(study, place[:-1]), study)}"
+        )
     if place[-1] == "[key]":
-        return f"{path}: {value!r} is no name; names hold letters, digits, '.', '_', '-' and start with a letter or digit"
+        return (
+            f"{path}: {value!r} is no name; names hold letters, digits, '.', '_', '-' and start with a letter or digit"
+        )
     about = _described(study, place)
     if kind in WANTED:
         wanted = WANTED[kind]
@@ -117,9 +124,11 @@ def _described(study: type[BaseModel], place: tuple[Any, ...]) -> str:
     """The description of a key, in parentheses."""
     names = [part for part in place if isinstance(part, str)]
     for end in range(len(names), 0, -1):
-        field = _at(study, tuple(names[: end - 1])).model_fields.get(names[end - 1])
+        kind = _at(study, tuple(names[: end - 1]))
+        field = kind.model_fields.get(names[end - 1])
         if field is not None:
-            return f" ({' '.join(field.description.split())})" if field.description else ""
+            text = descriptions(kind).get(names[end - 1])
+            return f" ({text})" if text else ""
     return ""
 
 
@@ -140,19 +149,17 @@ def _meant(key: str, here: type[BaseModel], study: type[BaseModel]) -> str:
         )
         return [f"{prefix}.{name}".lstrip(".") for name in found]
 
-    near = holders(here, "") + [
-        name or "no other key" for name, part in places.items() if key in part.model_fields
-    ]
+    near = holders(here, "") + [name or "no other key" for name, part in places.items() if key in part.model_fields]
     if not near and (like := difflib.get_close_matches(key, allowed, n=1)):
         return f"did you mean {like[0]!r}?"
     places_of_key = near or [place for name, part in places.items() for place in holders(part, name)]
-    return f"it belongs under {' or '.join(places_of_key)}" if places_of_key else f"allowed: {', '.join(sorted(allowed))}"
+    return (
+        f"it belongs under {' or '.join(places_of_key)}" if places_of_key else f"allowed: {', '.join(sorted(allowed))}"
+    )
 
 
 def unusable(config: Any, where: str = "", others: bool = False) -> Iterator[str]:
     """Keys that are no text, and numbers that no setting can have; the keys of `others` are theirs to judge."""
-    import math
-
     if isinstance(config, Mapping):
         for key, value in config.items():
             path = f"{where}.{key}".lstrip(".")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from monkeys.study.settings import (
+from monkeys.settings import (
     AsWritten,
     Count,
     Distinct,
@@ -67,7 +67,8 @@ class OwnSampling(Settings):
 
 class Resources(Settings):
     """What a sampling job requests besides its GPUs; a second attempt asks for 1.5 times as much, a third for twice as
-    much. Nothing here triggers resampling."""
+    much. Nothing here triggers resampling.
+    """
 
     mem_mb: Megabytes = 32000
     """Memory of the host, MiB."""

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from monkeys.study.settings import Distinct, Megabytes, PositiveInt, Settings, Text
+from monkeys.settings import Distinct, Megabytes, PositiveInt, Settings, Text
 
 
-class Resources(Settings):
+class ScoringResources(Settings):
     """What a scoring job requests at first, as with models; it runs on one GPU."""
 
     mem_mb: Megabytes = 32000
@@ -29,7 +29,8 @@ class Reward(Settings):
     models: Annotated[Distinct, Field(min_length=1)] | None = None
     """Models whose samples it scores; null takes all that have samples."""
     chat: bool = True
-    """Put question and sample into the reward model's chat template; without, it reads prompt and sample as one text."""
+    """Put question and sample into the reward model's chat template; without, it reads prompt and sample as one
+    text."""
     context: Literal["question", "prompt"] = "question"
     """What the reward model sees before the sample: the question or the whole prompt."""
     logistic: bool = False
@@ -43,5 +44,5 @@ class Reward(Settings):
     """Tokens per forward pass, padding included."""
     trust_remote_code: bool = False
     """Execute code that comes with the model."""
-    resources: Resources = Resources()
+    resources: ScoringResources = ScoringResources()
     """What a scoring job requests at first, as with models; it runs on one GPU."""

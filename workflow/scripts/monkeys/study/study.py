@@ -12,13 +12,13 @@ from pydantic import Field, ValidationError, create_model
 
 from monkeys import sources, verification
 from monkeys import tasks as builtin_tasks
+from monkeys.settings import Name, Settings, Text
 from monkeys.sources import paths
 from monkeys.study import errors
 from monkeys.study.analysis import Analysis, Verification
 from monkeys.study.errors import ConfigError
 from monkeys.study.model import Model
 from monkeys.study.reward import Reward
-from monkeys.study.settings import Name, Settings, Text
 from monkeys.study.task import Task
 from monkeys.tasks.prompts import compile_template, names_in
 
@@ -84,6 +84,11 @@ class Study(Settings):
     """How curves and tables are computed."""
 
     @classmethod
+    def of(cls, config: dict[str, Any]) -> Self:
+        """The study of a config that was checked before; jobs use this."""
+        return cls.model_validate(_with_bases(config))
+
+    @classmethod
     def load(cls, config: dict[str, Any]) -> Self:
         """The study that a config describes, with built-in tasks filled in.
 
@@ -93,7 +98,7 @@ class Study(Settings):
         mistakes = list(errors.unusable(config))
         if not mistakes:
             try:
-                study = cls.model_validate(_with_bases(config))
+                study = cls.of(config)
             except ValidationError as error:
                 mistakes = list(errors.explain(error, cls))
             else:

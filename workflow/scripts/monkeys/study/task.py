@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from monkeys.study.settings import (
+from monkeys.settings import (
     AsWritten,
     Count,
     Distinct,
@@ -78,7 +78,8 @@ class Dataset(Settings):
     dataset: Text | None = None
     """A Hugging Face dataset id, or a folder that datasets.load_dataset understands."""
     revision: str | None = None
-    """Commit, tag or branch of the hub dataset; it is resolved once, and the study stays pinned to that commit. null takes main."""
+    """Commit, tag or branch of the hub dataset; it is resolved once, and the study stays pinned to that commit. null
+    takes main."""
     subset: Subset = None
     """The dataset's configuration name if it has several, or a list of them."""
 
@@ -89,7 +90,8 @@ class Columns(Settings):
     id: str | None = None
     """Column of unique problem ids; null numbers the rows from 0."""
     reference: str | None = None
-    """Column with what the verifier needs (gold solution; list of {input, output} test cases); null if the task has a template for it."""
+    """Column with what the verifier needs (gold solution; list of {input, output} test cases); null if the task has a
+    template for it."""
     cpu_seconds: str | None = None
     """Column of a problem's own limits.cpu_seconds, where it has one."""
     memory_mb: str | None = None
@@ -154,9 +156,11 @@ class Task(Dataset):
     columns: Columns = Columns()
     """Which columns of the dataset hold what."""
     reference: Reference = None
-    """What the verifier needs, made of several columns: a Jinja2 template, or one for each of its parts (verifier functions: before, after)."""
+    """What the verifier needs, made of several columns: a Jinja2 template, or one for each of its parts (verifier
+    functions: before, after)."""
     prompt: Text | None = None
-    """Jinja2 template of the prompt over the dataset's columns and `examples`, a list of rows; the model continues it as raw text."""
+    """Jinja2 template of the prompt over the dataset's columns and `examples`, a list of rows; the model continues it
+    as raw text."""
     question: str | None = None
     """Jinja2 template of the question as people read it; null takes the prompt."""
     problems: Problems = "all"
@@ -172,7 +176,8 @@ class Task(Dataset):
     flagged: Flagged = Flagged()
     """Problems whose verdicts are known to be doubtful, by id; coverage is also shown without them."""
     lists: Literal["whole", "first"] = "whole"
-    """How the verifier minerva compares answers such as `1,2`: as a whole, or by the first element alone, as the paper's grader did."""
+    """How the verifier minerva compares answers such as `1,2`: as a whole, or by the first element alone, as the
+    paper's grader did."""
     second_opinion: bool = False
     """Have every math answer judged by Math-Verify, too, and compare both in a table."""
     samples: Count | None = None
@@ -190,3 +195,15 @@ class Task(Dataset):
         found = {"prompt": self.prompt, "question": self.question}
         found |= {f"reference.{name}".rstrip("."): part for name, part in parts.items()}
         return {key: template for key, template in found.items() if template is not None}
+
+    def prompt_settings(self) -> dict[str, Any]:
+        """Settings that the prompts depend on."""
+        keys = {*_SOURCE, "problems", "problem_seed", "few_shot", "examples", "prompt"}
+        return self.model_dump(include=keys) | {"id": self.columns.id}
+
+    def problem_settings(self) -> dict[str, Any]:
+        """Settings that the problems file depends on, besides those of its prompts."""
+        return self.model_dump(include={*_SOURCE, "columns", "question", "prompt", "reference", "verifier"})
+
+
+_SOURCE = ("base", "dataset", "revision", "subset", "split")

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from monkeys import tasks, verification
 from monkeys.hub import NotThere
 from monkeys.storage import PROVENANCE_KEY, WRITING, canonical, digest, replacing
+from monkeys.study.task import Task as TaskSettings
 from monkeys.tasks.draws import choose, draw
 from monkeys.tasks.prompts import compile_template
 from monkeys.tasks.rows import Reader
@@ -35,7 +36,7 @@ def told_of(task: str) -> Iterator[None]:
         raise kind(f"tasks.{task}{key}{error}") from error
 
 
-def build_prompts(task: dict[str, Any], read: Reader, other_ids: bool = False) -> list[dict[str, Any]]:
+def build_prompts(task: TaskSettings, read: Reader, other_ids: bool = False) -> list[dict[str, Any]]:
     """The chosen problems: problem_id, source_index (row in the split), prompt.
 
     Args:
@@ -47,22 +48,22 @@ def build_prompts(task: dict[str, Any], read: Reader, other_ids: bool = False) -
         ValueError: a column that is not there, ids that are not unique, no rows, examples that cannot be had, flagged
             problems that are not in the dataset.
     """
-    kind = tasks.load(task["base"])
+    kind = tasks.load(task.base)
     problems = list(kind.problems(read("problems", kind.columns)))
     if not problems:
-        raise ValueError(f"dataset: there are no problems in split {task['split']}")
-    name = task["columns"]["id"]
+        raise ValueError(f"dataset: there are no problems in split {task.split}")
+    name = task.columns.id
     _need_columns(problems[0][1], {"id": name})
     ids = [str(index if name is None else row[name]) for index, row in problems]
-    for doubt, flagged in task["flagged"].items():
+    for doubt, flagged in task.flagged.model_dump().items():
         if not other_ids and (unknown := sorted(set(flagged) - set(ids))):
             raise ValueError(f"flagged.{doubt}: not in the dataset: {', '.join(unknown)}")
     fixed = _fixed_examples(kind, task, read)
     pool = [] if fixed is not None else _pool(kind, read)
     order, drawn = draw(
-        len(problems), len(pool), 0 if fixed is not None else task["few_shot"], task["problem_seed"], kind.random_steps
+        len(problems), len(pool), 0 if fixed is not None else task.few_shot, task.problem_seed, kind.random_steps
     )
-    prompt = _template("prompt", task["prompt"])
+    prompt = _template("prompt", task.prompt or "")
     return [
         {
             "problem_id": ids[position],
@@ -73,18 +74,18 @@ def build_prompts(task: dict[str, Any], read: Reader, other_ids: bool = False) -
                 ids[position],
             ),
         }
-        for position in choose(ids, task["problems"], order)
+        for position in choose(ids, task.problems, order)
     ]
 
 
-def _fixed_examples(kind: Task, task: dict[str, Any], read: Reader) -> list[Row] | None:
+def _fixed_examples(kind: Task, task: TaskSettings, read: Reader) -> list[Row] | None:
     """The examples that all prompts show; None if every problem has its own."""
-    wanted = task["few_shot"]
+    wanted = task.few_shot
     if not wanted:
         return []
-    fixed = kind.fixed_examples(task["examples"]["file"])
-    if task["examples"]["ids"] is not None:
-        name, ids = task["columns"]["id"], task["examples"]["ids"]
+    fixed = kind.fixed_examples(task.examples.file)
+    if task.examples.ids is not None:
+        name, ids = task.columns.id, task.examples.ids
         rows = {str(index if name is None else row[name]): row for index, row in enumerate(_pool(kind, read))}
         if missing := [one for one in ids if one not in rows]:
             raise ValueError(f"examples.ids: not in the dataset: {', '.join(missing)}")
@@ -100,7 +101,7 @@ def _pool(kind: Task, read: Reader) -> list[Row]:
     return [example for example in found if example is not None]
 
 
-def build_problems(prompts: Iterable[dict[str, Any]], task: dict[str, Any], read: Reader) -> list[dict[str, Any]]:
+def build_problems(prompts: Iterable[dict[str, Any]], task: TaskSettings, read: Reader) -> list[dict[str, Any]]:
     """The rows of a problems file: problem_id, source_index, prompt, question, reference, and limits if it has its own.
 
     Args:
@@ -112,37 +113,37 @@ def build_problems(prompts: Iterable[dict[str, Any]], task: dict[str, Any], read
         ValueError: a column that is not there, a reference of which the verifier can make nothing, or a limit that is
             none.
     """
-    kind = tasks.load(task["base"])
+    kind = tasks.load(task.base)
     chosen = {prompt["source_index"]: prompt for prompt in prompts}
-    question, reference = _template("question", task["question"] or task["prompt"]), _reference(task)
-    limits = {limit: column for limit in LIMITS if (column := task["columns"][limit]) is not None}
+    question, reference = _template("question", task.question or task.prompt or ""), _reference(task)
+    limits = {limit: column for limit in LIMITS if (column := getattr(task.columns, limit)) is not None}
     problems = []
     for index, row in kind.problems(read("problems", kind.columns)):
         if index in chosen:
-            _need_columns(row, {"reference": task["columns"]["reference"], **limits})
+            _need_columns(row, {"reference": task.columns.reference, **limits})
             name = chosen[index]["problem_id"]
             about = {"question": question(row | {"examples": []}, name), "reference": reference(row, name)}
             problem = {**chosen[index], **about}
             for limit, column in limits.items():
                 problem[limit] = _limit(limit, row[column], f"problem {problem['problem_id']}, column {column}", task)
-            if task["verifier"] is not None:
-                verification.check(task["verifier"], problem)
+            if task.verifier is not None:
+                verification.check(task.verifier, problem)
             problems.append(problem)
     return problems
 
 
-def _limit(limit: str, value: Any, where: str, task: dict[str, Any]) -> Any:
+def _limit(limit: str, value: Any, where: str, task: TaskSettings) -> Any:
     """A problem's own limit; None where it has none. A dataset may not ask for more than the job was given."""
     if value is None or value == 0:
         return None
     low, high, why = LIMITS[limit]
-    high = high or task["limits"][limit]
+    high = high or getattr(task.limits, limit)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"{where}: {value!r} is no {limit}; wanted is a number from {low} to {high}{why}")
     return int(value) if limit == "memory_mb" else value
 
 
-def known_solutions(problems: Iterable[dict[str, Any]], task: dict[str, Any], read: Reader) -> Iterator[dict[str, Any]]:
+def known_solutions(problems: Iterable[dict[str, Any]], task: TaskSettings, read: Reader) -> Iterator[dict[str, Any]]:
     """Solutions that are known to be right, as rows of a samples file of which little is known.
 
     Args:
@@ -150,7 +151,7 @@ def known_solutions(problems: Iterable[dict[str, Any]], task: dict[str, Any], re
         task: The task's config.
         read: Gives the rows of its problems.
     """
-    kind = tasks.load(task["base"])
+    kind = tasks.load(task.base)
     names = {problem["source_index"]: problem["problem_id"] for problem in problems}
     for index, row in enumerate(read("problems", kind.solution_columns)):
         if index in names:
@@ -182,14 +183,14 @@ def _template(key: str, text: str) -> Callable[[Row, str], str]:
     return render
 
 
-def _reference(task: dict[str, Any]) -> Callable[[Row, str], Any]:
+def _reference(task: TaskSettings) -> Callable[[Row, str], Any]:
     """How the reference is made of a row: a column, whose numbers become text, a template, or several templates."""
-    column, template = task["columns"]["reference"], task["reference"]
+    column, template = task.columns.reference, task.reference
     if column is not None:
 
         def of_column(row: Row, problem: str) -> Any:
             value = row[column]
-            if value is None and task["verifier"] is not None:
+            if value is None and task.verifier is not None:
                 raise ValueError(f"columns.reference: problem {problem} has no value in column {column}")
             return str(value) if type(value) in (int, float) else value
 

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from monkeys import hub
+from monkeys.study.task import Task
 from monkeys.tasks.task import Row
 
 
@@ -75,11 +76,11 @@ class TaskData:
         results: The study's folder, where it is noted which commits it holds to.
     """
 
-    def __init__(self, task: dict[str, Any], results: str) -> None:
+    def __init__(self, task: Task, results: str) -> None:
         self._results = results
         keys = ("dataset", "revision", "subset", "split")
-        self._problems = {key: task[key] for key in keys}
-        own = {key: task["examples"][key] for key in keys}
+        self._problems = {key: getattr(task, key) for key in keys}
+        own = {key: getattr(task.examples, key) for key in keys}
         if own["dataset"] is None:
             own |= {key: self._problems[key] for key in ("dataset", "revision")}
             own["subset"] = own["subset"] or self._problems["subset"]

@@ -12,7 +12,7 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 class Settings(BaseModel):
     """Part of a config. The text below each key describes it in the schema and in docs/config.md."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 def _as_written(value: Any, check: ValidatorFunctionWrapHandler) -> Any:

@@ -1,0 +1,67 @@
+"""Samples from files, as one shard of a study."""
+
+from collections.abc import Iterable
+
+from monkeys import __version__
+from monkeys.sampling.shard import Shard
+from monkeys.sources.imported import Record
+from monkeys.storage import SAMPLES, VERDICTS, parquet_writer
+
+
+def import_shard(
+    records: Iterable[Record], shard: Shard, problems: list[str] | None, samples: str, verdicts: str
+) -> None:
+    """Write one shard of published samples, and their published verdicts.
+
+    Args:
+        records: The samples, problem by problem.
+        shard: Which samples of every problem; the first published sample has the number 0.
+        problems: Names of the wanted problems; None takes all.
+        samples: Where the samples go; tokens, finish reasons and log-probabilities are null, nobody published them.
+        verdicts: Where the published verdicts go.
+
+    Raises:
+        ValueError: a record that is not as described above, or has too few samples; a wanted problem that is missing.
+    """
+    provenance = {
+        "study": shard.study,
+        "task": shard.task,
+        "model": shard.model,
+        "index": shard.index,
+        "size": shard.size,
+        "model_settings": shard.model_settings,
+        "project_version": __version__,
+        "generated_tokens": None,
+        "truncated": None,
+    }
+    first, end = shard.index * shard.size, (shard.index + 1) * shard.size
+    seen: set[str] = set()
+    with (
+        parquet_writer(samples, SAMPLES, provenance) as add_sample,
+        parquet_writer(verdicts, VERDICTS, provenance | {"verifier": "published"}) as add_verdict,
+    ):
+        for problem, texts, outcomes, where in records:
+            if problem in seen:
+                raise ValueError(f"{where}: problem {problem} appears again")
+            seen.add(problem)
+            if problems is not None and problem not in problems:
+                continue
+            if len(texts) != len(outcomes):
+                raise ValueError(f"{where}: {len(texts)} samples, but {len(outcomes)} verdicts")
+            if len(texts) < end:
+                raise ValueError(
+                    f"{where}: problem {problem} has {len(texts)} published samples, the study asks for {end} or more; "
+                    f"lower tasks.{shard.task}.samples, or models.{shard.model}.samples.{shard.task} if it is set"
+                )
+            for position in range(first, end):
+                about = {"problem_id": problem, "sample": position}
+                unknown = dict.fromkeys(("prompt_tokens", "tokens", "finish_reason", "logprob"))
+                add_sample({**about, "text": texts[position], **unknown})
+                add_verdict({**about, "outcome": outcomes[position], "answer": None})
+        missing = sorted(set(problems or ()) - seen)
+        if missing or not seen:
+            raise ValueError(
+                f"tasks.{shard.task}: models.{shard.model} has no samples of "
+                f"{'problem ' + ', '.join(missing[:10]) if missing else 'any problem'}"
+            )
+        provenance["samples"] = len(seen if problems is None else problems) * shard.size
