@@ -23,9 +23,10 @@ if __name__ == "__main__":
     with logging_to(order["log"]) as console:
         from monkeys.sampling import vllm
         from monkeys.sampling.shard import Shard, sampling
+        from monkeys.study.study import SourcedModel
         shard = Shard("s", 0, "t", "m", 0, order["size"], {})
         with sampling(shard, order["prompts"], order["journal"], order["samples"], console) as progress:
-            vllm.sample(progress, order["model"], order["sampling"])
+            vllm.sample(progress, SourcedModel.model_validate(order["model"]), order["sampling"])
 """
 
 HANGS = 1800
@@ -57,13 +58,12 @@ class Job:
             "trust_remote_code": False,
             "arguments": {"enable_prefix_caching": True},
         }
-        model = {"weights": str(root / "resources/demo/marmoset-0.2m"), "revision": None, "quantization": None}
-        model |= {"on_context_overflow": "error"}
+        model = {"weights": str(root / "resources/demo/marmoset-0.2m"), "tasks": ["t"], "engine": engine}
         self.order = {
             "scripts": str(root / "workflow/scripts"),
             "prompts": prompts,
             "size": 240,
-            "model": {**model, "chat": False, "engine": engine},
+            "model": model,
             "sampling": SAMPLING,
             **{name: str(folder / name) for name in ("log", "journal", "samples")},
         }

@@ -20,6 +20,7 @@ import pytest
 from monkeys.sampling import endpoint
 from monkeys.sampling.journal import Journal, read_entries
 from monkeys.sampling.shard import Progress, Shard
+from monkeys.study.study import SourcedModel
 
 KEY = "sk-very-secret"
 SAMPLING = {
@@ -150,7 +151,8 @@ def draw(settings, progress, monkeypatch):
     monkeypatch.setenv("SERVER_KEY", KEY)
 
     def run(chat=False, sampling=None, **changes):
-        endpoint.sample(progress, {"endpoint": settings | changes, "chat": chat}, sampling or SAMPLING)
+        model = SourcedModel.model_validate({"endpoint": settings | changes, "chat": chat, "tasks": ["t"]})
+        endpoint.sample(progress, model, sampling or SAMPLING)
         return [entry for entry in progress.journal.entries() if "problem_id" in entry]
 
     return run
@@ -533,9 +535,11 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from monkeys.sampling import endpoint
 from monkeys.sampling.shard import Shard, sampling
+from monkeys.study.study import SourcedModel
 order = json.loads(sys.argv[2])
 with sampling(Shard("s", 0, "t", "m", 0, 8, {}), {"a": "prompt a"}, order["journal"], order["samples"]) as progress:
-    endpoint.sample(progress, {"endpoint": order["endpoint"], "chat": False}, order["sampling"])
+    model = SourcedModel.model_validate({"endpoint": order["endpoint"], "tasks": ["t"]})
+    endpoint.sample(progress, model, order["sampling"])
 """
 
 

@@ -4,8 +4,8 @@ import jinja2
 import pandas as pd
 import pytest
 
-from monkeys import study
 from monkeys.reporting.overview import overview
+from monkeys.study import Study
 
 HOSTILE = (
     "{% endraw %}{{ 7 * 7 }} <b>*bold*</b> `code`_ |sub| \\ :raw:`x`\n\n.. raw:: html\n\n   <script>alert(1)</script>"
@@ -24,7 +24,7 @@ def page(template):
 
 
 def rendered(template, study_name="an {{ odd }} name", version="0.32.0", commit="c" * 40):
-    config = study.checked(
+    config = Study.load(
         {
             "study": study_name,
             "tasks": {"gsm8k": {"samples": 8, "shard_size": 8}},
@@ -69,7 +69,7 @@ PUBLISHED = {"dataset": "o/d", "revision": "main", "subsets": {"gsm8k": "a"}}
 def test_it_says_sampled_and_verified_only_of_what_was(template, tmp_path, monkeypatch, source, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "counts.csv").touch()
-    config = study.checked(
+    config = Study.load(
         {
             "study": "s",
             "tasks": {"gsm8k": {"samples": 8, "shard_size": 8}},

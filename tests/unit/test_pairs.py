@@ -2,8 +2,8 @@ import copy
 
 import pytest
 
-from monkeys import study
 from monkeys.reporting import inputs, pairs, registry
+from monkeys.study import ConfigError, Study
 
 TASKS = {
     "gsm8k": {"samples": 8, "shard_size": 8},
@@ -23,7 +23,7 @@ PUBLISHED = {"published": {"dataset": "o/s", "revision": "main", "subsets": {"gs
 
 def config(models, **more):
     models = {name: {"tasks": ["gsm8k", "programs"], **model} for name, model in models.items()}
-    return study.checked(copy.deepcopy({"study": "s", "tasks": TASKS, "models": models, **more}))
+    return Study.load(copy.deepcopy({"study": "s", "tasks": TASKS, "models": models, **more}))
 
 
 def test_a_study_of_weights_has_all_figures_that_need_nothing_said_in_the_config():
@@ -79,7 +79,7 @@ def test_dollars_need_a_price_per_sample_or_tokens_and_both_their_prices():
 def test_votes_need_answers_of_our_own_verifier():
     models = {"w": WEIGHTS, "p": PUBLISHED, "again": {"published": {**PUBLISHED["published"], "verify": True}}}
     said = config(models)
-    voting = [(task, model) for task, model in study.pairs(said) if pairs.has_votes(said, task, model)]
+    voting = [(task, model) for task, model in said.pairs() if pairs.has_votes(said, task, model)]
     assert voting == [("gsm8k", "w"), ("gsm8k", "again")]
 
 
@@ -103,14 +103,14 @@ def test_rewards_belong_to_their_tasks_and_models():
 )
 def test_mistakes_about_rewards_are_named(reward, message):
     whole = {"weights": "o/r", "revision": "main", "tasks": ["gsm8k"], **reward}
-    with pytest.raises(study.ConfigError) as error:
+    with pytest.raises(ConfigError) as error:
         config({"a": WEIGHTS}, rewards={"judge": whole})
     assert message in str(error.value)
 
 
 def test_flagged_problems_are_of_tasks_that_are_measured():
-    said = config({"a": WEIGHTS})
-    said["tasks"]["gsm8k"]["flagged"] = {"flaky": ["1", "2"], "false_negative": ["2", "3"]}
+    flagged = {"flaky": ["1", "2"], "false_negative": ["2", "3"]}
+    said = config({"a": WEIGHTS}, tasks={**TASKS, "gsm8k": TASKS["gsm8k"] | {"flagged": flagged}})
     assert pairs.flagged(said) == {"gsm8k": ["1", "2", "3"]}
     said["models"]["a"]["tasks"] = ["programs"]
     assert pairs.flagged(said) == {}

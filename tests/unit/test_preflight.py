@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from monkeys import preflight, study
+from monkeys import preflight
 from monkeys.sampling.estimate import estimate
 from monkeys.storage import SAMPLES, write_parquet
+from monkeys.study import Study
 
 DEMO = Path(__file__).parents[2] / "resources/demo"
 TASK = {
@@ -40,7 +41,7 @@ def checked(tmp_path, model, rewards=None):
         "models": {"m": {"tasks": ["sums"], **model}},
         "rewards": rewards or {},
     }
-    return study.checked(copy.deepcopy(config))
+    return Study.load(copy.deepcopy(config))
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@ import json
 import pytest
 import yaml
 
-from monkeys import study, verification
+from monkeys import verification
 from monkeys.hub import NotThere, OutOfReach
 from monkeys.sampling.published import fetch
 from monkeys.storage import read_provenance
+from monkeys.study import Study
 from monkeys.tasks.draws import choose, draw
 from monkeys.tasks.problems import build_problems, build_prompts, digest_of, told_of, write_problems
 from monkeys.tasks.rows import Dataset, TaskData
@@ -30,7 +31,7 @@ def complete(task):
     """A task's config with all defaults."""
     model = {"published": {"dataset": "o/d", "revision": "main", "subsets": {"t": "s"}}, "tasks": ["t"]}
     config = {"study": "s", "tasks": {"t": {"samples": 1, "shard_size": 1, **task}}, "models": {"m": model}}
-    return study.checked(config)["tasks"]["t"]
+    return Study.load(config).tasks["t"]
 
 
 def prompts(rows=ROWS, **changes):
@@ -122,7 +123,7 @@ def test_examples_may_be_fixed_by_their_ids():
     fixed = complete({**TASK, "few_shot": 2, "prompt": SHOWING, "examples": {"ids": ["e5", "e1", "e0"]}})
     assert all(row["prompt"].startswith("What is 5? 5\nWhat is 1? 1\nWhat is ") for row in build_prompts(fixed, read))
     with pytest.raises(ValueError, match=r"examples\.ids: not in the dataset: e9"):
-        build_prompts(fixed | {"examples": fixed["examples"] | {"ids": ["e9"]}}, read)
+        build_prompts(complete({**TASK, "few_shot": 2, "prompt": SHOWING, "examples": {"ids": ["e9"]}}), read)
 
 
 @pytest.mark.parametrize("examples", [{}, {"ids": ["e1"]}])
@@ -302,8 +303,8 @@ def test_a_problems_file_says_where_its_rows_come_from(sums, tmp_path):
     [("arithmetic", "Question: ", "?\nAnswer:\n"), ("programs", "Specification: Read integers, ", ".\nProgram:\n")],
 )
 def test_the_demos_prompts_are_what_its_models_were_trained_on(root, task, first_words, last_words):
-    demo = study.checked(yaml.safe_load((root / "studies/demo.yaml").read_text()))["tasks"][task]
-    data = TaskData(demo | {"dataset": str(root / demo["dataset"])}, "")
+    demo = Study.load(yaml.safe_load((root / "studies/demo.yaml").read_text())).tasks[task]
+    data = TaskData(demo.model_copy(update={"dataset": str(root / demo.dataset)}), "")
     for problem in build_problems(build_prompts(demo, data), demo, data):
         assert problem["prompt"].startswith(first_words)
         assert problem["prompt"].endswith(last_words)

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from monkeys.analysis.agreement import agreement, with_published
-from monkeys.sampling.published import fetch, import_shard, read_records
+from monkeys.sampling.imported import import_shard
+from monkeys.sampling.published import fetch, read_records, read_release
 from monkeys.sampling.shard import Shard
 from monkeys.storage import VERDICTS, read_provenance, read_rows, write_parquet
 
@@ -37,7 +38,7 @@ def imported(tmp_path):
         path = tmp_path / "published.json"
         path.write_text(json.dumps(records))
         outputs = str(tmp_path / "samples.parquet"), str(tmp_path / "verdicts.parquet")
-        import_shard([str(path)], shard(index), problems, *outputs)
+        import_shard(read_release([str(path)]), shard(index), problems, *outputs)
         return tuple(list(read_rows(output)) for output in outputs)
 
     return run
@@ -71,7 +72,7 @@ def test_a_shard_of_published_samples_has_its_range_of_every_problem(imported):
 def test_only_listed_problems_are_taken(imported):
     samples, _ = imported([record(7), record(3)], problems=["3"])
     assert {row["problem_id"] for row in samples} == {"3"}
-    with pytest.raises(ValueError, match="no problem 4"):
+    with pytest.raises(ValueError, match="no samples of problem 4"):
         imported([record(7), record(3)], problems=["3", "4"])
 
 
@@ -96,7 +97,7 @@ def test_a_sample_without_a_verdict_is_not_counted_as_wrong(imported):
             [{"question": "q", "is_corrects": []}],
             r"record 1: no samples, orig_dset_idx or theorem_name; it has question",
         ),
-        ([], "no problem at all"),
+        ([], "no samples of any problem"),
     ],
 )
 def test_records_that_are_not_as_they_should_be_are_refused_with_their_number(imported, tmp_path, records, message):
@@ -158,9 +159,10 @@ def test_imported_samples_say_where_they_come_from(imported, tmp_path):
 PEAK = """
 import json, resource, sys
 sys.path.insert(0, sys.argv[1])
-from monkeys.sampling.published import import_shard
+from monkeys.sampling.imported import import_shard
+from monkeys.sampling.published import read_release
 from monkeys.sampling.shard import Shard
-import_shard([sys.argv[2]], Shard("s", 0, "t", "m", 0, 5, {}), None, *sys.argv[3:])
+import_shard(read_release([sys.argv[2]]), Shard("s", 0, "t", "m", 0, 5, {}), None, *sys.argv[3:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -6,8 +6,8 @@ kind are resampled: do not update them without raising SAMPLER_VERSION on purpos
 
 import pytest
 
-from monkeys import study
 from monkeys.sampling.shard import Shard
+from monkeys.study import Study
 
 PROMPTS = {"7": "Q: 1 + 1?\nA:"}
 HUB = {"weights": "o/m", "revision": "c0ffee"}
@@ -28,7 +28,7 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_digests_that_decide_about_resampling_are_those_of_earlier_versions(name):
     model, of_journal, of_file = MODELS[name]
-    config = study.checked(
+    study = Study.load(
         {
             "study": "s",
             "seed": 3,
@@ -36,7 +36,7 @@ def test_digests_that_decide_about_resampling_are_those_of_earlier_versions(name
             "models": {"m": {**model, "tasks": ["gsm8k"]}},
         }
     )
-    shard = Shard("s", 3, "gsm8k", "m", 1, 10, study.distribution(config, "gsm8k", "m"))
+    shard = Shard("s", 3, "gsm8k", "m", 1, 10, study.distribution("gsm8k", "m"))
     assert shard.settings(PROMPTS)[:16] == of_journal
     assert shard.made_from(PROMPTS).settings[:16] == of_file
     assert shard.made_from(PROMPTS).problems == {"7": "8c74a5803b728d07"}

@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from monkeys import study, tasks, verification
+from monkeys import tasks, verification
+from monkeys.study import Study
 from monkeys.tasks import builtin
 from monkeys.tasks.problems import LIMITS, build_problems, build_prompts, digest_of, known_solutions
 from monkeys.tasks.rows import TaskData
@@ -25,7 +26,7 @@ def config(name, **changes):
     """The config of a built-in task, as a study has it."""
     model = {"endpoint": {"base_url": "http://localhost", "model": "m"}, "tasks": [name]}
     task = {"samples": 1, "shard_size": 1, **changes}
-    return study.checked({"study": "s", "tasks": {name: task}, "models": {"m": model}})["tasks"][name]
+    return Study.load({"study": "s", "tasks": {name: task}, "models": {"m": model}}).tasks[name]
 
 
 def made(name, data, **changes):
@@ -46,9 +47,9 @@ def test_the_built_in_tasks():
 @pytest.mark.parametrize("name", tasks.names())
 def test_a_built_in_task_needs_nothing_but_a_number_of_samples(name):
     task = config(name)
-    assert task["base"] == name
-    assert task["verifier"] in verification.names()
-    assert re.fullmatch("[0-9a-f]{40}", task["revision"])
+    assert task.base == name
+    assert task.verifier in verification.names()
+    assert re.fullmatch("[0-9a-f]{40}", task.revision)
 
 
 def test_flagged_problems_must_be_in_the_dataset_unless_there_are_outcomes_on_others():

@@ -42,6 +42,8 @@ if workflow.is_main_process:
     for line in [*duplicates, *STUDY.doubts()]:
         print(f"WARNING {line}", file=sys.stderr)
 
+config.update(STUDY.model_dump())  # every default, for jobs
+
 PAIRS = STUDY.pairs()
 
 

@@ -9,13 +9,12 @@ if __name__ == "__main__":
         from monkeys import kept
         from monkeys.progress import noted
         from monkeys.storage import digest
-        from monkeys.study import Study
         from monkeys.usage import usage_noted
         from monkeys.verification import Lean, Settings
         from monkeys.verification.shard import verify_shard
 
         settings = json.loads(snakemake.params.settings)
-        study = Study.of(snakemake.config)
+        machine = snakemake.config["verification"]
 
         with (
             usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
@@ -28,15 +27,15 @@ if __name__ == "__main__":
                 verifier=snakemake.params.verifier,
                 settings=Settings(
                     **settings["limits"],
-                    allow_unsandboxed=study.verification.allow_unsandboxed,
-                    lean=Lean(**study.verification.lean.model_dump()),
+                    allow_unsandboxed=machine["allow_unsandboxed"],
+                    lean=Lean(**machine["lean"]),
                     lists=settings.get("lists", Settings.lists),
                     second_opinion=settings["second_opinion"],
                     threads=snakemake.threads,
                 ),
                 note=note,
                 made_with=digest([snakemake.params.verifier, snakemake.params.version, settings]),
-                results=study.results if snakemake.rule == "verify" else None,
+                results=snakemake.config["results"] if snakemake.rule == "verify" else None,
             )
         if snakemake.rule == "verify":
-            kept.keep(study.results, snakemake.output[0])
+            kept.keep(snakemake.config["results"], snakemake.output[0])
