@@ -112,7 +112,9 @@ def test_flagged_problems_are_of_tasks_that_are_measured():
     flagged = {"flaky": ["1", "2"], "false_negative": ["2", "3"]}
     said = config({"a": WEIGHTS}, tasks={**TASKS, "gsm8k": TASKS["gsm8k"] | {"flagged": flagged}})
     assert pairs.flagged(said) == {"gsm8k": ["1", "2", "3"]}
-    said["models"]["a"]["tasks"] = ["programs"]
+    said = config(
+        {"a": WEIGHTS | {"tasks": ["programs"]}}, tasks={**TASKS, "gsm8k": TASKS["gsm8k"] | {"flagged": flagged}}
+    )
     assert pairs.flagged(said) == {}
 
 

@@ -106,6 +106,7 @@ rule curves:
     conda:
         "../../envs/analysis.yaml"
     params:
+        missing=lambda wildcards: registry.reason(wildcards.result, STUDY),
         settings=settings_of("compute"),
         code=code_of("curves", "compute"),
     script:
@@ -132,6 +133,7 @@ rule table:
     conda:
         "../../envs/analysis.yaml"
     params:
+        missing=lambda wildcards: registry.reason(wildcards.result, STUDY),
         settings=settings_of("tabulate"),
         code=code_of("table", "tabulate"),
         caption=caption("TABLE"),
@@ -159,6 +161,7 @@ rule figure:
     conda:
         "../../envs/analysis.yaml"
     params:
+        missing=lambda wildcards: registry.reason(wildcards.result, STUDY),
         settings=settings_of("draw"),
         code=code_of("figure", "draw"),
         caption=caption("FIGURE"),

@@ -6,6 +6,7 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]) as console:
         import json
         import sys
+        from functools import partial
         from pathlib import Path
 
         from monkeys import kept
@@ -16,7 +17,7 @@ if __name__ == "__main__":
         from monkeys.usage import usage_noted
 
         # How a model is executed is read from the config, not from the params: it invalidates nothing.
-        study = Study.of(snakemake.study)
+        study = Study.of(snakemake.config)
         model = study.models[snakemake.wildcards.model]
         shard = Shard(
             study=study.study,
@@ -30,9 +31,9 @@ if __name__ == "__main__":
         results = study.results
         prompts = {row["problem_id"]: row["prompt"] for row in read_rows(snakemake.input.prompts)}
         if snakemake.rule == "sample":
-            from monkeys.sampling.vllm import sample
+            from monkeys.sampling import vllm
 
-            model["revision"] = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
+            sample = partial(vllm.sample, commit=json.loads(Path(snakemake.input.weights[0]).read_text())["commit"])
         else:
             from monkeys.sampling.endpoint import sample
         if kept.restore(results, snakemake.output[0], shard.made_from(prompts), console):

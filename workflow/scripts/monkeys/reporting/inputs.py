@@ -52,7 +52,8 @@ def call(function: str, job: Any) -> Any:
 
     Args:
         function: Such as `draw`.
-        job: Snakemake's object of the job: wildcard `result`, the inputs by argument, and the param `settings`.
+        job: Snakemake's object of the job: wildcard `result`, the inputs by argument, and the params `settings` and
+            `missing`.
 
     Returns:
         What the function makes.
@@ -61,8 +62,8 @@ def call(function: str, job: Any) -> Any:
         SystemExit: the study does not have the result; the message says why.
     """
     result = job.wildcards.result
-    if (reason := registry.reason(result, job.config)) is not None:
-        raise SystemExit(f"{result}: {reason}")
+    if job.params.missing is not None:
+        raise SystemExit(f"{result}: {job.params.missing}")
     settings = json.loads(job.params.settings)
     given = {}
     for name in registry.arguments(result, function):

@@ -26,14 +26,14 @@ The engine never runs dry, and memory does not grow with the number of samples.
 Item = TypeVar("Item")
 
 
-def sample(progress: Progress, model: SourcedModel, sampling: dict[str, Any]) -> None:
+def sample(progress: Progress, model: SourcedModel, sampling: dict[str, Any], commit: str | None = None) -> None:
     """Draw everything that is missing from a shard into its journal.
 
     Args:
         progress: The shard's journal and prompts.
-        model: The model's config: weights, revision (a commit; None for a folder), quantization, chat,
-            on_context_overflow, engine.
+        model: A model whose source is weights.
         sampling: temperature, top_p, top_k, min_p, max_tokens, stop, include_stop.
+        commit: Commit of the hub model; None for a folder.
 
     Raises:
         ValueError: an argument that the engine does not know; a chat without a template; a prompt that leaves no room
@@ -44,7 +44,7 @@ def sample(progress: Progress, model: SourcedModel, sampling: dict[str, Any]) ->
         return
     engine = model.engine
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything was fetched before; a node of a cluster may not even reach the hub
-    folder = weights.local_folder(model.source.settings, model.revision, engine.trust_remote_code)
+    folder = weights.local_folder(model.source.settings, commit, engine.trust_remote_code)
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     # these two only count where the CPU samples
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # jobs side by side must not share one core
@@ -82,7 +82,7 @@ def sample(progress: Progress, model: SourcedModel, sampling: dict[str, Any]) ->
         refuse_overlong(lengths, about.max_model_len, shard.task, shard.model, sampling["max_tokens"])
     try:
         llm = LLM(**everything)
-        version = {"version": __version__, "commit": model.revision}
+        version = {"version": __version__, "commit": commit}
         ends = stop_tokens(about, tokenizer)
         progress.begin({"engine": "vllm", **version, "seed": seed, "settings": settings, "stop_token_ids": ends})
         with _watched():
