@@ -61,7 +61,7 @@ def everything(tallies: dict[tuple[str, str], pd.DataFrame]) -> None:
     for task in TASKS:
         shifts({model: tallies[task, model] for model in MODELS})
     facts = {model: {"parameters": 8e9, "layers": 32, "hidden_size": 4096} for model in MODELS}
-    effectiveness(spending(tallies, curves, facts, {pair: {"attempt": 0.01} for pair in tallies}))
+    effectiveness(spending(tallies, curves, facts, {pair: {"sample": 0.01} for pair in tallies}))
 
 
 def loops(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:

@@ -17,7 +17,7 @@ def FIGURE(config: dict[str, Any]) -> str:
     return (
         "Accuracy of choosing one of k samples without seeing verdicts: majority vote, the sample with the highest "
         "reward (best of N), the answer with the largest sum of rewards; coverage is what a perfect choice would "
-        f"reach. Means over random subsets of k samples, the votes over {config['analysis']['subsets']} of them; bands "
+        f"reach. Means over random subsets of k samples, the votes over {config['analysis']['vote_subsets']} of them; bands "
         f"are one standard deviation over subsets (Brown et al. 2024, Fig. 7). {samples_of_tasks(config)}"
     )
 
