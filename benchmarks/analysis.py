@@ -25,12 +25,12 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from monkeys.analysis.coverage import coverage, coverage_curve, log_grid, round_grid  # noqa: E402
-from monkeys.analysis.exclusions import effect  # noqa: E402
+from monkeys.analysis.exclusions import coverage_with_and_without  # noqa: E402
 from monkeys.analysis.power_law import fit_power_law  # noqa: E402
 from monkeys.analysis.similarity import shifts  # noqa: E402
 from monkeys.analysis.solve_rates import never_solved, solve_rates  # noqa: E402
 from monkeys.analysis.spending import effectiveness, spending  # noqa: E402
-from monkeys.analysis.tables import stacked  # noqa: E402
+from monkeys.analysis.tables import concat_with_keys  # noqa: E402
 
 SAMPLES, PROBLEMS = 10_000, 128
 TASKS, MODELS = [f"task{number}" for number in range(4)], [f"model{number}" for number in range(4)]
@@ -52,12 +52,12 @@ def make(seed: int) -> dict[tuple[str, str], pd.DataFrame]:
 
 def everything(tallies: dict[tuple[str, str], pd.DataFrame]) -> None:
     """All that tables and figures are made of."""
-    curves = stacked({pair: coverage_curve(tally, KS, 1000, 0.95, 0) for pair, tally in tallies.items()})
+    curves = concat_with_keys({pair: coverage_curve(tally, KS, 1000, 0.95, 0) for pair, tally in tallies.items()})
     for tally in tallies.values():
         fit_power_law(tally)
         solve_rates(tally, 0.95)
         never_solved(tally)
-        effect(tally, ["3", "5"], KS)
+        coverage_with_and_without(tally, ["3", "5"], KS)
     for task in TASKS:
         shifts({model: tallies[task, model] for model in MODELS})
     facts = {model: {"parameters": 8e9, "layers": 32, "hidden_size": 4096} for model in MODELS}

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from monkeys.analysis.agreement import agreement, with_published
+from monkeys.analysis.agreement import agreement, read_reverified
 from monkeys.sampling.published import fetch, import_shard, read_records
 from monkeys.sampling.shard import Shard
 from monkeys.storage import VERDICTS, read_provenance, read_rows, write_parquet
@@ -128,7 +128,7 @@ def write_verdicts(path, outcomes):
 def test_agreement_counts_who_calls_a_sample_correct(tmp_path):
     ours = write_verdicts(tmp_path / "o", ["correct", "correct", "wrong", "no_answer", "verifier_error", "wrong"])
     theirs = write_verdicts(tmp_path / "t", ["correct", "wrong", "correct", "wrong", "correct", "wrong"])
-    table = agreement(with_published([ours, ours], [theirs, theirs]), {"t": {"p": "7"}})
+    table = agreement(read_reverified([ours, ours], [theirs, theirs]), {"t": {"p": "7"}})
     assert table.to_dict("records") == [
         {
             "task": "t",
@@ -145,8 +145,8 @@ def test_agreement_counts_who_calls_a_sample_correct(tmp_path):
             "`2` for `7` (problem p, 2 ×) is correct for published alone",
         }
     ]
-    with pytest.raises(ValueError, match="are not of the same samples"):
-        agreement(with_published([ours], [write_verdicts(tmp_path / "other", ["correct"])]), {})
+    with pytest.raises(ValueError, match="belong to different samples"):
+        agreement(read_reverified([ours], [write_verdicts(tmp_path / "other", ["correct"])]), {})
 
 
 def test_imported_samples_say_where_they_come_from(imported, tmp_path):

@@ -180,12 +180,12 @@ def edit(checkout, file, old, new):
 
 
 def test_an_edited_estimator_makes_what_uses_it_again(finished):
-    edit(finished, "monkeys/analysis/power_law.py", "spaced(largest, 20)", "spaced(largest, 21)")
+    edit(finished, "monkeys/analysis/power_law.py", "log_spaced(largest, 20)", "log_spaced(largest, 21)")
     assert results_of(finished.plan()) == {"table result=power_law", "figure result=power_law"}
 
 
 def test_an_edited_figure_alone_is_drawn_again(finished):
-    edit(finished, "monkeys/results/selection.py", '"share solved"', '"solved"')
+    edit(finished, "monkeys/results/selection.py", '"fraction of problems solved"', '"solved"')
     assert results_of(finished.plan()) == {"figure result=selection"}
 
 

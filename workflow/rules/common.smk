@@ -25,7 +25,7 @@ from monkeys import (
     verification,
 )
 from monkeys.reporting import inputs, pairs, registry
-from monkeys.reporting.code import code
+from monkeys.reporting.code import code_digest
 from monkeys.storage import canonical, digest
 
 try:
@@ -397,10 +397,10 @@ def asked_for(function):
     """An input function: the files behind what this function of a result asks for."""
 
     def files(wildcards):
-        if registry.reason(wildcards.result, config) is not None:
+        if registry.missing_reason(wildcards.result, config) is not None:
             return {}  # the job will say so
         found = inputs.files_of(wildcards.result, function, config)
-        explains = {name for name in found if inputs.of(name).ancient}
+        explains = {name for name in found if inputs.find(name).ancient}
         return {
             name: [ancient(file) for file in files] if name in explains else files
             for name, files in found.items()
@@ -413,7 +413,7 @@ def settings_of(function):
     """The settings that a function of a result asks for."""
 
     def settings(wildcards):
-        if registry.reason(wildcards.result, config) is not None:
+        if registry.missing_reason(wildcards.result, config) is not None:
             return ""
         return canonical(inputs.settings_of(wildcards.result, function, config))
 
@@ -425,7 +425,7 @@ def code_of(script, function=None):
 
     def digest_of_code(wildcards):
         result = [(f"monkeys.results.{wildcards.result}", function)] if function else []
-        return code((f"scripts.{script}", "*"), *result)
+        return code_digest((f"scripts.{script}", "*"), *result)
 
     return digest_of_code
 
@@ -453,7 +453,7 @@ def label(kind):
 def tables():
     return expand(
         "<results>/tables/{result}.{ending}",
-        result=registry.made("tabulate", config),
+        result=registry.default_results("tabulate", config),
         ending=["csv", "md"],
     )
 
@@ -461,7 +461,7 @@ def tables():
 def figures():
     return expand(
         "<results>/figures/{result}.{ending}",
-        result=registry.made("draw", config),
+        result=registry.default_results("draw", config),
         ending=["pdf", "png"],
     ) + ["<results>/figures/explorer.html"]
 
