@@ -282,7 +282,7 @@ def test_finished_samples_survive_a_move_without_snakemakes_records_and_settings
     command = [str(target.relative_to(moved.folder)), "--forcerun", "sample"]
     moved.snakemake(*command)
     assert {target.name: target.read_bytes()} == before
-    assert "taken up again" in moved.log("sample/programs/small/0")
+    assert "are reused" in moved.log("sample/programs/small/0")
     moved.change(models__small__sampling={"max_tokens": 20})
     moved.snakemake(command[0])
     assert target.read_bytes() != before[target.name]

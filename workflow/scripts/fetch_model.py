@@ -1,4 +1,4 @@
-"""Fetch a model's weights and write down which."""
+"""Download a model's weights and record their commit."""
 
 from monkeys.logs import logging_to
 
@@ -12,7 +12,7 @@ if __name__ == "__main__":
 
         ((kind, name),) = ((k, v) for k, v in snakemake.wildcards.items() if k in ("model", "reward"))
         model = snakemake.config[f"{kind}s"][name]
-        wanted = json.loads(snakemake.params.weights)
-        commit = hub.commit_of("model", wanted["weights"], wanted["revision"], snakemake.config["results"])
-        fetch(wanted["weights"], commit, model.get("engine", model)["trust_remote_code"])
-        write_text(snakemake.output[0], json.dumps(wanted | {"commit": commit}) + "\n")
+        source = json.loads(snakemake.params.weights)
+        commit = hub.commit_of("model", source["weights"], source["revision"], snakemake.config["results"])
+        fetch(source["weights"], commit, model.get("engine", model)["trust_remote_code"])
+        write_text(snakemake.output[0], json.dumps(source | {"commit": commit}) + "\n")

@@ -1,4 +1,4 @@
-"""Take one shard of published samples, and the verdicts that came with them."""
+"""Import one shard of published samples, with their verdicts."""
 
 from monkeys.logs import logging_to
 

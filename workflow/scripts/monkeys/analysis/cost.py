@@ -133,8 +133,8 @@ def expected_samples(samples: ArrayLike, correct: ArrayLike, cap: int) -> NDArra
 def is_pareto_optimal(frame: pd.DataFrame) -> pd.Series:
     """Whether each row (columns cost, coverage) is on the Pareto front.
 
-    No other row is at least as good in both and better in one. Costs that agree to twelve digits count as equal, so
-    that rounding errors put nothing on the front.
+    A row is on it if no other row is at least as good in both and better in one. Costs that agree to twelve digits
+    count as equal, so that rounding errors put nothing on the front.
 
     Returns:
         Booleans with the frame's index; false where cost or coverage is NaN.
