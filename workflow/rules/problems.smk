@@ -1,8 +1,8 @@
 # Rules that load datasets, from the network if necessary. Prompts have their own rule so that editing a question or a
 # reference does not trigger resampling.
 #
-# `ancient` inputs never trigger a rerun, and if one is remade, its job is not checked for other reasons to rerun. So each
-# is paired with something that does: a digest from the same rule, or a content hash in its file name.
+# `ancient` inputs never trigger a rerun, and if one is remade, its job is not checked for other reasons to rerun. So
+# each is paired with something that does: a digest from the same rule, or a content hash in its file name.
 
 
 rule prompts:
