@@ -74,7 +74,7 @@ format: $(READY)
 bench: $(READY)
 	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
 
-# install.py itself decides whether there is anything to do. A PYTHON given by the user replaces that of an existing .venv.
+# install.py itself decides whether there is anything to do. A PYTHON given by the user replaces that of .venv.
 $(READY): FORCE
 	@$(PYTHON) envs/install.py $(if $(filter file,$(origin PYTHON)),,--named)
 
