@@ -116,7 +116,7 @@ def audit_table(graded: pd.DataFrame) -> pd.DataFrame:
     if len(bad):
         named = [f"{row.problem_id} sample {row.sample} ({row.grade!r})" for row in bad.head(10).itertuples()]
         more = " …" if len(bad) > len(named) else ""
-        raise ValueError(f"grade must be one of {', '.join(GRADES)}; it is not in {', '.join(named)}{more}")
+        raise ValueError(f"grade must be one of {', '.join(GRADES)}; other grades: {', '.join(named)}{more}")
     table = pd.crosstab([graded["bin"], graded["problems"]], graded["grade"]).reindex(
         columns=list(GRADES), fill_value=0
     )

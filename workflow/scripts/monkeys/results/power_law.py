@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CATEGORY = "Power law"
 TABLE = (
-    "Parameters and error of the fitted power laws, and the number of problems and samples per problem that each is "
+    "Parameters and error of the fitted power laws, and the numbers of problems and samples per problem that each is "
     "fitted to."
 )
 FIGURE = (
