@@ -1,8 +1,8 @@
-# make demo   run the demo study: real sampling on tiny models, all figures, tables and a report
-# make test   run the tests that need nothing but Python, make and git
-# make check  for work on the project: lint, types and quick tests; make test-all runs all tests there are
-# make slurm-check   what to fill in at the top of slurm/profile.yaml, on a cluster
-# All make the environment in .venv on first use.
+# make demo         run the demo study: real sampling from tiny models, all figures, tables and a report
+# make test         run the tests that need only Python, make and git
+# make check        for development: lint, types and quick tests; make test-all runs all tests
+# make slurm-check  on a cluster: print the settings for the top of slurm/profile.yaml
+# All of them create the environment in .venv on first use.
 
 PYTHON ?= python3
 CORES ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
@@ -24,13 +24,13 @@ demo: $(READY)
 	@$(MAKE) --no-print-directory $(DEMO)/report.html
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m monkeys.console $(lastword $(DEMO_STUDY))
 
-# What the report shows; empty before the first run, complete in the second make that `demo` calls.
+# Prerequisites are the files shown in the report: none before the first run, all in the second make that `demo` calls.
 $(DEMO)/report.html: $(wildcard $(DEMO)/figures/* $(DEMO)/tables/*.csv $(DEMO)/overview.rst workflow/report/*.rst)
 	@echo "Making the report …"
 	@$(BIN)/snakemake $(DEMO_STUDY) --quiet all --report $@
 
-# More processes than cores: some tests wait for something else than the processor. Slurm's tests want some of it for
-# themselves, so there are fewer of them then.
+# More processes than cores, because some tests do not wait for the CPU; fewer with Slurm's tests, which use CPU time of
+# their own.
 TEST_PROCESSES = $(shell echo $$(($(CORES) + 2)))
 TEST_ALL_PROCESSES = $(shell echo $$(($(CORES) + 1)))
 
@@ -45,7 +45,7 @@ test-all: $(READY)
 	@$(MAKE) --no-print-directory --jobs $(CORES) --output-sync=target lint
 	$(PYTEST) -n $(TEST_ALL_PROCESSES) --nothing-skipped
 
-# What a cluster has, and whether slurm/profile.yaml fits it.
+# Print what a cluster offers, and check slurm/profile.yaml against it.
 slurm-check: $(READY)
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m monkeys.slurm
 
@@ -74,7 +74,7 @@ format: $(READY)
 bench: $(READY)
 	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
 
-# Decides itself whether there is anything to do. A Python that was named is the one that is wanted, whatever .venv has.
+# install.py itself decides whether there is anything to do. A PYTHON given by the user replaces that of .venv.
 $(READY): FORCE
 	@$(PYTHON) envs/install.py $(if $(filter file,$(origin PYTHON)),,--named)
 

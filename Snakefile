@@ -1,6 +1,6 @@
 # Repeated sampling of language models: problems → samples → verdicts → tallies → curves → figures.
 #
-# A study is a config: `config.yaml`, or the one given with --configfile (it replaces config.yaml, it does not extend it).
+# A study is a config: `config.yaml`, or the file given with --configfile, which replaces config.yaml.
 
 from snakemake.utils import min_version
 
@@ -26,11 +26,11 @@ include: "workflow/rules/results.smk"
 include: "workflow/rules/demo.smk"
 
 
-# Only where the run is started, once there is something to do.
+# Runs once, in the main process, if there are jobs to run.
 onstart:
-    look_before_sampling()
-    refuse_what_slurm_would()
-    keep_finished()
+    check_before_sampling()
+    check_slurm_requests()
+    keep_finished_files()
     show_start(log)
 
 
@@ -39,7 +39,7 @@ onsuccess:
 
 
 onerror:
-    cancel_what_is_left()
+    cancel_remaining_jobs()
     show_end(False, log)
 
 
@@ -53,12 +53,12 @@ rule all:
 
 rule samples:
     input:
-        every_sample(),
+        all_samples_files(),
 
 
 rule verdicts:
     input:
-        every_verdict(),
+        all_verdicts_files(),
 
 
 rule tallies:

@@ -1,11 +1,11 @@
-"""All analysis of tallies, beside the loops that evaluation harnesses use for coverage, and what a whole run takes.
+"""Time of the analysis, compared for coverage with the loops of evaluation harnesses, and time of a whole run.
 
-The study is made here: 16 pairs of task and model, 128 problems of 10,000 samples each, solve rates drawn from Beta
-distributions. Ours is every function behind the tables and figures; the peer is coverage alone, problem by problem and
-k by k, as the product 1 − ∏ (1 − k / j). Both run in one process on one core, in turn, and are measured in CPU time.
+The study is synthetic: 16 pairs of task and model, 128 problems of 10,000 samples each, solve rates from Beta
+distributions. Ours is every function behind the tables and figures; the peer computes coverage alone, for each problem
+and k, as the product 1 − ∏ (1 − k / j). Both run in one process on one core, alternately, and are measured in CPU time.
 
-Ends with lines `analysis: ours/peer = X (min–max over n pairs)` for coverage, the seconds of all analysis, and those
-of a run of Snakemake from the counts to all figures and tables on two cores.
+Ends with lines `analysis: ours/peer = X (min–max over n pairs)` for coverage, the seconds of all analysis, and the
+seconds of a Snakemake run from counts to all figures and tables on two cores.
 """
 
 import argparse
@@ -25,20 +25,20 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from monkeys.analysis.coverage import coverage, coverage_curve, log_grid, round_grid  # noqa: E402
-from monkeys.analysis.exclusions import effect  # noqa: E402
+from monkeys.analysis.exclusions import coverage_with_and_without  # noqa: E402
 from monkeys.analysis.power_law import fit_power_law  # noqa: E402
 from monkeys.analysis.similarity import shifts  # noqa: E402
 from monkeys.analysis.solve_rates import never_solved, solve_rates  # noqa: E402
 from monkeys.analysis.spending import effectiveness, spending  # noqa: E402
-from monkeys.analysis.tables import stacked  # noqa: E402
+from monkeys.analysis.tables import concat_with_keys  # noqa: E402
 
 SAMPLES, PROBLEMS = 10_000, 128
 TASKS, MODELS = [f"task{number}" for number in range(4)], [f"model{number}" for number in range(4)]
 KS = np.union1d(log_grid(SAMPLES), round_grid(SAMPLES))
 
 
-def make(seed: int) -> dict[tuple[str, str], pd.DataFrame]:
-    """Tallies by task and model."""
+def make_tallies(seed: int) -> dict[tuple[str, str], pd.DataFrame]:
+    """Synthetic tallies by task and model."""
     rng = np.random.default_rng(seed)
     ids = [str(number) for number in range(PROBLEMS)]
     tallies = {}
@@ -50,22 +50,22 @@ def make(seed: int) -> dict[tuple[str, str], pd.DataFrame]:
     return tallies
 
 
-def everything(tallies: dict[tuple[str, str], pd.DataFrame]) -> None:
-    """All that tables and figures are made of."""
-    curves = stacked({pair: coverage_curve(tally, KS, 1000, 0.95, 0) for pair, tally in tallies.items()})
+def analyse(tallies: dict[tuple[str, str], pd.DataFrame]) -> None:
+    """Compute all data of the tables and figures."""
+    curves = concat_with_keys({pair: coverage_curve(tally, KS, 1000, 0.95, 0) for pair, tally in tallies.items()})
     for tally in tallies.values():
         fit_power_law(tally)
         solve_rates(tally, 0.95)
         never_solved(tally)
-        effect(tally, ["3", "5"], KS)
+        coverage_with_and_without(tally, ["3", "5"], KS)
     for task in TASKS:
         shifts({model: tallies[task, model] for model in MODELS})
     facts = {model: {"parameters": 8e9, "layers": 32, "hidden_size": 4096} for model in MODELS}
-    effectiveness(spending(tallies, curves, facts, {pair: {"attempt": 0.01} for pair in tallies}))
+    effectiveness(spending(tallies, curves, facts, {pair: {"sample": 0.01} for pair in tallies}))
 
 
-def loops(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:
-    """Coverage of one pair by one product for every problem and k; returns the last one."""
+def coverage_by_loops(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:
+    """Coverage of one pair at the largest k, after computing it as a product for every problem and k."""
     tally = next(iter(tallies.values()))
     for k in KS:
         solved = [
@@ -76,15 +76,15 @@ def loops(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:
     return mean
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """CPU time."""
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """CPU time of a call, seconds."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def whole_run(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:
-    """Wall seconds of Snakemake from counts to all tables and figures, on two cores."""
+    """Wall time of Snakemake from counts to all tables and figures on two cores, seconds."""
     with tempfile.TemporaryDirectory() as folder:
         models = {}
         for number, model in enumerate(MODELS):
@@ -106,21 +106,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=3)
     options = parser.parse_args()
-    tallies = make(seed=0)
+    tallies = make_tallies(seed=0)
     one = next(iter(tallies.values()))
-    assert abs(coverage(one["samples"], one["correct"], KS)[-1] - loops(tallies)) < 1e-9
-    everything(tallies)  # warm-up
-    ratios, all_of_it = [], []
+    assert abs(coverage(one["samples"], one["correct"], KS)[-1] - coverage_by_loops(tallies)) < 1e-9
+    analyse(tallies)  # warm-up
+    ratios, whole_analysis = [], []
     for _ in range(options.pairs):
-        theirs = seconds(lambda: loops(tallies))
-        mine = seconds(lambda: [coverage(one["samples"], one["correct"], KS) for _ in range(100)]) / 100
-        all_of_it.append(seconds(lambda: everything(tallies)))
+        theirs = cpu_seconds(lambda: coverage_by_loops(tallies))
+        mine = cpu_seconds(lambda: [coverage(one["samples"], one["correct"], KS) for _ in range(100)]) / 100
+        whole_analysis.append(cpu_seconds(lambda: analyse(tallies)))
         print(f"coverage of one pair: ours {1e3 * mine:.2f} ms, loops {1e3 * theirs:.0f} ms", flush=True)
         ratios.append(theirs / mine)
     wall = whole_run(tallies)
     spread = f"{min(ratios):.0f}–{max(ratios):.0f} over {len(ratios)} pairs"
     print(f"analysis: ours/loops = {statistics.median(ratios):.0f} ({spread})")
-    print(f"analysis: everything for {len(tallies)} pairs {statistics.median(all_of_it):.2f} s of CPU")
+    print(f"analysis: all of it for {len(tallies)} pairs {statistics.median(whole_analysis):.2f} s of CPU time")
     print(f"analysis: Snakemake from counts to all figures and tables {wall:.0f} s of wall time on 2 cores")
 
 

@@ -1,11 +1,12 @@
-"""Planning a study, beside Snakemake's own floor: a bare workflow with the same jobs, files and links between them.
+"""Time to plan a study, compared with Snakemake's own floor: a bare workflow with the same jobs, files and edges.
 
-Planned (`snakemake --dry-run`) are the paper's study in `config.yaml`, one of 10,000 jobs, and one of 10,000 shards,
-which has twice as many. The peer samples, verifies and tallies as many shards; its rules have inputs, outputs, logs and
-scripts, but no functions for params and resources, and no other rules. Both are whole runs of Snakemake, in turn.
+Planned (`snakemake --dry-run`) are the paper's study in `config.yaml`, a study of 10,000 jobs, and one of 10,000
+shards, which has twice as many jobs. The peer samples, verifies and tallies the same number of shards; its rules have
+inputs, outputs, logs and scripts, but no functions for params and resources, and it has no other rules. Both are whole
+runs of Snakemake, alternately.
 
-Parsing is planning one job of the largest study that needs no other, beside a Snakefile of one rule; a job of a cluster
-pays it twice.
+The case "parsing" plans one job of the largest study that depends on no other, compared with a Snakefile of one rule; a
+cluster job parses twice.
 
 Ends with lines `dag, case: ours/bare = X (min–max over n pairs)` of CPU time, with medians of wall time and memory.
 """
@@ -79,13 +80,13 @@ ONE_RULE = "rule nothing:\n    output: 'nothing'\n    shell: 'true'\n"
 
 
 def bare(study: Study) -> str:
-    """A Snakefile with the shards of a study and nothing of its own."""
+    """A bare Snakefile with the shards of a study."""
     tallies = [f"tallies/{task}/{model}.parquet" for task, model in study.pairs()]
     shards = {task: len(study.shards(task, model)) for task, model in study.pairs()}
     return BARE.format(tallies=tallies, shards=shards)
 
 
-def of_shards(shards: int) -> dict[str, Any]:
+def study_of_shards(shards: int) -> dict[str, Any]:
     """A study with this many shards: four tasks, five models."""
     tasks = {
         name: {"samples": shards // 20, "shard_size": 1} for name in ("gsm8k", "math", "code_contests", "humaneval")
@@ -105,10 +106,10 @@ def plan(folder: Path, *arguments: str) -> tuple[float, float, float]:
     return used.ru_utime + used.ru_stime, time.monotonic() - start, used.ru_maxrss / 1024
 
 
-def shown(runs: list[tuple[float, float, float]]) -> str:
-    """Medians over runs."""
+def format_medians(runs: list[tuple[float, float, float]]) -> str:
+    """Medians over runs, formatted."""
     cpu, wall, peak = map(statistics.median, zip(*runs, strict=True))
-    return f"{wall:.1f} s ({cpu:.1f} s of CPU), {peak:.0f} MiB"
+    return f"{wall:.1f} s ({cpu:.1f} s of CPU time), {peak:.0f} MiB"
 
 
 def main() -> None:
@@ -117,11 +118,15 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3)
     options = parser.parse_args()
     paper = yaml.safe_load((ROOT / "config.yaml").read_text())
-    studies = {"the paper's study": paper, "10,000 jobs": of_shards(5000), "10,000 shards": of_shards(10_000)}
+    studies = {
+        "the paper's study": paper,
+        "10,000 jobs": study_of_shards(5000),
+        "10,000 shards": study_of_shards(10_000),
+    }
     lines = []
     with tempfile.TemporaryDirectory() as name:
         cases = [(title, config, bare(Study.load(config)), "all") for title, config in studies.items()]
-        cases.append(("parsing", of_shards(10_000), ONE_RULE, "summary"))
+        cases.append(("parsing", study_of_shards(10_000), ONE_RULE, "summary"))
         for title, config, snakefile, target in cases:
             folder = Path(name, title)
             folder.mkdir()
@@ -132,12 +137,12 @@ def main() -> None:
             for _ in range(options.pairs):
                 peer.append(plan(folder))
                 ours.append(plan(folder, target, "--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml"))
-                print(f"{title}: ours {shown(ours[-1:])}; bare {shown(peer[-1:])}", flush=True)
+                print(f"{title}: ours {format_medians(ours[-1:])}; bare {format_medians(peer[-1:])}", flush=True)
             ratios = [mine[0] / theirs[0] for mine, theirs in zip(ours, peer, strict=True)]
             spread = f"{min(ratios):.2f}–{max(ratios):.2f} over {len(ratios)} pairs"
             lines.append(
                 f"dag, {title}: ours/bare = {statistics.median(ratios):.2f} ({spread}); "
-                f"ours {shown(ours)}, bare {shown(peer)}"
+                f"ours {format_medians(ours)}, bare {format_medians(peer)}"
             )
     print(*lines, sep="\n")
 

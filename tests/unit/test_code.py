@@ -60,12 +60,12 @@ def digest(tmp_path, monkeypatch):
                 assert old in text
                 text = text.replace(old, new)
             (folder / f"{file}.py").write_text(text)
-        for cached in (module._source, module._about, module.code):
+        for cached in (module._source, module._text_and_uses, module.code_digest):
             cached.cache_clear()
-        return module.code(("monkeys.drawing", name))
+        return module.code_digest(("monkeys.drawing", name))
 
     yield digest
-    for cached in (module._source, module._about, module.code):
+    for cached in (module._source, module._text_and_uses, module.code_digest):
         cached.cache_clear()
 
 
@@ -102,6 +102,6 @@ def test_of_a_whole_script_all_that_it_names_is_part(digest):
 
 
 def test_the_figure_of_selection_uses_the_style_and_no_estimator():
-    text = "\0".join(module.symbols(("monkeys.results.selection", "draw")))
+    text = "\0".join(module.reachable_code(("monkeys.results.selection", "draw")))
     assert "monkeys.reporting.style.arrange" in text
     assert "monkeys.analysis" not in text

@@ -12,7 +12,7 @@ from monkeys.analysis.cost import (
     dollars,
     expected_samples,
     flops_of_tally,
-    pareto,
+    is_pareto_optimal,
 )
 
 LLAMA = Architecture(parameters=8.03e9, layers=32, hidden_size=4096)
@@ -174,21 +174,21 @@ def test_a_row_is_unbeaten_if_no_other_is_as_good_in_both_and_better_in_one():
             )
             for a in frame.itertuples()
         ]
-        assert pareto(frame).tolist() == expected
+        assert is_pareto_optimal(frame).tolist() == expected
 
 
 def test_costs_that_differ_by_rounding_alone_are_equal():
-    assert pareto(pd.DataFrame({"cost": [0.1 * 3, 0.3, 0.4], "coverage": [0.2, 0.1, 0.3]})).tolist() == [
+    assert is_pareto_optimal(pd.DataFrame({"cost": [0.1 * 3, 0.3, 0.4], "coverage": [0.2, 0.1, 0.3]})).tolist() == [
         True,
         False,
         True,
     ]
-    assert pareto(pd.DataFrame({"cost": [0.1 * 3, 0.3], "coverage": [0.2, 0.3]})).tolist() == [False, True]
+    assert is_pareto_optimal(pd.DataFrame({"cost": [0.1 * 3, 0.3], "coverage": [0.2, 0.3]})).tolist() == [False, True]
 
 
 def test_unknown_costs_are_neither_unbeaten_nor_in_the_way():
     frame = pd.DataFrame({"cost": [np.nan, 1, 2], "coverage": [0.9, np.nan, 0.5]}, index=[7, 8, 9])
-    assert pareto(frame).to_dict() == {7: False, 8: False, 9: True}
+    assert is_pareto_optimal(frame).to_dict() == {7: False, 8: False, 9: True}
 
 
 def test_the_arithmetic_of_table_1():

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from monkeys.analysis.coverage import coverage
-from monkeys.analysis.exclusions import audit, audit_table, effect, rejected, without
+from monkeys.analysis.exclusions import (
+    audit_table,
+    coverage_with_and_without,
+    draw_audit,
+    drop_problems,
+    rejected_solutions,
+)
 
 EDGES = (0.0, 0.10, 0.25, 0.75, 1.0)
 PAPER = (EDGES, (15, 30, 30, 30))
@@ -18,17 +24,17 @@ def tally():
 
 
 def test_problems_are_left_out_by_name(tally):
-    assert without(tally, ["b", "d"])["problem_id"].tolist() == ["a", "c"]
-    assert without(tally, []).equals(tally)
+    assert drop_problems(tally, ["b", "d"])["problem_id"].tolist() == ["a", "c"]
+    assert drop_problems(tally, []).equals(tally)
 
 
 def test_problems_that_do_not_exist_are_named(tally):
-    with pytest.raises(ValueError, match="no problem x, y to leave out"):
-        without(tally, ["y", "a", "x"])
+    with pytest.raises(ValueError, match="no problem x, y in the tally"):
+        drop_problems(tally, ["y", "a", "x"])
 
 
 def test_the_effect_is_coverage_with_and_without(tally):
-    table = effect(tally, ["a", "d"], [1, 8, 10])
+    table = coverage_with_and_without(tally, ["a", "d"], [1, 8, 10])
     assert table["problems_all"].tolist() == [4] * 3 and table["problems_kept"].tolist() == [2] * 3
     np.testing.assert_allclose(table["coverage_all"], coverage(tally["samples"], tally["correct"], [1, 8, 10]))
     assert np.isnan(table["coverage_all"][2])  # d has 8 samples
@@ -36,7 +42,7 @@ def test_the_effect_is_coverage_with_and_without(tally):
 
 
 def test_without_any_problem_there_is_no_coverage(tally):
-    assert effect(tally, list("abcd"), [1])["coverage_kept"].isna().all()
+    assert coverage_with_and_without(tally, list("abcd"), [1])["coverage_kept"].isna().all()
 
 
 def study(rates, samples=40):
@@ -56,7 +62,7 @@ def study(rates, samples=40):
 def test_samples_are_spread_over_the_problems_of_a_bin_as_in_table_2():
     # Brown et al. 2024, Table 2: 5, 10, 29 and 84 problems
     rates = [0.075] * 5 + [0.2] * 10 + [0.5] * 29 + [0.9] * 84
-    table = audit(*study(rates), *PAPER)
+    table = draw_audit(*study(rates), *PAPER)
     by_bin = table.groupby("bin", sort=False)
     assert by_bin["problems"].first().to_dict() == {"0–10 %": 5, "10–25 %": 10, "25–75 %": 29, "75–100 %": 84}
     assert by_bin.size().tolist() == [15, 30, 30, 30]
@@ -66,7 +72,7 @@ def test_samples_are_spread_over_the_problems_of_a_bin_as_in_table_2():
 
 def test_only_correct_samples_are_graded_each_once_with_its_own_text():
     texts, verdicts, problems = study([0.1, 0.5, 1.0])
-    table = audit(texts, verdicts, problems, bins=(0, 0.75, 1), per_bin=(10, 3))
+    table = draw_audit(texts, verdicts, problems, bins=(0, 0.75, 1), per_bin=(10, 3))
     assert not table.duplicated(["problem_id", "sample"]).any()
     assert (table["text"] == [f"{row.problem_id} because {row.sample}" for row in table.itertuples()]).all()
     assert (table["question"] == "why " + table["problem_id"]).all() and (table["grade"] == "").all()
@@ -77,13 +83,13 @@ def test_only_correct_samples_are_graded_each_once_with_its_own_text():
 
 
 def test_a_bin_with_too_few_correct_samples_gives_all_it_has():
-    table = audit(*study([0.05, 0.0]), bins=(0, 1), per_bin=(15,))
+    table = draw_audit(*study([0.05, 0.0]), bins=(0, 1), per_bin=(15,))
     assert table["sample"].tolist() == [0, 1]
     assert table["problems"].tolist() == [1, 1]
 
 
 def test_rates_on_an_edge_belong_to_the_bin_above_and_1_to_the_last():
-    table = audit(*study([0.05, 0.1, 0.25, 0.75, 1.0]), bins=EDGES, per_bin=(1, 1, 1, 1))
+    table = draw_audit(*study([0.05, 0.1, 0.25, 0.75, 1.0]), bins=EDGES, per_bin=(1, 1, 1, 1))
     by_bin = table.groupby("bin", sort=False)["problems"].first()
     assert by_bin.to_dict() == {"0–10 %": 1, "10–25 %": 1, "25–75 %": 1, "75–100 %": 2}
 
@@ -91,23 +97,23 @@ def test_rates_on_an_edge_belong_to_the_bin_above_and_1_to_the_last():
 def test_samples_whose_verifier_failed_do_not_count():
     texts, verdicts, problems = study([0.5], samples=4)
     verdicts["outcome"] = ["correct", "verifier_error", "verifier_error", "verifier_error"]
-    assert audit(texts, verdicts, problems, *PAPER)["solve_rate"].tolist() == [1.0]
+    assert draw_audit(texts, verdicts, problems, *PAPER)["solve_rate"].tolist() == [1.0]
 
 
 def test_the_draw_repeats_with_its_seed():
     made = study([0.5] * 30)
-    first, again, other = (audit(*made, *PAPER, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (draw_audit(*made, *PAPER, seed=seed) for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
 
 
 def test_every_bin_needs_its_number_of_samples():
     with pytest.raises(ValueError, match="4 bins, but 1 numbers"):
-        audit(*study([0.5]), bins=EDGES, per_bin=(30,))
+        draw_audit(*study([0.5]), bins=EDGES, per_bin=(30,))
 
 
 def test_grades_are_counted_by_bin(tmp_path):
-    table = audit(*study([0.05, 0.9, 0.9]), bins=EDGES, per_bin=(2, 1, 1, 3))
+    table = draw_audit(*study([0.05, 0.9, 0.9]), bins=EDGES, per_bin=(2, 1, 1, 3))
     table["grade"] = ["incorrect", "wrong_gold", "correct", "correct", "incorrect"]
     table.to_csv(tmp_path / "graded.csv", index=False)  # people use a spreadsheet
     counted = audit_table(pd.read_csv(tmp_path / "graded.csv"))
@@ -152,7 +158,7 @@ def test_rows_with_other_grades_are_named():
 def test_problems_that_reject_known_solutions_are_listed_with_how():
     outcomes = {"a": ["correct", "correct"], "b": ["correct", "wrong", "timeout"], "c": ["wrong", "verifier_error"]}
     rows = [(problem, outcome) for problem, found in outcomes.items() for outcome in found]
-    table = rejected(pd.DataFrame(rows, columns=["problem_id", "outcome"]))
+    table = rejected_solutions(pd.DataFrame(rows, columns=["problem_id", "outcome"]))
     assert table.to_dict("records") == [
         {"problem_id": "b", "solutions": 3, "rejected": 2, "timeout": 1, "wrong": 1},
         {"problem_id": "c", "solutions": 1, "rejected": 1, "timeout": 0, "wrong": 1},
@@ -160,4 +166,4 @@ def test_problems_that_reject_known_solutions_are_listed_with_how():
 
 
 def test_a_task_whose_tests_reject_nothing_has_an_empty_list():
-    assert rejected(pd.DataFrame({"problem_id": ["a"], "outcome": ["correct"]})).empty
+    assert rejected_solutions(pd.DataFrame({"problem_id": ["a"], "outcome": ["correct"]})).empty

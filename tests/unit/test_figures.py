@@ -29,7 +29,7 @@ class Study:
     def __init__(self, tasks, models, ks=KS, flat=False):
         self.models = models
         self.families = {model: model.rsplit("-", 1)[0] for model in models}
-        self.looks = style.colours(models, self.families)
+        self.looks = style.assign_looks(models, self.families)
         pairs = list(itertools.product(tasks, enumerate(models)))
         self.curves = pd.concat([self._curve(task, i, model, ks, flat) for task, (i, model) in pairs])
         self.pairs = self.curves[["task", "model"]].drop_duplicates().reset_index(drop=True)
@@ -231,18 +231,18 @@ def test_a_model_looks_the_same_in_all_figures(drawn, study):
 
 
 def test_up_to_eight_models_have_colours_that_the_colour_blind_can_tell_apart():
-    looks = style.colours([f"m{i}" for i in range(8)], {"m0": "f", "m1": "f"})
+    looks = style.assign_looks([f"m{i}" for i in range(8)], {"m0": "f", "m1": "f"})
     assert [look.colour for look in looks.values()] == list(style.OKABE_ITO)
 
 
 def test_many_models_can_be_told_apart_without_colours():
-    looks = style.colours(MANY, Study(["t"], MANY, [1]).families)
+    looks = style.assign_looks(MANY, Study(["t"], MANY, [1]).families)
     assert len({look[1:] for look in looks.values()}) == len({look.colour for look in looks.values()}) == len(MANY)
 
 
 def test_of_many_models_each_family_runs_from_light_to_dark_in_its_own_dashes():
     families = {f"{family}{i}": family for family in "abc" for i in range(5)}
-    looks = style.colours(families, families)
+    looks = style.assign_looks(families, families)
     for family in "abc":
         members = [looks[model] for model in families if families[model] == family]
         light = [sum(matplotlib.colors.to_rgb(look.colour)) for look in members]
@@ -323,7 +323,7 @@ def test_a_model_with_one_sample_is_a_dashed_level_line_through_the_panel():
     line = named_lines(axes)["m-2"]
     assert list(line.get_xdata()) == [1, 10_000] and len(set(line.get_ydata())) == 1
     assert line.is_dashed() and not named_lines(axes)["m-1"].is_dashed()
-    assert [entry.is_dashed() for entry in style.key(study.looks, study.looks, {"m-2"})] == [False, True]
+    assert [entry.is_dashed() for entry in style.legend_entries(study.looks, study.looks, {"m-2"})] == [False, True]
     (axes,) = coverage_by_family.draw(study.curves[~once], study.families, study.looks).axes
     assert named_lines(axes)["m-2"].is_dashed()
     (axes,) = coverage.draw(study.curves[study.curves["k"] == 1], study.looks).axes

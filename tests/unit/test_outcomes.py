@@ -45,16 +45,16 @@ def test_a_file_of_several_models_with_names_of_its_own(tmp_path):
     [
         (
             "problem_id,samples\na,1",
-            r"no column correct; it has problem_id, samples, and needs .*\(a row per attempt\)",
+            r"no column correct; it has problem_id, samples, but needs .*\(a row per attempt\)",
         ),
         ("problem_id,attempt\na,1", "no column correct"),
         ("problem_id,samples,correct\na,1,1\nb,1,2", "more correct than samples in row 2"),
-        ("problem_id,samples,correct\na,1,1\nb,2,1\na,1,1", "a problem appears again in row 3"),
+        ("problem_id,samples,correct\na,1,1\nb,2,1\na,1,1", "duplicate problem_id in row 3"),
         ("problem_id,samples,correct\na,1,x\nb,1,-1\nc,1,0.5", "correct is not a count in row 1, 2, 3"),
         ("problem_id,samples,correct\na,0,0", "no samples in row 1"),
         ("problem_id,samples,correct\na,1,0\n,1,0", "no problem_id in row 2"),
         ("problem_id,attempt,correct\na,1,1\na,2,2\na,3,", "correct is neither 0 nor 1 in row 2, 3"),
-        ("problem_id,attempt,correct\na,1,1\na,2,0\na,1,0", "an attempt appears again in row 3"),
+        ("problem_id,attempt,correct\na,1,1\na,2,0\na,1,0", "duplicate attempt in row 3"),
         ("problem_id,samples,correct\n", "no rows"),
     ],
 )

@@ -28,14 +28,16 @@ def config(models, **more):
 
 def test_a_study_of_weights_has_all_figures_that_need_nothing_said_in_the_config():
     everything = config({"a": WEIGHTS})
-    assert registry.made("draw", everything) == [
+    assert registry.default_results("draw", everything) == [
         "coverage",
         "coverage_vs_compute",
         "power_law",
         "selection",
         "solve_rates",
     ]
-    assert set(registry.missing(everything)) | set(registry.made("draw", everything)) == set(registry.names("draw"))
+    assert set(registry.missing(everything)) | set(registry.default_results("draw", everything)) == set(
+        registry.names("draw")
+    )
 
 
 def test_what_is_missing_is_said_with_the_key_that_would_give_it():
@@ -125,7 +127,7 @@ def test_every_result_asks_only_for_what_there_is_and_says_where_it_is_shown(fun
     for name in registry.names(function):
         module = registry.load(name)
         known = module.settings(everything) if hasattr(module, "settings") else {}
-        unknown = [asked for asked in registry.arguments(name, function) if not (inputs.of(asked) or asked in known)]
+        unknown = [asked for asked in registry.arguments(name, function) if not (inputs.find(asked) or asked in known)]
         assert not unknown, name
         assert module.CATEGORY
         for caption, made in (("TABLE", "tabulate"), ("FIGURE", "draw")):

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from monkeys.analysis.coverage import coverage
-from monkeys.analysis.power_law import fit_power_law, spaced
+from monkeys.analysis.power_law import fit_power_law, log_spaced
 
 FIGURE_5 = {
     # Brown et al. 2024, Fig. 5: a, b, error, its standard deviation, as printed
@@ -28,7 +28,7 @@ def test_published_counts_give_the_published_digits(shared_data, benchmark, mode
 def test_the_fit_is_the_least_squares_solution_on_the_logarithm():
     tally = pd.DataFrame({"samples": 1000, "correct": np.geomspace(1, 900, 50).astype(int)})
     law = fit_power_law(tally)
-    ks = np.unique(spaced(1000, 20))
+    ks = np.unique(log_spaced(1000, 20))
     target = np.log(coverage(tally["samples"], tally["correct"], ks))
 
     def loss(a, b):
@@ -43,7 +43,7 @@ def test_the_fit_is_the_least_squares_solution_on_the_logarithm():
 def test_the_error_is_the_distance_between_curve_and_fit():
     tally = pd.DataFrame({"samples": 1000, "correct": np.geomspace(1, 900, 50).astype(int)})
     law = fit_power_law(tally)
-    ks = spaced(1000, 100)
+    ks = log_spaced(1000, 100)
     distance = np.abs(coverage(tally["samples"], tally["correct"], ks) - law(ks))
     assert len(ks) == 100  # duplicates kept
     assert (law.error_mean, law.error_sd) == pytest.approx((distance.mean(), distance.std()))

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from monkeys.analysis.agreement import agreement, with_published
+from monkeys.analysis.agreement import agreement, read_reverified
 from monkeys.sampling.imported import import_shard
 from monkeys.sampling.published import fetch, read_records, read_release
 from monkeys.sampling.shard import Shard
@@ -129,7 +129,7 @@ def write_verdicts(path, outcomes):
 def test_agreement_counts_who_calls_a_sample_correct(tmp_path):
     ours = write_verdicts(tmp_path / "o", ["correct", "correct", "wrong", "no_answer", "verifier_error", "wrong"])
     theirs = write_verdicts(tmp_path / "t", ["correct", "wrong", "correct", "wrong", "correct", "wrong"])
-    table = agreement(with_published([ours, ours], [theirs, theirs]), {"t": {"p": "7"}})
+    table = agreement(read_reverified([ours, ours], [theirs, theirs]), {"t": {"p": "7"}})
     assert table.to_dict("records") == [
         {
             "task": "t",
@@ -146,8 +146,8 @@ def test_agreement_counts_who_calls_a_sample_correct(tmp_path):
             "`2` for `7` (problem p, 2 ×) is correct for published alone",
         }
     ]
-    with pytest.raises(ValueError, match="are not of the same samples"):
-        agreement(with_published([ours], [write_verdicts(tmp_path / "other", ["correct"])]), {})
+    with pytest.raises(ValueError, match="belong to different samples"):
+        agreement(read_reverified([ours], [write_verdicts(tmp_path / "other", ["correct"])]), {})
 
 
 def test_imported_samples_say_where_they_come_from(imported, tmp_path):

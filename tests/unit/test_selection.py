@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import hypergeom
 
 from monkeys.analysis.coverage import coverage
-from monkeys.analysis.selection import Candidates, candidates, clusters, majority_vote, selection_curve
+from monkeys.analysis.selection import Candidates, candidates, cluster_answers, majority_vote, selection_curve
 
 
 def problem(answer, correct, score=None):
@@ -204,21 +204,21 @@ def test_impossible_candidates_are_refused(parts, message):
 def test_equal_texts_are_one_answer_and_so_are_all_correct_ones():
     answers = ["1/2", "3", "0.5", None, "3", "4", "1/2"]
     outcomes = ["correct", "wrong", "correct", "no_answer", "wrong", "wrong", "correct"]
-    numbers = clusters(answers, outcomes)
+    numbers = cluster_answers(answers, outcomes)
     assert numbers.dtype == np.int32
     assert numbers[0] == numbers[2] == numbers[6] and numbers[1] == numbers[4] and numbers[3] == -1
     assert len(set(numbers.tolist())) == 4
 
 
 def test_a_text_that_was_judged_both_ways_counts_as_correct_by_share():
-    numbers = clusters(["a", "a", "b", "a", "c"], ["correct", "timeout", "correct", "correct", "wrong"])
+    numbers = cluster_answers(["a", "a", "b", "a", "c"], ["correct", "timeout", "correct", "correct", "wrong"])
     assert len(set(numbers[:4].tolist())) == 1 and numbers[4] != numbers[0]
     assert majority_vote(problem(numbers, [1, 0, 1, 1, 0])) == 0.75
 
 
 def test_without_a_correct_or_any_answer_numbers_stay_apart():
-    assert clusters(["a", "b", "a"], ["wrong"] * 3).tolist() == [0, 1, 0]
-    assert clusters([None, None], ["no_answer", "correct"]).tolist() == [-1, -1]
+    assert cluster_answers(["a", "b", "a"], ["wrong"] * 3).tolist() == [0, 1, 0]
+    assert cluster_answers([None, None], ["no_answer", "correct"]).tolist() == [-1, -1]
 
 
 def test_samples_without_an_answer_do_not_vote():
@@ -250,7 +250,7 @@ def test_scored_samples_of_a_published_run_are_selected_as_their_subsets_say(sha
     rows = [json.loads(line) for line in gzip.open(path, "rt", encoding="utf-8")]
     given = [
         problem(
-            clusters(row["pred"], ["correct" if right else "wrong" for right in row["is_correct"]]),
+            cluster_answers(row["pred"], ["correct" if right else "wrong" for right in row["is_correct"]]),
             row["is_correct"],
             row["rm_score"],
         )

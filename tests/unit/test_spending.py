@@ -4,7 +4,7 @@ import pytest
 
 from monkeys.analysis.coverage import coverage_curve
 from monkeys.analysis.spending import effectiveness, spending
-from monkeys.analysis.tables import stacked
+from monkeys.analysis.tables import concat_with_keys
 
 KS = [1, 2, 5, 10]
 FACTS = {"small": {"parameters": 1000, "layers": 2, "hidden_size": 10, "context": 99}, "large": {"parameters": None}}
@@ -25,7 +25,7 @@ def tallies():
 
 @pytest.fixture
 def table(tallies):
-    curves = stacked({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
+    curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
     return spending(tallies, curves, FACTS, PRICES)
 
 
@@ -35,7 +35,7 @@ def of(table, model, k):
 
 def test_a_model_that_never_solves_as_much_is_kept_with_all_that_it_has(tallies):
     tallies["t", "weak"] = tallies["t", "small"].assign(correct=[0, 1])
-    curves = stacked({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
+    curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
     prices = {**PRICES, ("t", "weak"): PRICES["t", "large"]}
     _, as_good = effectiveness(spending(tallies, curves, FACTS, prices))
     assert as_good[["model", "k", "solved"]].to_numpy().tolist()[-1] == ["weak", 10, 0.5]
@@ -43,7 +43,7 @@ def test_a_model_that_never_solves_as_much_is_kept_with_all_that_it_has(tallies)
 
 def test_samples_of_one_request_share_its_prompt(tallies):
     tally = {("t", "small"): tallies["t", "small"]}
-    curves = stacked({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tally.items()})
+    curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tally.items()})
     alone, together = (
         spending(tally, curves, FACTS, {("t", "small"): {"prompt": 1.0, "samples_per_request": shared}})
         for shared in (1, 5)

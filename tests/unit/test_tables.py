@@ -50,7 +50,9 @@ def test_a_table_is_written_for_programs_and_for_people(tmp_path, curves):
     assert (tmp_path / "t.md").read_text().startswith("|")
 
 
-@pytest.mark.parametrize("given", [{}, {"shown": pd.DataFrame({"text": ["a", None], "number": [np.nan, 1.5]})}])
+@pytest.mark.parametrize(
+    "given", [{}, {"markdown_table": pd.DataFrame({"text": ["a", None], "number": [np.nan, 1.5]})}]
+)
 def test_what_is_unknown_is_blank_to_people(tmp_path, given):
     write_table(
         pd.DataFrame({"text": ["a", None], "number": [np.nan, 1.5]}), tmp_path / "t.csv", tmp_path / "t.md", **given

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from monkeys.analysis.usage import read_notes, usage
+from monkeys.analysis.usage import read_usage_records, usage_table
 from monkeys.storage import SAMPLES, read_rows, write_parquet
 from monkeys.usage import usage_noted
 
@@ -102,7 +102,7 @@ def test_a_killed_run_counts_with_what_it_had_noted(job, tmp_path):
     assert job("time.sleep(0.5)").wait() == 0
     first, second = notes(tmp_path)
     assert first["wall_seconds"] >= 0.5 and second["wall_seconds"] >= 0.5
-    (row,) = usage(read_notes([tmp_path / "logs/0.usage.jsonl"])).to_dict("records")
+    (row,) = usage_table(read_usage_records([tmp_path / "logs/0.usage.jsonl"])).to_dict("records")
     wall = first["wall_seconds"] + second["wall_seconds"]
     assert (row["jobs"], row["runs"]) == (1, 2)
     assert row["wall_hours"] == pytest.approx(wall / 3600)
@@ -118,7 +118,9 @@ def test_jobs_are_added_up_by_rule_task_and_model(tmp_path):
         return tmp_path / name
 
     score = {"rule": "score", "reward": "r", "gpu": 1}
-    table = usage(read_notes([note("a"), note("b", memory_mb=1200), note("c", **score), note("d", model="n")]))
+    table = usage_table(
+        read_usage_records([note("a"), note("b", memory_mb=1200), note("c", **score), note("d", model="n")])
+    )
     assert table[["rule", "model", "reward", "jobs"]].to_numpy().tolist() == [
         ["score", "m", "r", 1],
         ["verify", "m", "", 2],
@@ -130,7 +132,7 @@ def test_jobs_are_added_up_by_rule_task_and_model(tmp_path):
 
 
 def test_a_study_that_noted_nothing_has_an_empty_table():
-    assert list(usage(read_notes([]))) == [
+    assert list(usage_table(read_usage_records([]))) == [
         "rule",
         "task",
         "model",

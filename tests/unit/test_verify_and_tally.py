@@ -259,7 +259,7 @@ def test_verdicts_on_equally_numbered_samples_of_something_else_are_refused(tmp_
     write_samples(samples, 0, {"b": ["#### 2", "#### 1", "#### 2"], "a": ["#### 2", "#### 1", "?"]}, **other)
     verify_shard(problems, samples, verdicts, "gsm8k", Settings())
     (key,) = other
-    with pytest.raises(ValueError, match=rf"1v.parquet was made of other samples than .* \(another {key}\)"):
+    with pytest.raises(ValueError, match=rf"1v.parquet was made from other samples than .* \(another {key}\)"):
         tally([shard[0]], [verdicts])
 
 

@@ -175,7 +175,7 @@ def downloaded(hub):
 
 def test_a_model_is_checked_without_its_weights_and_fetched_no_more_than_once(checkout, hub):
     of_hub(checkout, "tiny/monkey")
-    assert "Nothing is wrong that can be seen before sampling." in checkout.snakemake("check")
+    assert "No mistakes found that can be detected before sampling." in checkout.snakemake("check")
     assert {"config.json", "tokenizer.json"} <= downloaded(hub)
     assert "model.safetensors" not in downloaded(hub)
     hub.asked.clear()

@@ -148,7 +148,7 @@ def test_each_step_has_one_line_and_the_rest_is_in_the_log(project):
         (line,) = (line for line in project.said.splitlines() if line.strip().startswith(step))
         assert line.endswith(" s")
     # what the killed ones had started may still be at work, and is waited for
-    lines = [line for line in project.said.strip().splitlines() if "waiting for its end" not in line]
+    lines = [line for line in project.said.strip().splitlines() if "waiting for it to finish" not in line]
     assert len(lines) == 6
     assert "+ tiny==1.0" in (project.folder / ".venv/install.log").read_text()
 
@@ -191,7 +191,7 @@ def test_a_folder_that_was_moved_gets_an_environment_anew_whose_commands_start_i
 def test_torch_is_looked_for_on_pytorchs_own_index_and_nothing_is_ready_without_it(project, tmp_path):
     project.lock(torch="9.0+cpu", tiny="1.0")
     said = project.refused(PIP_NO_INDEX="0", PIP_INDEX_URL=tmp_path.as_uri(), UV_OFFLINE="1")
-    assert "torch==9.0+cpu of PyTorch's index" in said and "packages  " not in said
+    assert "torch==9.0+cpu from PyTorch's index" in said and "packages  " not in said
     assert "https://download.pytorch.org/whl/cpu has it, or they cannot be reached" in said
     assert "no version of torch==9.0+cpu" in said
 
@@ -236,7 +236,7 @@ def test_a_python_that_is_too_old_says_so(bare):
 
 def test_a_python_without_venv_says_what_to_install(bare):
     said = bare.refused(patch="sys.modules['ensurepip'] = None")
-    assert "lacks its module ensurepip" in said and "apt-get install python3-venv" in said
+    assert "lacks the standard module ensurepip" in said and "apt-get install python3-venv" in said
 
 
 FULL = "import shutil; shutil.disk_usage = lambda path: shutil._ntuple_diskusage(10**12, 10**12 - {free}, {free})"
@@ -244,7 +244,7 @@ FULL = "import shutil; shutil.disk_usage = lambda path: shutil._ntuple_diskusage
 
 def test_a_disk_that_is_too_small_says_how_much_is_wanted(bare):
     said = bare.refused(patch=FULL.format(free=10**9))
-    assert f"The disk of {bare.folder} has 1.0 GB free; the installation wants 3.5 GB there" in said
+    assert f"The disk of {bare.folder} has 1.0 GB free, but the installation needs 3.5 GB" in said
 
 
 def test_what_was_downloaded_already_wants_no_room(bare):
@@ -252,25 +252,25 @@ def test_what_was_downloaded_already_wants_no_room(bare):
     with open(bare.folder / "cache/archive", "wb") as archive:
         archive.truncate(2 * 10**9)  # a file with a hole
     said = bare.refused(patch=FULL.format(free=10**9))
-    assert "the installation wants 1.5 GB there" in said
+    assert "the installation needs 1.5 GB" in said
 
 
 @pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="no second disk")
 def test_a_cache_on_another_disk_wants_room_of_its_own(bare):
     said = bare.refused(patch=FULL.format(free=3.2 * 10**9), UV_CACHE_DIR="/dev/shm/uv")
-    assert f"The disk of {bare.folder} has 3.2 GB free; the installation wants 3.5 GB there" in said
+    assert f"The disk of {bare.folder} has 3.2 GB free, but the installation needs 3.5 GB" in said
     full = FULL.replace("lambda path:", "lambda path: _usage(path) if path != '/dev/shm' else")
     said = bare.refused(
         patch=f"import shutil; _usage = shutil.disk_usage; {full.format(free=10**9)}", UV_CACHE_DIR="/dev/shm/uv"
     )
-    assert "The disk of /dev/shm has 1.0 GB free; the installation wants 3.0 GB there" in said
+    assert "The disk of /dev/shm has 1.0 GB free, but the installation needs 3.0 GB" in said
 
 
 def test_without_uv_nothing_is_installed_and_the_reason_is_shown(bare, tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
     said = bare.refused(PIP_FIND_LINKS=str(empty))
     assert f"No matching distribution found for uv=={UV.version}" in said
-    assert "pip looks for it where `pip config list` says" in said
+    assert "pip uses the package index shown by `pip config list`" in said
 
 
 def test_a_link_is_replaced_and_what_it_points_to_is_left_alone(bare, tmp_path_factory):
@@ -284,7 +284,7 @@ def test_a_link_is_replaced_and_what_it_points_to_is_left_alone(bare, tmp_path_f
 def test_uv_looks_where_pip_is_told_to_look(bare):
     """Its own settings win over those."""
     patch = (
-        "found = runpy.run_path('envs/install.py')['as_for_pip']([sys.executable, '-m', 'pip'])\n"
+        "found = runpy.run_path('envs/install.py')['uv_settings_from_pip']([sys.executable, '-m', 'pip'])\n"
         "print(found)\nsys.exit(1)"
     )
     config = bare.folder / "pip.conf"

@@ -180,12 +180,12 @@ def edit(checkout, file, old, new):
 
 
 def test_an_edited_estimator_makes_what_uses_it_again(finished):
-    edit(finished, "monkeys/analysis/power_law.py", "spaced(largest, 20)", "spaced(largest, 21)")
+    edit(finished, "monkeys/analysis/power_law.py", "log_spaced(largest, 20)", "log_spaced(largest, 21)")
     assert results_of(finished.plan()) == {"table result=power_law", "figure result=power_law"}
 
 
 def test_an_edited_figure_alone_is_drawn_again(finished):
-    edit(finished, "monkeys/results/selection.py", '"share solved"', '"solved"')
+    edit(finished, "monkeys/results/selection.py", '"fraction of problems solved"', '"solved"')
     assert results_of(finished.plan()) == {"figure result=selection"}
 
 
@@ -282,7 +282,7 @@ def test_finished_samples_survive_a_move_without_snakemakes_records_and_settings
     command = [str(target.relative_to(moved.folder)), "--forcerun", "sample"]
     moved.snakemake(*command)
     assert {target.name: target.read_bytes()} == before
-    assert "taken up again" in moved.log("sample/programs/small/0")
+    assert "are reused" in moved.log("sample/programs/small/0")
     moved.change(models__small__sampling={"max_tokens": 20})
     moved.snakemake(command[0])
     assert target.read_bytes() != before[target.name]

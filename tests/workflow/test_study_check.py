@@ -19,7 +19,7 @@ def test_the_check_prints_what_a_study_will_take_and_samples_nothing(checkout):
         ["arithmetic", "medium", "320"],
         ["programs", "small", "96"],
     ]
-    assert "Nothing is wrong that can be seen before sampling." in said
+    assert "No mistakes found that can be detected before sampling." in said
     assert not checkout.results("samples") and not checkout.results("models") and not checkout.results("rewards")
 
 

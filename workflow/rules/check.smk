@@ -1,8 +1,8 @@
-# What can be seen before a GPU is asked for.
+# Checks before any GPU is requested.
 
 
 rule check:
-    """Look at the whole study without sampling anything, and print what it will take; asked for by name."""
+    """Check the whole study without sampling and print an estimate of its cost; runs only on request."""
     log:
         "<logs>/check.log",
     localrule: True

@@ -1,4 +1,4 @@
-# The study's config, checked, and the functions that rules get their inputs, params and resources from.
+# The validated config, and the functions that compute inputs, params and resources of rules.
 
 import functools
 import json
@@ -24,7 +24,7 @@ from monkeys import (
     verification,
 )
 from monkeys.reporting import inputs, pairs, registry
-from monkeys.reporting.code import code
+from monkeys.reporting.code import code_digest
 from monkeys.storage import canonical, digest
 from monkeys.study import ConfigError, Study
 from monkeys.study.files import duplicate_keys
@@ -34,7 +34,7 @@ try:
     duplicates = [line for file in files for line in duplicate_keys(file)]
     STUDY = Study.load(config)
 except ConfigError as error:
-    # as Snakemake tells of errors, this one would look like one of ours: with the file and line of this one
+    # if raised, Snakemake would report it as an error in this file, at this line
     print(f"ERROR {error}", file=sys.stderr)
     raise SystemExit(1) from None
 
@@ -42,7 +42,7 @@ if workflow.is_main_process:
     for line in [*duplicates, *STUDY.doubts()]:
         print(f"WARNING {line}", file=sys.stderr)
 
-config.update(STUDY.model_dump())  # every default, for jobs
+config.update(STUDY.model_dump())  # jobs see every default
 
 PAIRS = STUDY.pairs()
 
@@ -53,7 +53,7 @@ pathvars:
 
 
 def any_of(names):
-    """A wildcard's pattern: exactly one of these names; of none, one that matches nothing."""
+    """Wildcard pattern that matches exactly these names; without names, it matches nothing."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
@@ -73,7 +73,7 @@ def model_of(wildcards):
 
 
 def models_of_rule(rule):
-    """Names of the models whose samples this rule brings in; of None, those that have outcomes alone."""
+    """Names of models whose samples this rule produces; None: of models with outcomes but no samples."""
     return [name for name, model in STUDY.models.items() if model.source.rule == rule]
 
 
@@ -81,15 +81,15 @@ def models_with_samples():
     return [name for name, model in STUDY.models.items() if model.source.has_samples]
 
 
-def files_of(dataset):
-    """The files of a local dataset; a dataset of the hub is pinned by its revision instead."""
+def local_files(dataset):
+    """Files of a local dataset, none for a hub dataset, which is pinned by its revision instead."""
     return sorted(str(file) for file in Path(dataset).rglob("[!.]*") if file.is_file())
 
 
 def dataset_files(wildcards):
     task = task_of(wildcards)
     datasets = task.dataset, task.examples.dataset
-    return [file for dataset in datasets if dataset for file in files_of(dataset)]
+    return [file for dataset in datasets if dataset for file in local_files(dataset)]
 
 
 def imported_files(wildcards):
@@ -113,18 +113,18 @@ def distribution(wildcards):
 
 
 JOURNAL = f"{STUDY.results}/.journal/{{task}}/{{model}}/{{shard}}.jsonl"
-"""Where a sampling job records finished requests: no declared output, so that Snakemake never deletes it."""
+"""Journal of finished requests of a sampling job; not a declared output, so that Snakemake never deletes it."""
 
 
 def gpu_count(wildcards):
-    """GPUs of a job: a reward model runs on one, a model on as many as its engine is told."""
+    """GPUs of a job: one for a reward model, tensor_parallel_size for a sampled model."""
     if hasattr(wildcards, "reward"):
         return 1
     return model_of(wildcards).engine.tensor_parallel_size
 
 
 def gpus(wildcards):
-    """GPUs to ask for by number; None where the site wants them asked for by `gres`."""
+    """GPUs to request by number; None if the site requests them by `gres`."""
     return None if STUDY.gres else gpu_count(wildcards)
 
 
@@ -133,61 +133,64 @@ def gres(wildcards):
 
 
 def sampling_threads(wildcards):
-    """An engine in the job's own process keeps one core busy; beside it, the feeder and the workers want more."""
+    """One for an engine in the job's own process; more for a separate engine process with its feeder and workers."""
     return 4 if model_of(wildcards).engine.separate_process else 1
 
 
-def grown(first, attempt):
+def scaled(first, attempt):
     """Request of an attempt: 1, 1.5 and 2 times the first, since the job may have run out."""
     return math.ceil(first * (1 + attempt) / 2)
 
 
 def minutes(seconds, attempt):
-    """Time to ask for where a job works this long, with half an hour to start; int."""
-    return grown(30 + math.ceil(seconds / 60), attempt)
+    """Run time to request for this much work plus half an hour of start-up, minutes, int."""
+    return scaled(30 + math.ceil(seconds / 60), attempt)
 
 
 def sampling_memory(wildcards, attempt):
-    return grown(model_of(wildcards).resources.mem_mb, attempt)
+    return scaled(model_of(wildcards).resources.mem_mb, attempt)
 
 
 def sampling_runtime(wildcards, input, attempt):
-    """As configured, or an upper bound from the shard's maximum token count, minutes."""
+    """Configured run time, or an upper bound from the shard's maximum token count, minutes."""
     runtime = model_of(wildcards).resources.runtime
     if runtime is not None:
-        return grown(runtime, attempt)
+        return scaled(runtime, attempt)
     settings = STUDY.sampling(wildcards.task, wildcards.model)
-    tokens = rows(input.prompts) * shard_size(wildcards) * settings["max_tokens"]
+    tokens = num_rows(input.prompts) * shard_size(wildcards) * settings["max_tokens"]
     return minutes(tokens / sampling.TOKENS_PER_SECOND, attempt)
 
 
 def scoring_memory(wildcards, attempt):
-    return grown(STUDY.rewards[wildcards.reward].resources.mem_mb, attempt)
+    return scaled(STUDY.rewards[wildcards.reward].resources.mem_mb, attempt)
 
 
 def scoring_runtime(wildcards, attempt):
-    return grown(STUDY.rewards[wildcards.reward].resources.runtime, attempt)
+    return scaled(STUDY.rewards[wildcards.reward].resources.runtime, attempt)
 
 
 @functools.cache
-def rows(file):
-    """How many rows a parquet file has; while it is not there, the resource that asks is one to be decided."""
-    with open(file, "rb") as opened:  # its error names the file, as Snakemake wants it
+def num_rows(file):
+    """Number of rows of a parquet file; while it is missing, Snakemake postpones the resource (<TBD>)."""
+    with open(
+        file, "rb"
+    ) as opened:  # raises the FileNotFoundError that Snakemake expects, with the file's name
         from pyarrow.parquet import read_metadata
 
         return read_metadata(opened).num_rows
 
 
 def weights_of(kind, name):
-    """What is fetched of one of the `models` or `rewards`."""
+    """Weights and revision to fetch for one of the `models` or `rewards`."""
     settings = getattr(STUDY, kind)[name]
     return {key: getattr(settings, key) for key in ("weights", "revision")}
 
 
-def fetched(kind, name):
-    """The file that says that weights are there.
+def fetched_marker(kind, name):
+    """Marker file of fetched weights.
 
-    Its name tells which weights, so that other weights draw samples anew, and the same ones fetched again do not.
+    Its name has a digest of the weights, so that other weights trigger resampling, but fetching the same ones again
+    does not.
     """
     which = digest(weights_of(kind, name))[:12]
     return [ancient(f"<results>/{kind}/{name}.{which}.fetched")]
@@ -202,18 +205,18 @@ def reward_weights(wildcards):
 
 
 def fetched_weights(wildcards):
-    """The file that says that a model's weights are there, if it has any."""
+    """Marker file of a model's fetched weights, if it has weights."""
     if wildcards.model in models_of_rule("sample"):
-        return fetched("models", wildcards.model)
+        return fetched_marker("models", wildcards.model)
     return []
 
 
 def fetched_reward(wildcards):
-    return fetched("rewards", wildcards.reward)
+    return fetched_marker("rewards", wildcards.reward)
 
 
 def reward_settings(wildcards):
-    """What rewards depend on beside the samples."""
+    """Settings that rewards depend on, besides the samples."""
     reward = STUDY.rewards[wildcards.reward]
     keys = ("weights", "revision", "chat", "max_length")
     return canonical(
@@ -226,21 +229,21 @@ REWARDS = "<results>/rewards/{task}/{model}/{reward}/{shard}.parquet"
 REWARD_JOURNAL = (
     f"{STUDY.results}/.journal/rewards/{{task}}/{{model}}/{{reward}}/{{shard}}.jsonl"
 )
-"""Where a scoring job records its rewards, as `JOURNAL`."""
+"""Journal of a scoring job; like `JOURNAL`, not a declared output."""
 
 
 def rewards_of(wildcards):
-    """The rewards that the samples of a task and model have, `logprob` among them."""
+    """Names of the rewards of a task and model's samples, including `logprob`."""
     return pairs.rewards_of(STUDY, wildcards.task, wildcards.model)
 
 
 def reward_models_of(wildcards):
-    """The reward models that score the samples of a task and model."""
+    """Names of the reward models that score a task and model's samples."""
     return [name for name in rewards_of(wildcards) if name in STUDY.rewards]
 
 
 def logistic_rewards(wildcards):
-    """Those of them whose rewards are logits."""
+    """Names of the reward models among these whose rewards are logits."""
     return [
         name for name in reward_models_of(wildcards) if STUDY.rewards[name].logistic
     ]
@@ -250,8 +253,8 @@ def has_votes(wildcards):
     return pairs.has_votes(STUDY, wildcards.task, wildcards.model)
 
 
-def every_reward(wildcards):
-    """The rewards of all shards of a task and model, by all its reward models."""
+def reward_files(wildcards):
+    """Rewards files of all shards and reward models of a task and model."""
     return expand(
         REWARDS,
         **wildcards,
@@ -261,9 +264,9 @@ def every_reward(wildcards):
 
 
 def samples_for_logprob(wildcards):
-    """The samples of all shards, if they say how likely they were."""
+    """Samples files of all shards, if samples have log-probabilities."""
     if pairs.LOGPROB in rewards_of(wildcards):
-        return shards_of("samples")(wildcards)
+        return shard_files("samples")(wildcards)
     return []
 
 
@@ -271,12 +274,12 @@ def known_facts(wildcards):
     return canonical(model_of(wildcards).facts.model_dump())
 
 
-def requests_at_once(wildcards):
+def concurrent_requests(wildcards):
     return model_of(wildcards).source.settings.concurrency
 
 
 def published_problems(wildcards):
-    """The problems to import, where the config lists them; None takes all that were published."""
+    """Ids of the problems to import if the config lists them; None for all published ones."""
     problems = task_of(wildcards).problems
     return problems if isinstance(problems, list) else None
 
@@ -290,7 +293,7 @@ def verifier_version(wildcards):
 
 
 def verification_settings(wildcards):
-    """What verdicts depend on beside the verifier and its version."""
+    """Settings that verdicts depend on, besides the verifier and its version."""
     task = task_of(wildcards)
     settings = task.model_dump(include={"limits", "second_opinion"})
     if verification.load(task.verifier).lists:
@@ -301,24 +304,24 @@ def verification_settings(wildcards):
 
 
 def verification_threads(wildcards):
-    """As many as the verifier makes use of; every distinct answer on which two graders are asked keeps one busy."""
+    """Maximum useful number of threads; with a second opinion, every distinct answer keeps one busy."""
     task = task_of(wildcards)
     return 8 if task.second_opinion else verification.load(task.verifier).threads
 
 
 def verification_memory(wildcards, threads, attempt):
-    """MiB for the job itself and for what it runs at once."""
+    """Memory of the job and of the programs or graders that it runs concurrently, MiB."""
     task = task_of(wildcards)
     resident = verification.load(task.verifier).resident_mb
-    return grown(2000 + threads * (resident or task.limits.memory_mb), attempt)
+    return scaled(2000 + threads * (resident or task.limits.memory_mb), attempt)
 
 
 def verification_runtime(wildcards, input, threads, attempt):
-    """By the number of samples: a job that is ended begins anew."""
+    """Estimate from the number of samples, since a job that exceeds its time limit restarts from scratch, minutes."""
     if hasattr(wildcards, "shard"):
-        samples = rows(input.problems) * shard_size(wildcards)
+        samples = num_rows(input.problems) * shard_size(wildcards)
     else:
-        samples = rows(input.samples)
+        samples = num_rows(input.samples)
     seconds = verification.load(verifier_of(wildcards)).seconds
     return minutes(samples * seconds / threads, attempt)
 
@@ -328,21 +331,21 @@ def outcomes_file(wildcards):
 
 
 def outcomes_layout(wildcards):
-    """How the file with a model's outcomes is to be read."""
+    """Layout of a model's outcomes file."""
     file = model_of(wildcards).source.file(wildcards.task)
     return canonical((file.columns, file.where))
 
 
 def demo_prompts(wildcards):
-    """The demo study's prompt templates: the models learn to continue exactly these."""
+    """Prompt templates of the demo study, which its models are trained to continue."""
     return {
         f"{task}_prompt": STUDY.tasks[task].prompt
         for task in ("arithmetic", "programs")
     }
 
 
-def shards_of(stage):
-    """An input function: the files of all shards of a task and model."""
+def shard_files(stage):
+    """Input function for the files of all shards of a task and model."""
 
     def files(wildcards):
         return [
@@ -354,17 +357,17 @@ def shards_of(stage):
 
 
 def verdict_stage(model):
-    """The folder of the verdicts that count: `verdicts` (ours), or `published` with the samples."""
+    """Folder of the verdicts that count: `verdicts` (ours), or `published` (those that came with the samples)."""
     return "verdicts" if STUDY.models[model].source.verified else "published"
 
 
-def verdicts_that_count(wildcards):
-    """The verdicts of all shards of a task and model: ours, or those that came with published samples."""
-    return shards_of(verdict_stage(wildcards.model))(wildcards)
+def verdict_files(wildcards):
+    """Verdicts files of all shards of a task and model: ours, or those published with the samples."""
+    return shard_files(verdict_stage(wildcards.model))(wildcards)
 
 
 def sampled_shards():
-    """All (task, model, shard) of the study that have samples."""
+    """All (task, model, shard) of the study with samples."""
     return [
         (task, model, shard)
         for task, model in PAIRS
@@ -373,16 +376,16 @@ def sampled_shards():
     ]
 
 
-def every_sample():
-    """The samples of all shards of the study."""
+def all_samples_files():
+    """Samples files of all shards of the study."""
     return [
         f"<results>/samples/{task}/{model}/{shard}.parquet"
         for task, model, shard in sampled_shards()
     ]
 
 
-def every_verdict():
-    """The verdicts that count, of all shards of the study."""
+def all_verdicts_files():
+    """Verdicts files of all shards of the study, as in `verdict_files`."""
     return [
         f"<results>/{verdict_stage(model)}/{task}/{model}/{shard}.parquet"
         for task, model, shard in sampled_shards()
@@ -390,7 +393,7 @@ def every_verdict():
 
 
 def one_shard(stage):
-    """The first shard of each task and model that has samples, or verdicts of ours: all were made alike."""
+    """First file of each task and model with samples or our verdicts; all its shards have the same settings."""
     return [
         f"<results>/{stage}/{task}/{model}/0.parquet"
         for task, model in PAIRS
@@ -399,32 +402,32 @@ def one_shard(stage):
     ]
 
 
-def every_pair(stage, ending):
+def every_pair(stage, suffix):
     """One file for every task and model of the study."""
-    return [f"<results>/{stage}/{task}/{model}.{ending}" for task, model in PAIRS]
+    return [f"<results>/{stage}/{task}/{model}.{suffix}" for task, model in PAIRS]
 
 
-def asked_for(function):
-    """An input function: the files behind what this function of a result asks for."""
+def result_inputs(function):
+    """Input function for the files that this function of a result needs."""
 
     def files(wildcards):
-        if registry.reason(wildcards.result, STUDY) is not None:
-            return {}  # the job will say so
+        if registry.missing_reason(wildcards.result, STUDY) is not None:
+            return {}  # the job reports the reason
         found = inputs.files_of(wildcards.result, function, STUDY)
-        explains = {name for name in found if inputs.of(name).ancient}
+        explanatory = {name for name in found if inputs.find(name).ancient}
         return {
-            name: [ancient(file) for file in files] if name in explains else files
+            name: [ancient(file) for file in files] if name in explanatory else files
             for name, files in found.items()
         }
 
     return files
 
 
-def settings_of(function):
-    """The settings that a function of a result asks for."""
+def result_settings(function):
+    """Param function for the settings that this function of a result needs."""
 
     def settings(wildcards):
-        if registry.reason(wildcards.result, STUDY) is not None:
+        if registry.missing_reason(wildcards.result, STUDY) is not None:
             return ""
         return canonical(inputs.settings_of(wildcards.result, function, STUDY))
 
@@ -432,17 +435,17 @@ def settings_of(function):
 
 
 def code_of(script, function=None):
-    """The digest of the code that a script runs, and with it a function of the job's result."""
+    """Param function for the digest of the code behind a script and a function of the job's result."""
 
     def digest_of_code(wildcards):
         result = [(f"monkeys.results.{wildcards.result}", function)] if function else []
-        return code((f"scripts.{script}", "*"), *result)
+        return code_digest((f"scripts.{script}", "*"), *result)
 
     return digest_of_code
 
 
 def caption(kind):
-    """The caption of a result's table or figure."""
+    """Param function for the caption of a result's table or figure."""
 
     def caption(wildcards):
         text = getattr(registry.load(wildcards.result), kind)
@@ -452,19 +455,19 @@ def caption(kind):
 
 
 def category(wildcards):
-    """Where the report shows a result."""
+    """Category of the report that shows a result."""
     return registry.load(wildcards.result).CATEGORY
 
 
 def label(kind):
-    """What the report calls a result. Labels of one category must form a full grid, or its page fails."""
+    """Label of a result in the report. Labels of one category must form a full grid, or its page fails."""
     return lambda wildcards: {"shows": f"{wildcards.result.replace('_', ' ')} ({kind})"}
 
 
 def tables():
     return expand(
         "<results>/tables/{result}.{ending}",
-        result=registry.made("tabulate", STUDY),
+        result=registry.default_results("tabulate", STUDY),
         ending=["csv", "md"],
     )
 
@@ -472,20 +475,20 @@ def tables():
 def figures():
     return expand(
         "<results>/figures/{result}.{ending}",
-        result=registry.made("draw", STUDY),
+        result=registry.default_results("draw", STUDY),
         ending=["pdf", "png"],
     ) + ["<results>/figures/explorer.html"]
 
 
-def refuse_what_slurm_would():
-    """End the run before its first job if Slurm would refuse jobs, or let them wait, without a word."""
+def check_slurm_requests():
+    """Abort before the first job if Slurm would reject jobs or leave them pending forever."""
     if workflow.executor_plugin.name != "slurm":
         return
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
     requests = [
         slurm.Request(
             comment=slurm.comment(job.name, job.wildcards),
-            # what cannot be known yet has a placeholder
+            # values that are not known yet are placeholders
             resources={
                 name: value
                 for name, value in job.resources.items()
@@ -506,12 +509,12 @@ def refuse_what_slurm_would():
         raise WorkflowError("nothing was submitted:\n" + "\n".join(refused))
 
 
-def look_before_sampling():
-    """End the run before its first job if a model cannot be sampled, or its samples not be scored, as the study says.
+def check_before_sampling():
+    """Abort before the first job if a model cannot be sampled, or its samples not be scored, as configured.
 
-    Where problems are made in this run, it is looked at there.
+    For tasks whose problems are built in this run, the rule `prompts` checks it.
     """
-    from monkeys import preflight  # takes more imports than a plan should
+    from monkeys import preflight  # slow to import, so not while planning
 
     jobs = list(workflow.dag.needrun_jobs())
     made = {job.wildcards.task for job in jobs if job.name in ("prompts", "problems")}
@@ -531,8 +534,8 @@ def look_before_sampling():
         raise WorkflowError(f"nothing was started:\n{mistakes}") from None
 
 
-def keep_finished():
-    """See that nothing finished is lost to a job that is about to make it anew."""
+def keep_finished_files():
+    """Keep finished files under a second name, since Snakemake deletes the outputs of jobs that it reruns."""
     results = STUDY.results
     for task, model, shard in sampled_shards():
         scored = [f"rewards/{task}/{model}/{reward}" for reward in STUDY.rewards]
@@ -545,8 +548,8 @@ def keep_finished():
                 print(f"WARNING {damage}", file=sys.stderr)
 
 
-def cancel_what_is_left():
-    """After an interrupt; without it, all jobs of a run have ended when the run does."""
+def cancel_remaining_jobs():
+    """Cancel Slurm jobs left by an interrupt; otherwise, all jobs of a run have ended when it ends."""
     executor = workflow.scheduler._executor
     if hasattr(executor, "run_uuid"):
         clusters = executor._submitted_job_clusters
@@ -554,7 +557,7 @@ def cancel_what_is_left():
 
 
 def opening_page():
-    """What the report opens with: the study's overview once it is there."""
+    """First page of the report: the study's overview once it exists."""
     page = Path(STUDY.results, "overview.rst").absolute()
     return str(page if page.is_file() else ROOT / "workflow/report/workflow.rst")
 
@@ -564,48 +567,49 @@ SCREEN = console.Screen(
     workflow.output_settings,
     wanted=workflow.is_main_process and workflow.modifier.is_main_snakefile(),
 )
-"""What a person sees of a run."""
+"""Terminal output of a run."""
 
 
-def problems_counted(task):
-    """How many problems a task has, as soon as that is known."""
+def num_problems(task):
+    """Number of problems of a task; None while unknown."""
     prompts = f"{STUDY.results}/problems/{task}.prompts.parquet"
-    return rows(prompts) if Path(prompts).exists() else None
+    return num_rows(prompts) if Path(prompts).exists() else None
 
 
 def jobs_to_run():
     return console.jobs_of(workflow.dag, shard_size)
 
 
-def here(files):
-    """Files as one would type them."""
+def relative_paths(files):
+    """Paths relative to the working directory, separated by spaces."""
     return " ".join(os.path.relpath(file) for file in files)
 
 
 def show_start(log):
-    """Show what a run does, stage by stage; calmly where it may take days."""
+    """Show the progress of a run by stage; in few, plain lines on a cluster, where it may take days."""
     where = (
         f"{workflow.cores} cores"
         if workflow.local_exec
         else workflow.executor_plugin.name
     )
-    title = f"of study {STUDY.study} on {where}; Snakemake's log: {here(log)}"
-    SCREEN.start(jobs_to_run, problems_counted, not workflow.local_exec, title)
+    title = f"of study {STUDY.study} on {where}; Snakemake's log: {relative_paths(log)}"
+    SCREEN.start(jobs_to_run, num_problems, not workflow.local_exec, title)
 
 
-def what_there_is():
-    """What to look at and what to type after a run of the whole study; nothing after a part of it.
+def closing_message():
+    """Results and next commands to show after a run of the whole study; empty after a partial run.
 
-    `make demo` says it later, when the report is there, too.
+    `make demo` shows it later, after the report is made.
     """
     whole = any(job.name == "all" for job in workflow.dag.jobs)
     if not whole or os.environ.get("CLOSING") == "later":
         return ""
     options = [
-        f"--configfile {here([file])}" for file in workflow.overwrite_configfiles
+        f"--configfile {relative_paths([file])}"
+        for file in workflow.overwrite_configfiles
     ]
     return console.closing(STUDY.results, " ".join(options))
 
 
 def show_end(succeeded, log):
-    SCREEN.end(succeeded, here(log), what_there_is)
+    SCREEN.end(succeeded, relative_paths(log), closing_message)

@@ -1,4 +1,4 @@
-# How the files under resources/demo were made. They are part of the project; only `make demo-models` makes them again.
+# Rules that made the files under resources/demo, which are part of the project; only `make demo-models` remakes them.
 # Outputs are whole folders, so that no study's DAG reaches these rules through a file.
 
 
@@ -11,7 +11,7 @@ wildcard_constraints:
 
 
 rule demo_models:
-    """Both tasks, the whole family of models, and the reward model."""
+    """Make both tasks, all models of the family, and the reward model."""
     input:
         expand(
             "resources/demo/{folder}",
@@ -35,7 +35,7 @@ rule demo_task:
 
 
 rule demo_model:
-    """Train one of the demo's models from scratch on generated examples."""
+    """Train a demo model from scratch on generated examples."""
     output:
         directory("resources/demo/{demo_model}"),
     log:
@@ -53,14 +53,14 @@ rule demo_model:
 
 
 rule demo_reward:
-    """Train the demo's reward model on samples of the whole family that the verifiers judged."""
+    """Train the demo's reward model on verified samples of all models of the family."""
     input:
         expand("resources/demo/{model}", model=DEMO_MODELS),
     output:
         directory("resources/demo/marmoset-reward"),
     log:
         "<logs>/demo_reward.log",
-    # and, for the verifiers, what verification.yaml has; .venv has both
+    # the verifiers also need the packages of verification.yaml; .venv has both
     conda:
         "../../envs/sampling.yaml"
     threads: 2

@@ -1,17 +1,17 @@
-# The rules that load datasets, from the network if need be. Prompts have their own rule so that editing a question or a
+# Rules that load datasets, from the network if necessary. Prompts have their own rule so that editing a question or a
 # reference does not trigger resampling.
 #
-# `ancient` inputs never trigger a rerun, and a job behind one that is made again is not checked for reasons of its own. So
+# `ancient` inputs never trigger a rerun, and if one is remade, its job is not checked for other reasons to rerun. So
 # each is paired with something that does: a digest from the same rule, or a content hash in its file name.
 
 
 rule prompts:
-    """Load a task's dataset and build the prompts of the chosen problems."""
+    """Load a task's dataset and build the prompts of the selected problems."""
     input:
         dataset_files,
     output:
         prompts="<results>/problems/{task}.prompts.parquet",
-        # A prompts file that is built again and says the same invalidates no sample, however large it is.
+        # Samples depend on the digest, so rebuilding a prompts file with the same contents invalidates none.
         digest="<results>/problems/{task}.prompts",
     log:
         "<logs>/prompts/{task}.log",
@@ -25,13 +25,13 @@ rule prompts:
 
 
 rule problems:
-    """Load a task's dataset and build all else that is said of its problems; see whether they can be verified."""
+    """Load a task's dataset, build its problems (questions, references), and check that they can be verified."""
     input:
         dataset_files,
         prompts="<results>/problems/{task}.prompts.parquet",
     output:
         problems="<results>/problems/{task}.parquet",
-        # The same for references and verdicts.
+        # Likewise, verdicts depend on this digest of the references.
         digest="<results>/problems/{task}.references",
     log:
         "<logs>/problems/{task}.log",

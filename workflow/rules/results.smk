@@ -1,12 +1,12 @@
-# From tallies to tables and figures. What each of them is stands in its own module of `monkeys.results`; a param holds the
-# digest of the code that it runs, so that only what an edit touches is made again.
+# Tallies, tables and figures. Each result is a module of `monkeys.results`; a param holds the digest of the code that
+# makes it, so that an edit reruns only the jobs that it affects.
 
 
 rule tally:
     """Count samples and outcomes per problem."""
     input:
-        samples=shards_of("samples"),
-        verdicts=verdicts_that_count,
+        samples=shard_files("samples"),
+        verdicts=verdict_files,
     output:
         "<results>/tallies/{task}/{model}.parquet",
     log:
@@ -23,7 +23,7 @@ rule tally:
 
 
 rule import_tally:
-    """Take the tally of a model from published outcomes."""
+    """Convert published outcomes of a model to a tally."""
     input:
         outcomes=outcomes_file,
     output:
@@ -43,11 +43,11 @@ rule import_tally:
 
 
 rule selection:
-    """How often votes and rewards choose a correct sample of one task and model, and which problems a vote solves."""
+    """Compute the accuracy of votes and rewards for one task and model, and the problems that a vote solves."""
     input:
         samples=samples_for_logprob,
-        verdicts=verdicts_that_count,
-        rewards=every_reward,
+        verdicts=verdict_files,
+        rewards=reward_files,
     output:
         curves="<results>/selection/{task}/{model}.csv",
         votes="<results>/selection/{task}/{model}.votes.csv",
@@ -71,10 +71,10 @@ rule selection:
 
 
 rule audit:
-    """Draw correct samples of all solve rates for people to grade; made on demand."""
+    """Draw correct samples from all bins of solve rates for manual grading; made on demand."""
     input:
-        samples=shards_of("samples"),
-        verdicts=verdicts_that_count,
+        samples=shard_files("samples"),
+        verdicts=verdict_files,
         problems=ancient("<results>/problems/{task}.parquet"),
     output:
         "<results>/audit/{task}/{model}.csv",
@@ -93,9 +93,9 @@ rule audit:
 
 
 rule curves:
-    """All rows of a result, for its figure and for other results."""
+    """Compute all rows of a result, for its figure and for other results."""
     input:
-        unpack(asked_for("compute")),
+        unpack(result_inputs("compute")),
     output:
         "<results>/curves/{result}.csv",
     log:
@@ -106,17 +106,17 @@ rule curves:
     conda:
         "../../envs/analysis.yaml"
     params:
-        missing=lambda wildcards: registry.reason(wildcards.result, STUDY),
-        settings=settings_of("compute"),
+        missing=lambda wildcards: registry.missing_reason(wildcards.result, STUDY),
+        settings=result_settings("compute"),
         code=code_of("curves", "compute"),
     script:
         "../scripts/curves.py"
 
 
 rule table:
-    """The table of a result, for programs and for people."""
+    """Make the table of a result, as CSV and Markdown."""
     input:
-        unpack(asked_for("tabulate")),
+        unpack(result_inputs("tabulate")),
     output:
         csv=report(
             "<results>/tables/{result}.csv",
@@ -133,8 +133,8 @@ rule table:
     conda:
         "../../envs/analysis.yaml"
     params:
-        missing=lambda wildcards: registry.reason(wildcards.result, STUDY),
-        settings=settings_of("tabulate"),
+        missing=lambda wildcards: registry.missing_reason(wildcards.result, STUDY),
+        settings=result_settings("tabulate"),
         code=code_of("table", "tabulate"),
         caption=caption("TABLE"),
     script:
@@ -142,9 +142,9 @@ rule table:
 
 
 rule figure:
-    """The figure of a result."""
+    """Draw the figure of a result."""
     input:
-        unpack(asked_for("draw")),
+        unpack(result_inputs("draw")),
     output:
         pdf="<results>/figures/{result}.pdf",
         png=report(
@@ -161,8 +161,8 @@ rule figure:
     conda:
         "../../envs/analysis.yaml"
     params:
-        missing=lambda wildcards: registry.reason(wildcards.result, STUDY),
-        settings=settings_of("draw"),
+        missing=lambda wildcards: registry.missing_reason(wildcards.result, STUDY),
+        settings=result_settings("draw"),
         code=code_of("figure", "draw"),
         caption=caption("FIGURE"),
     script:
@@ -170,7 +170,7 @@ rule figure:
 
 
 rule explorer:
-    """A page in which to pick tasks and models, and read coverage off the curves."""
+    """Write the interactive page of coverage curves."""
     input:
         curves="<results>/curves/coverage.csv",
     output:
@@ -193,7 +193,7 @@ rule explorer:
 
 
 rule overview:
-    """The page that the report opens with."""
+    """Write the first page of the report."""
     input:
         tallies=every_pair("tallies", "parquet"),
         coverage="<results>/tables/coverage.csv",
@@ -207,7 +207,6 @@ rule overview:
     conda:
         "../../envs/analysis.yaml"
     params:
-        template=lambda _: (ROOT / "workflow/report/overview.rst").read_text(),
         missing=registry.missing(STUDY),
         code=code_of("overview"),
     script:

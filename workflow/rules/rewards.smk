@@ -1,8 +1,8 @@
-# What reward models say of samples.
+# Rewards: scores of samples by reward models.
 
 
 rule fetch_reward:
-    """Bring a reward model's weights into the Hugging Face cache."""
+    """Download a reward model's weights to the Hugging Face cache."""
     output:
         "<results>/rewards/{reward}.{which}.fetched",
     log:
@@ -19,7 +19,7 @@ rule fetch_reward:
 
 
 rule score:
-    """Score the samples of one shard with a reward model; a killed job goes on from its journal."""
+    """Score the samples of one shard with a reward model; a killed job resumes from its journal."""
     input:
         samples="<results>/samples/{task}/{model}/{shard}.parquet",
         problems=ancient("<results>/problems/{task}.parquet"),

@@ -1,8 +1,8 @@
-# Samples come from the model's weights, from a server, or from those who published them.
+# Samples are drawn from a model's weights or a server, or imported from a published dataset.
 
 
 rule fetch_model:
-    """Bring a model's weights into the Hugging Face cache."""
+    """Download a model's weights to the Hugging Face cache."""
     output:
         "<results>/models/{model}.{which}.fetched",
     log:
@@ -20,7 +20,7 @@ rule fetch_model:
 
 
 rule model_facts:
-    """Note what a model's files, or its config, say of its size."""
+    """Record a model's size from its files or the study's config."""
     input:
         fetched_weights,
     output:
@@ -38,7 +38,7 @@ rule model_facts:
 
 
 rule sample:
-    """Draw one shard of samples from a model with vLLM; a killed job goes on from its journal."""
+    """Draw one shard of samples from a model with vLLM; a killed job resumes from its journal."""
     input:
         prompts=ancient("<results>/problems/{task}.prompts.parquet"),
         digest="<results>/problems/{task}.prompts",
@@ -57,7 +57,7 @@ rule sample:
         gres=gres,
         mem_mb=sampling_memory,
         runtime=sampling_runtime,
-    # Only what the distribution of the samples depends on: a changed param draws the shard anew.
+    # Only settings that the distribution of the samples depends on: a changed param triggers resampling.
     params:
         distribution=distribution,
         seed=STUDY.seed,
@@ -69,9 +69,9 @@ rule sample:
 
 
 rule request_samples:
-    """Draw one shard of samples from a server; a killed job goes on from its journal.
+    """Draw one shard of samples from a server; a killed job resumes from its journal.
 
-    It runs where Snakemake runs: there is sure to be network, and it only waits.
+    Runs on Snakemake's own host, which has network access, as the job mostly waits.
     """
     input:
         prompts=ancient("<results>/problems/{task}.prompts.parquet"),
@@ -85,9 +85,9 @@ rule request_samples:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    # `--resources requests=N` bounds the requests of all shards together
+    # `--resources requests=N` limits concurrent requests over all shards
     resources:
-        requests=requests_at_once,
+        requests=concurrent_requests,
     params:
         distribution=distribution,
         seed=STUDY.seed,
@@ -99,7 +99,7 @@ rule request_samples:
 
 
 rule import_samples:
-    """Take one shard of samples, and the verdicts that came with them, from files."""
+    """Import one shard of samples, with their verdicts, from a published dataset."""
     input:
         imported_files,
     output:
@@ -121,7 +121,7 @@ rule import_samples:
 
 
 rule summary:
-    """Print how many samples there are, how fast they come, and how long the rest will take."""
+    """Print the progress of sampling: samples drawn, rate and remaining time."""
     log:
         "<logs>/summary.log",
     localrule: True

@@ -1,5 +1,5 @@
 rule verify:
-    """Judge the samples of one shard, each distinct answer once."""
+    """Verify the samples of one shard, each distinct answer once."""
     input:
         samples="<results>/samples/{task}/{model}/{shard}.parquet",
         problems=ancient("<results>/problems/{task}.parquet"),
@@ -23,7 +23,7 @@ rule verify:
 
 
 rule known_solutions:
-    """Take the solutions of a task's dataset that are known to be right."""
+    """Extract the known correct solutions from a task's dataset."""
     input:
         problems="<results>/problems/{task}.parquet",
     output:
@@ -38,7 +38,7 @@ rule known_solutions:
 
 
 rule verify_known_solutions:
-    """Judge solutions that are known to be right, as samples are judged."""
+    """Verify known correct solutions in the same way as samples."""
     input:
         samples="<results>/known_solutions/{task}.parquet",
         problems=ancient("<results>/problems/{task}.parquet"),

@@ -1,4 +1,4 @@
-"""Draw correct samples of all solve rates for people to grade."""
+"""Draw correct samples from all bins of solve rates for manual grading."""
 
 from monkeys.logs import logging_to
 
@@ -6,7 +6,7 @@ if __name__ == "__main__":
     with logging_to(snakemake.log[0]):
         import pandas as pd
 
-        from monkeys.analysis.exclusions import audit
+        from monkeys.analysis.exclusions import draw_audit
         from monkeys.analysis.tables import csv_text
         from monkeys.storage import read_table, write_text
 
@@ -19,7 +19,7 @@ if __name__ == "__main__":
         )
         problems = read_table(snakemake.input.problems, ["problem_id", "question", "reference"]).to_pandas()
         bins = [0.0, *snakemake.params.bins, 1.0]
-        drawn = audit(
+        drawn = draw_audit(
             samples, verdicts, problems, bins, [snakemake.params.per_bin] * (len(bins) - 1), snakemake.params.seed
         )
         write_text(snakemake.output[0], csv_text(drawn))

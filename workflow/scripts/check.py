@@ -1,4 +1,4 @@
-"""Look at a whole study before anything of it is sampled, and print what it will take."""
+"""Check a whole study before sampling, and print an estimate of its cost."""
 
 from monkeys.logs import logging_to
 
@@ -14,8 +14,8 @@ if __name__ == "__main__":
             try:
                 _, rows, _ = preflight.load_problems(study, task)
                 problems[task] = {row["problem_id"]: row for row in rows}
-            except (ValueError, RuntimeError) as mistake:
-                mistakes.append(str(mistake))
+            except (ValueError, RuntimeError) as error:
+                mistakes.append(str(error))
         for model in dict.fromkeys(model for _, model, *_ in shards):
             tasks = study.models[model].tasks
             seen = preflight.look_at(study, model, {task: problems[task] for task in tasks if task in problems})
@@ -32,4 +32,4 @@ if __name__ == "__main__":
             print(f"ERROR {mistake}", file=console)
         if mistakes:
             raise SystemExit(1)
-        print("Nothing is wrong that can be seen before sampling.", file=console)
+        print("No mistakes found that can be detected before sampling.", file=console)

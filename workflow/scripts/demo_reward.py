@@ -1,4 +1,4 @@
-"""Train the demo's reward model on judged samples of the demo's models."""
+"""Train the demo's reward model on verified samples of the demo's models."""
 
 from monkeys.logs import logging_to
 

@@ -1,4 +1,4 @@
-"""Write the page in which to look at coverage curves."""
+"""Write the interactive page of coverage curves."""
 
 from monkeys.logs import logging_to
 
@@ -9,5 +9,5 @@ if __name__ == "__main__":
         from monkeys.reporting import explorer, style
         from monkeys.storage import write_text
 
-        looks = style.colours(**snakemake.params.models)
+        looks = style.assign_looks(**snakemake.params.models)
         write_text(snakemake.output[0], explorer.page(pd.read_csv(snakemake.input.curves), looks))

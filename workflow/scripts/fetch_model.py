@@ -1,4 +1,4 @@
-"""Fetch a model's weights and write down which."""
+"""Download a model's weights and record their commit."""
 
 from monkeys.logs import logging_to
 

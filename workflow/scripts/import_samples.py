@@ -1,4 +1,4 @@
-"""Take one shard of samples from files, and the verdicts that came with them."""
+"""Import one shard of samples from files, with their verdicts."""
 
 from monkeys.logs import logging_to
 

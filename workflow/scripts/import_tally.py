@@ -1,4 +1,4 @@
-"""Take a tally from published outcomes."""
+"""Convert published outcomes to a tally."""
 
 from monkeys.logs import logging_to
 

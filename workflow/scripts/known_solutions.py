@@ -1,4 +1,4 @@
-"""Take the solutions of a task's dataset that are known to be right, in the form of samples."""
+"""Extract the known correct solutions from a task's dataset, in the format of samples."""
 
 from monkeys.logs import logging_to
 
@@ -13,5 +13,5 @@ if __name__ == "__main__":
         task = study.tasks[snakemake.wildcards.task]
         data = TaskData(task, study.results)
         problems = read_rows(snakemake.input.problems, ["problem_id", "source_index"])
-        about = {"task": snakemake.wildcards.task, "model": "known solutions", "index": 0}
-        write_parquet(snakemake.output[0], SAMPLES, known_solutions(problems, task, data), about)
+        provenance = {"task": snakemake.wildcards.task, "model": "known solutions", "index": 0}
+        write_parquet(snakemake.output[0], SAMPLES, known_solutions(problems, task, data), provenance)

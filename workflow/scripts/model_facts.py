@@ -1,4 +1,4 @@
-"""Write down what a model's files, or its config, say of its size."""
+"""Record a model's size from its files or the study's config."""
 
 from monkeys.logs import logging_to
 
@@ -16,5 +16,5 @@ if __name__ == "__main__":
         if snakemake.input:
             source = json.loads(Path(snakemake.input[0]).read_text())
             folder = local_folder(source["weights"], source["commit"], model.engine.trust_remote_code)
-        about = source | facts(folder, json.loads(snakemake.params.facts))
-        write_text(snakemake.output[0], json.dumps(about, indent=2) + "\n")
+        record = source | facts(folder, json.loads(snakemake.params.facts))
+        write_text(snakemake.output[0], json.dumps(record, indent=2) + "\n")

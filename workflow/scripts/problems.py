@@ -1,4 +1,4 @@
-"""Build a task's problems file and the digest of what verdicts depend on."""
+"""Build a task's problems file and the digest of the columns that verdicts depend on."""
 
 from monkeys.logs import logging_to
 

@@ -10,7 +10,7 @@ if __name__ == "__main__":
         from monkeys.tasks.problems import digest_of, write_problems
 
         study, task = Study.of(snakemake.config), snakemake.wildcards.task
-        # fail before sampling if a problem cannot be verified, or a model that is to be sampled cannot be
+        # fail before sampling if a problem cannot be verified or a model cannot be sampled
         prompts, problems, data = preflight.load_problems(study, task)
         by_id = {row["problem_id"]: row for row in problems}
         models = [name for name in preflight.to_be_sampled(study) if task in study.models[name].tasks]

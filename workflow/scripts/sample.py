@@ -1,4 +1,4 @@
-"""Draw the missing samples of one shard from the model's weights or its server, then write its samples file."""
+"""Draw the missing samples of one shard from a model's weights or server, then write the samples file."""
 
 from monkeys.logs import logging_to
 
@@ -16,7 +16,7 @@ if __name__ == "__main__":
         from monkeys.study import Study
         from monkeys.usage import usage_noted
 
-        # How a model is executed is read from the config, not from the params: it invalidates nothing.
+        # Execution settings are read from the config, not from params, so that changing them triggers no rerun.
         study = Study.of(snakemake.config)
         model = study.models[snakemake.wildcards.model]
         shard = Shard(
@@ -37,7 +37,7 @@ if __name__ == "__main__":
         else:
             from monkeys.sampling.endpoint import sample
         if kept.restore(results, snakemake.output[0], shard.made_from(prompts), console):
-            print("These samples were drawn before, with the same settings, and are taken up again.")
+            print("These samples were drawn before with the same settings and are reused.")
             sys.exit()
         with (
             usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
@@ -46,4 +46,4 @@ if __name__ == "__main__":
         ):
             sample(progress, model, shard.model_settings["sampling"])
         kept.keep(results, snakemake.output[0])
-        Path(snakemake.params.journal).unlink()  # what Snakemake may still do to the output, a second name survives
+        Path(snakemake.params.journal).unlink()  # safe: if Snakemake still deletes the output, its second name remains

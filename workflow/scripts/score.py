@@ -8,7 +8,7 @@ if __name__ == "__main__":
         import os
         from pathlib import Path
 
-        # Everything was fetched before; a node of a cluster may not even reach the hub.
+        # Weights are already in the cache, and cluster nodes may not reach the hub.
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
 
@@ -20,7 +20,7 @@ if __name__ == "__main__":
         from monkeys.usage import usage_noted
 
         name = snakemake.wildcards.reward
-        # How a model is executed is read from the config, not from the params: it invalidates nothing.
+        # Execution settings are read from the config, not from params, so that changing them triggers no rerun.
         study = Study.of(snakemake.config)
         commit = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         with (
@@ -38,4 +38,4 @@ if __name__ == "__main__":
                 results=study.results,
             )
         kept.keep(study.results, snakemake.output[0])
-        Path(snakemake.params.journal).unlink()  # what Snakemake may still do to the output, a second name survives
+        Path(snakemake.params.journal).unlink()  # safe: if Snakemake still deletes the output, its second name remains

@@ -1,4 +1,4 @@
-"""Print how far the study's samples are."""
+"""Print the progress of the study's sampling."""
 
 from monkeys.logs import logging_to
 

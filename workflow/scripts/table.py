@@ -7,9 +7,9 @@ if __name__ == "__main__":
         from monkeys.analysis.tables import write_table
         from monkeys.reporting import inputs, registry
 
-        made = inputs.call("tabulate", snakemake)
-        table, shown = made if isinstance(made, tuple) else (made, None)
+        tables = inputs.call("tabulate", snakemake)
+        table, markdown_table = tables if isinstance(tables, tuple) else (tables, None)
         doubts = getattr(registry.load(snakemake.wildcards.result), "doubts", lambda table: ())
         for doubt in doubts(table):
             print(f"WARNING {doubt}", file=console)
-        write_table(table, snakemake.output.csv, snakemake.output.markdown, shown)
+        write_table(table, snakemake.output.csv, snakemake.output.markdown, markdown_table)

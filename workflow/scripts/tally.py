@@ -10,7 +10,7 @@ if __name__ == "__main__":
         if failed := int(table["verifier_error"].sum()):
             print(
                 f"WARNING {snakemake.output[0]}: the verifier failed on {failed} samples; they are left out, "
-                "not counted as wrong. Delete the verdicts and run again to verify them anew.",
+                "not counted as wrong. To verify them again, delete the verdicts and rerun.",
                 file=console,
             )
         write_tally(table, snakemake.wildcards.task, snakemake.wildcards.model, snakemake.output[0])

@@ -1,1 +1,1 @@
-"""Estimators over tallies. An estimate that is undefined is NaN."""
+"""Estimators over tallies. Undefined estimates are NaN."""

@@ -1,4 +1,4 @@
-"""How far two judges of the same samples agree, and where they do not."""
+"""Agreement of two judges on the same samples."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,18 +9,18 @@ import pandas as pd
 from monkeys import verification
 from monkeys.storage import read_provenance, read_rows, read_table
 
-LOW = 0.95
-"""An agreement below this is more likely a mistake in the study's config than a matter of taste."""
+LOW_AGREEMENT = 0.95
+"""An agreement below this points to a mistake in the study's config rather than to different graders."""
 
-EXAMPLES = 3
-"""How many answers a table shows of those that the judges disagree on, the most frequent first."""
+NUM_EXAMPLES = 3
+"""Disputed answers that a table shows, most frequent first."""
 
 COLUMNS = ["both_correct", "first_only", "second_only", "neither"]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Samples of one shard with what two judges say of them."""
+class JudgedShard:
+    """Outcomes of one shard's samples according to two judges."""
 
     task: str
     model: str
@@ -31,44 +31,44 @@ class Judged:
     """Columns problem_id, answer, first, second (outcomes)."""
 
 
-def with_published(ours: Iterable[str], published: Iterable[str]) -> Iterator[Judged]:
-    """Verdicts of ours beside those that came with the samples.
+def read_reverified(our_files: Iterable[str], published_files: Iterable[str]) -> Iterator[JudgedShard]:
+    """Our verdicts on published samples, with the published ones.
 
     Args:
-        ours: Our verdicts files.
-        published: Those of the same shards, in the same order.
+        our_files: Our verdicts files.
+        published_files: Published verdicts files of the same shards, in the same order.
 
     Raises:
-        ValueError: two files are not of the same samples.
+        ValueError: two files belong to different samples.
     """
-    for mine, theirs in zip(ours, published, strict=True):
+    for ours, published in zip(our_files, published_files, strict=True):
         keys = ["problem_id", "sample"]
-        left = read_table(mine, [*keys, "answer", "outcome"]).to_pandas()
-        right = read_table(theirs, [*keys, "outcome"]).to_pandas()
+        left = read_table(ours, [*keys, "answer", "outcome"]).to_pandas()
+        right = read_table(published, [*keys, "outcome"]).to_pandas()
         if not left[keys].astype(str).equals(right[keys].astype(str)):
-            raise ValueError(f"{mine} and {theirs} are not of the same samples; delete them and run again")
-        source = read_provenance(theirs)
+            raise ValueError(f"{ours} and {published} belong to different samples; delete both and run again")
+        source = read_provenance(published)
         left = left.rename(columns={"outcome": "first"}).assign(second=right["outcome"])
-        yield Judged(source["task"], source["model"], read_provenance(mine)["verifier"], "published", left)
+        yield JudgedShard(source["task"], source["model"], read_provenance(ours)["verifier"], "published", left)
 
 
-def with_second_opinion(verdicts: Iterable[str]) -> Iterator[Judged]:
-    """Verdicts beside the second opinions in the same files."""
-    for path in verdicts:
-        made = read_provenance(path)
-        second = verification.load(made["verifier"]).second_grader
+def read_second_opinions(verdicts_files: Iterable[str]) -> Iterator[JudgedShard]:
+    """Verdicts, with the second opinions stored in the same files."""
+    for path in verdicts_files:
+        provenance = read_provenance(path)
+        verifier, source = provenance["verifier"], provenance["samples"]
+        second = verification.load(verifier).second_grader
         frame = read_table(path, ["problem_id", "answer", "outcome", "second_opinion"]).to_pandas()
-        names = {"outcome": "first", "second_opinion": "second"}
-        source = made["samples"]
-        yield Judged(source["task"], source["model"], made["verifier"], str(second), frame.rename(columns=names))
+        frame = frame.rename(columns={"outcome": "first", "second_opinion": "second"})
+        yield JudgedShard(source["task"], source["model"], verifier, str(second), frame)
 
 
 def read_golds(verifiers: Mapping[str, str], problems: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The right answers by task and problem, as far as the verifiers know any.
+    """Gold answers by task and problem, where the verifiers have them.
 
     Args:
-        verifiers: The verifier of each task.
-        problems: The tasks' problems files, in the same order.
+        verifiers: Verifier by task.
+        problems: Problems files of the tasks, in the same order.
     """
     golds = {}
     for (task, verifier), path in zip(verifiers.items(), problems, strict=True):
@@ -77,16 +77,16 @@ def read_golds(verifiers: Mapping[str, str], problems: Iterable[str]) -> dict[st
     return golds
 
 
-def agreement(shards: Iterable[Judged], golds: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Samples by who calls them correct, a row per task and model.
+def agreement(shards: Iterable[JudgedShard], golds: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Counts of samples by which judges call them correct, a row per task and model.
 
     Args:
         shards: The judged samples.
-        golds: Right answers by task and problem, for the examples.
+        golds: Gold answers by task and problem, for the examples.
 
     Returns:
-        Columns task, model, first, second (the judges), samples, `COLUMNS` (numbers of samples), agreement (the share
-        on which both say the same) and examples (answers on which they do not). Samples that a judge failed on are
+        Columns task, model, first, second (the judges), samples, `COLUMNS` (numbers of samples), agreement (fraction of
+        samples on which both agree) and examples (answers on which they do not). Samples on which a judge failed are
         left out.
     """
     cells: dict[tuple[str, str, str, str], Counter[str]] = {}
@@ -95,13 +95,13 @@ def agreement(shards: Iterable[Judged], golds: Mapping[str, Mapping[str, str]]) 
         key = shard.task, shard.model, shard.first, shard.second
         frame = shard.outcomes
         frame = frame[(frame["first"] != "verifier_error") & (frame["second"] != "verifier_error")]
-        one, other = frame["first"] == "correct", frame["second"] == "correct"
-        counts = (one & other).sum(), (one & ~other).sum(), (~one & other).sum(), (~one & ~other).sum()
+        first, second = frame["first"] == "correct", frame["second"] == "correct"
+        counts = (first & second).sum(), (first & ~second).sum(), (~first & second).sum(), (~first & ~second).sum()
         cells.setdefault(key, Counter()).update(dict(zip(COLUMNS, map(int, counts), strict=True)))
-        apart = frame[one != other]
-        judge = one[one != other].map({True: shard.first, False: shard.second})
+        differing = frame[first != second]
+        judge = first[first != second].map({True: shard.first, False: shard.second})
         disputed.setdefault(key, Counter()).update(
-            zip(apart["problem_id"].astype(str), apart["answer"], judge, strict=True)
+            zip(differing["problem_id"].astype(str), differing["answer"], judge, strict=True)
         )
     rows = []
     for key, counted in cells.items():
@@ -116,9 +116,9 @@ def agreement(shards: Iterable[Judged], golds: Mapping[str, Mapping[str, str]]) 
 
 
 def _examples(disputed: Counter[tuple[str, str | None, str]], golds: Mapping[str, str]) -> Iterator[str]:
-    """The most frequent answers on which the judges differ, in words."""
+    """Sentences about the most frequent answers on which the judges differ."""
     order = sorted(disputed.items(), key=lambda item: (-item[1], item[0][0], item[0][1] or ""))
-    for (problem, answer, judge), samples in order[:EXAMPLES]:
-        said = "a sample" if answer is None else f"`{answer[:100]}`"
+    for (problem, answer, judge), samples in order[:NUM_EXAMPLES]:
+        shown = "a sample" if answer is None else f"`{answer[:100]}`"
         gold = f" for `{golds[problem][:100]}`" if problem in golds else ""
-        yield f"{said}{gold} (problem {problem}, {samples} ×) is correct for {judge} alone"
+        yield f"{shown}{gold} (problem {problem}, {samples} ×) is correct for {judge} alone"

@@ -1,4 +1,4 @@
-"""From the files of one task and model to what votes and rewards make of its samples."""
+"""Accuracy of votes and rewards on the samples of one task and model."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,13 +15,13 @@ from monkeys.storage import read_table
 KEYS = ["problem_id", "sample"]
 
 
-def by_reward(names: Iterable[str], paths: Iterable[str]) -> dict[str, list[str]]:
-    """Rewards files, `…/{reward}/{shard}.parquet`, by their reward; names of tasks and models may be the same."""
+def group_by_reward(names: Iterable[str], paths: Iterable[str]) -> dict[str, list[str]]:
+    """Rewards files, `…/{reward}/{shard}.parquet`, by reward; tasks and models may have the same names."""
     files = list(paths)
     return {name: [path for path in files if Path(path).parent.name == name] for name in names}
 
 
-def choices(
+def evaluate_selectors(
     samples: list[str],
     verdicts: list[str],
     rewards: dict[str, list[str]],
@@ -30,42 +30,42 @@ def choices(
     subsets: int,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How often each selector is right, and how right the majority is about every problem.
+    """Accuracy of each selector, and correctness of the majority vote on every problem.
 
     Args:
-        samples: Samples files, for the probabilities of their tokens.
+        samples: Samples files, for their token probabilities.
         verdicts: Verdicts files of the same shards.
-        rewards: Rewards files by reward; one without files is the geometric mean of the tokens' probabilities.
-        logistic: Rewards of which the logistic function is taken. The sum of what is negative favours rare answers.
-        verifier: Who tells which answers are equal; None if there are no answers to vote on.
+        rewards: Rewards files by reward; a reward without files is the geometric mean of the token probabilities.
+        logistic: Rewards to apply the logistic function to: sums of negative rewards would favour rare answers.
+        verifier: Name of the verifier that decides which answers are equal; None without answers to vote on.
         subsets: Random subsets for every k.
-        seed: Of these subsets.
+        seed: Seed of the subsets.
 
     Returns:
         Columns selector, reward (empty for the majority), k, accuracy, sd; and columns problem_id, majority (NaN
         without votes). Rewards that no sample has are left out.
 
     Raises:
-        ValueError: rewards of other samples than those that were judged.
+        ValueError: rewards and verdicts belong to different samples.
     """
     judged = _read(verdicts, [*KEYS, "outcome", "answer"])
     if verifier is None:
         judged["answer"] = None
     else:
         spelling = verification.load(verifier).spelling
-        spelled = {answer: spelling(answer) for answer in judged["answer"].dropna().unique()}
-        judged["answer"] = judged["answer"].map(spelled, na_action="ignore")
-    bare = candidates(judged)
-    largest = min(problem.answer.size for problem in bare.values())
+        canonical_forms = {answer: spelling(answer) for answer in judged["answer"].dropna().unique()}
+        judged["answer"] = judged["answer"].map(canonical_forms, na_action="ignore")
+    unscored = candidates(judged)
+    largest = min(problem.answer.size for problem in unscored.values())
     ks = np.union1d(log_grid(largest, per_decade=5), round_grid(largest))
-    curves = {("majority", ""): selection_curve(list(bare.values()), ks, subsets, seed)} if verifier else {}
+    curves = {("majority", ""): selection_curve(list(unscored.values()), ks, subsets, seed)} if verifier else {}
     for reward, files in rewards.items():
         scores = _read(files, [*KEYS, "reward"]) if files else _mean_probability(samples)
         if reward in logistic:
             scores["reward"] = expit(scores["reward"])
         scored = judged.merge(scores.rename(columns={"reward": "score"}), on=KEYS, how="left", validate="1:1")
         if len(scores) != len(judged) or scores[KEYS].ne(judged[KEYS]).to_numpy().any():
-            raise ValueError(f"rewards {reward} are of other samples than the verdicts; delete them and run again")
+            raise ValueError(f"rewards {reward} belong to other samples than the verdicts; delete them and run again")
         if scored["score"].isna().all():
             continue
         curve = selection_curve(list(candidates(scored).values()), ks, subsets, seed)
@@ -74,12 +74,12 @@ def choices(
     rows = [curve.assign(selector=selector, reward=reward) for (selector, reward), curve in curves.items()]
     columns = ["selector", "reward", "k", "accuracy", "sd"]
     table = pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
-    majority = [majority_vote(problem) if verifier else np.nan for problem in bare.values()]
-    return table, pd.DataFrame({"problem_id": list(bare), "majority": majority})
+    majority = [majority_vote(problem) if verifier else np.nan for problem in unscored.values()]
+    return table, pd.DataFrame({"problem_id": list(unscored), "majority": majority})
 
 
 def _mean_probability(samples: list[str]) -> pd.DataFrame:
-    """The geometric mean of the probabilities of a sample's tokens; NaN without any, or where the source is silent."""
+    """Geometric mean of each sample's token probabilities; NaN without tokens or where the source has no logprobs."""
     table = _read(samples, [*KEYS, "logprob", "tokens"])
     tokens = table["tokens"].astype("float64")
     table["reward"] = np.exp(table["logprob"].astype("float64") / tokens).where(tokens > 0)
@@ -87,5 +87,5 @@ def _mean_probability(samples: list[str]) -> pd.DataFrame:
 
 
 def _read(paths: list[str], columns: list[str]) -> pd.DataFrame:
-    """Columns of all shards."""
+    """Columns of all shards, concatenated."""
     return pd.concat([read_table(path, columns).to_pandas() for path in paths], ignore_index=True)

@@ -1,4 +1,4 @@
-"""What samples cost, in FLOPs or dollars, and what coverage they buy."""
+"""Cost of samples, in FLOPs or dollars, and of the coverage that they reach."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from monkeys.analysis.coverage import pass_at_k
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the FLOPs of a dense transformer follow from."""
+    """Size of a dense transformer, which determines its FLOPs."""
 
     parameters: float
     layers: int
     hidden_size: int
 
     def flops(self, tokens: ArrayLike, context: ArrayLike = 0) -> NDArray[np.float64]:
-        """FLOPs of reading or writing so many tokens after `context` others; shape of the two, broadcast.
+        """FLOPs of reading or writing `tokens` tokens after `context` others; shape of the two, broadcast.
 
         The t-th token of a text costs 2 (parameters + 2 layers hidden_size t) (Brown et al. 2024, arXiv 2407.21787,
         section 2.3), here summed over t = context + 1 … context + tokens.
@@ -28,9 +28,9 @@ class Architecture:
 
 
 def flops_of_tally(tally: pd.DataFrame, architecture: Architecture) -> pd.DataFrame:
-    """FLOPs per problem: of its prompt, and of an average sample.
+    """FLOPs of the prompt and of a mean sample, per problem.
 
-    A sample of mean length stands for all. FLOPs are convex in the length, so the average is too low, by
+    Every sample counts as one of mean length. FLOPs are convex in the length, so this underestimates the mean by
     2 layers hidden_size times the variance of the lengths.
 
     Args:
@@ -38,9 +38,10 @@ def flops_of_tally(tally: pd.DataFrame, architecture: Architecture) -> pd.DataFr
         architecture: Architecture of the model.
 
     Returns:
-        Columns problem_id, first (once, whatever the number of samples), per_sample; NaN where lengths are unknown.
+        Columns problem_id, first (once per problem, for any number of samples), per_sample; NaN where lengths are
+        unknown.
     """
-    prompt, length = _tokens(tally)
+    prompt, length = _mean_lengths(tally)
     return pd.DataFrame(
         {
             "problem_id": tally["problem_id"],
@@ -52,29 +53,29 @@ def flops_of_tally(tally: pd.DataFrame, architecture: Architecture) -> pd.DataFr
 
 @dataclass(frozen=True)
 class Price:
-    """What a provider charges, in dollars."""
+    """Prices of a provider, in dollars."""
 
     prompt: float = 0.0
     """Per million tokens of prompts."""
     generated: float = 0.0
     """Per million generated tokens."""
     sample: float = 0.0
-    """Per sample, whatever its length."""
+    """Per sample, regardless of its length."""
 
 
 def dollars(tally: pd.DataFrame, price: Price, samples_per_request: int = 1) -> pd.DataFrame:
-    """Dollars per problem and sample.
+    """Dollars per sample, by problem.
 
     Args:
         tally: Columns problem_id, samples, prompt_tokens, generated_tokens and, if there were any, verifier_error.
-        price: Of the model.
-        samples_per_request: How many samples share the price of one prompt.
+        price: Prices of the model.
+        samples_per_request: Number of samples that share the price of one prompt.
 
     Returns:
-        Columns problem_id, first (0: every request is charged), per_sample (on average); NaN where tokens are charged
-        whose number is unknown.
+        Columns problem_id, first (0: prompts are charged per request), per_sample (mean); NaN where tokens are charged
+        but their number is unknown.
     """
-    prompt, length = _tokens(tally)
+    prompt, length = _mean_lengths(tally)
     per_sample = np.full(len(tally), price.sample)
     if price.prompt:
         per_sample += price.prompt * prompt / samples_per_request / 1e6
@@ -83,8 +84,8 @@ def dollars(tally: pd.DataFrame, price: Price, samples_per_request: int = 1) -> 
     return pd.DataFrame({"problem_id": tally["problem_id"], "first": 0.0, "per_sample": per_sample})
 
 
-def _tokens(tally: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Length of the prompt and mean length of a sample in tokens, by problem; NaN where unknown."""
+def _mean_lengths(tally: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Prompt length and mean sample length in tokens, by problem; NaN where unknown."""
     prompt, generated, samples = (
         tally[column].to_numpy(np.float64, na_value=np.nan)
         for column in ("prompt_tokens", "generated_tokens", "samples")
@@ -95,21 +96,21 @@ def _tokens(tally: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def cost_curve(curve: pd.DataFrame, first: ArrayLike, per_sample: ArrayLike) -> pd.DataFrame:
-    """A coverage curve with what its samples cost, for one problem on average (Brown et al. 2024, Fig. 4).
+    """A coverage curve with the mean cost of its samples per problem (Brown et al. 2024, Fig. 4).
 
     Args:
-        curve: Column k, and coverage or others, which are kept.
-        first: Cost whatever the number of samples, one number or one per problem.
-        per_sample: Cost of each sample, the same.
+        curve: Column k; other columns are kept.
+        first: Cost incurred once per problem, one number or one per problem.
+        per_sample: Cost of each sample, one number or one per problem.
 
     Returns:
-        The curve with the column cost = mean first + k · mean per_sample; NaN if one of them is unknown.
+        The curve with the column cost = mean first + k · mean per_sample; NaN if either is unknown.
     """
     return curve.assign(cost=np.mean(np.asarray(first)) + curve["k"] * np.mean(np.asarray(per_sample)))
 
 
 def expected_samples(samples: ArrayLike, correct: ArrayLike, cap: int) -> NDArray[np.float64]:
-    """Mean number of samples until the first correct one, or `cap` if that comes first, for a perfect verifier.
+    """Expected number of samples until the first correct one, at most `cap`, given a perfect verifier.
 
     E min(T, cap) = Σ_{t<cap} P(the first t are wrong), with the unbiased 1 − pass@t for each term; the sum is
     (N + 1) / (C + 1) · pass@cap of C + 1 correct among N + 1.
@@ -117,10 +118,10 @@ def expected_samples(samples: ArrayLike, correct: ArrayLike, cap: int) -> NDArra
     Args:
         samples: N, per problem, shape (problems,).
         correct: C, per problem, shape (problems,).
-        cap: Samples after which one gives up, at least 1.
+        cap: Number of samples after which sampling stops, at least 1.
 
     Returns:
-        Shape (problems,), without bias for every C; NaN where cap > N + 1, whose terms N samples say nothing about.
+        Shape (problems,), unbiased for every C; NaN where cap > N + 1, which N samples cannot estimate.
 
     Raises:
         ValueError: C outside 0…N, or a cap that is not a positive integer.
@@ -129,10 +130,11 @@ def expected_samples(samples: ArrayLike, correct: ArrayLike, cap: int) -> NDArra
     return (n + 1) / (c + 1) * pass_at_k(n + 1, c + 1, [cap])[:, 0]
 
 
-def pareto(frame: pd.DataFrame) -> pd.Series:
-    """Which rows (columns cost, coverage) no other row beats: none is at least as good in both, and better in one.
+def is_pareto_optimal(frame: pd.DataFrame) -> pd.Series:
+    """Whether each row (columns cost, coverage) is on the Pareto front.
 
-    Costs that agree to twelve digits are equal, so that rounding puts nothing on the front.
+    A row is on it if no other row is at least as good in both and better in one. Costs that agree to twelve digits
+    count as equal, so that rounding errors put nothing on the front.
 
     Returns:
         Booleans with the frame's index; false where cost or coverage is NaN.
@@ -144,10 +146,10 @@ def pareto(frame: pd.DataFrame) -> pd.Series:
 
 
 def cost_effectiveness(rows: pd.DataFrame) -> pd.DataFrame:
-    """What solving costs, as in Table 1 of Brown et al. 2024.
+    """Total and relative cost, as in Table 1 of Brown et al. 2024.
 
     Args:
-        rows: Columns per_sample (dollars), k (samples per problem), problems, and others, which are kept.
+        rows: Columns per_sample (dollars), k (samples per problem), problems; other columns are kept.
 
     Returns:
         The rows with the columns total (per_sample · k · problems) and relative (total / the smallest total).

@@ -7,11 +7,11 @@ from scipy.special import gammaln
 
 
 def pass_at_k(samples: ArrayLike, correct: ArrayLike, ks: ArrayLike) -> NDArray[np.float64]:
-    """Unbiased estimate, per problem, of the chance that at least one of k samples is correct.
+    """Unbiased estimate, per problem, of the probability that at least one of k samples is correct.
 
-    1 − C(N − C, k) / C(N, k), the chance that k of the N samples drawn without replacement hold one of the C correct
-    ones (Chen et al. 2021, arXiv 2107.03374, eq. 1; Brown et al. 2024, arXiv 2407.21787, eq. 1), from the
-    logarithm of the gamma function.
+    1 − C(N − C, k) / C(N, k), the probability that k of the N samples, drawn without replacement, include one of the C
+    correct ones (Chen et al. 2021, arXiv 2107.03374, eq. 1; Brown et al. 2024, arXiv 2407.21787, eq. 1), computed with
+    log-gamma functions.
 
     Args:
         samples: N, per problem, shape (problems,).
@@ -33,9 +33,9 @@ def pass_at_k(samples: ArrayLike, correct: ArrayLike, ks: ArrayLike) -> NDArray[
         raise ValueError("k must be a positive integer")
     wrong = n - c
     certain = wrong < k  # fewer wrong samples than draws
-    left = np.where(certain, 0.0, wrong - k)
-    outside = np.where(k <= n, n - k, 0.0)
-    log_none = gammaln(wrong + 1) - gammaln(left + 1) - gammaln(n + 1) + gammaln(outside + 1)
+    wrong_left = np.where(certain, 0.0, wrong - k)
+    left = np.where(k <= n, n - k, 0.0)
+    log_none = gammaln(wrong + 1) - gammaln(wrong_left + 1) - gammaln(n + 1) + gammaln(left + 1)
     estimate = np.where(certain, 1.0, -np.expm1(np.minimum(log_none, 0.0)))
     estimate = np.where(c == 0, 0.0, estimate)
     return np.where(k <= n, estimate, np.nan)
@@ -47,24 +47,24 @@ def coverage(samples: ArrayLike, correct: ArrayLike, ks: ArrayLike) -> NDArray[n
 
 
 def log_grid(largest: int, per_decade: int = 20) -> NDArray[np.int64]:
-    """Increasing k from 1 to `largest`, both included, about `per_decade` of them per factor of ten."""
+    """Increasing k from 1 to `largest` inclusive, about `per_decade` of them per factor of ten."""
     points = max(2, 1 + int(np.ceil(per_decade * np.log10(max(largest, 1)))))
     return np.unique(np.round(np.logspace(0, np.log10(max(largest, 1)), points)).astype(np.int64))
 
 
 def round_grid(largest: int) -> NDArray[np.int64]:
-    """K = 1, 2, 5, 10, 20, … below `largest`, and `largest`."""
+    """Round k: 1, 2, 5, 10, 20, … below `largest`, and `largest`."""
     digits = range(len(str(largest)))
     return np.array([k for e in digits for m in (1, 2, 5) if (k := m * 10**e) < largest] + [largest], dtype=np.int64)
 
 
 def budget(tally: pd.DataFrame) -> int:
-    """The largest k of which all problems of a tally have so many samples."""
+    """Budget of a tally: the largest k for which every problem has k samples."""
     return int(tally["samples"].min())
 
 
 def curve_ks(tally: pd.DataFrame) -> NDArray[np.int64]:
-    """The k of a curve: log-spaced and round numbers up to the tally's budget."""
+    """Values of k for a curve: log-spaced and round numbers up to the tally's budget."""
     return np.union1d(log_grid(budget(tally)), round_grid(budget(tally)))
 
 
@@ -75,8 +75,8 @@ def coverage_curve(tally: pd.DataFrame, ks: ArrayLike, draws: int, confidence: f
         tally: Columns samples, correct; a row per problem.
         ks: Numbers of samples, shape (ks,).
         draws: Bootstrap resamples of the problems; 0 leaves the interval NaN.
-        confidence: Probability content of the interval (percentile method), such as 0.95.
-        seed: Of the resampling.
+        confidence: Confidence level of the interval (percentile method), such as 0.95.
+        seed: Seed of the bootstrap.
 
     Returns:
         Columns k, coverage, low, high; NaN where k exceeds any problem's samples.

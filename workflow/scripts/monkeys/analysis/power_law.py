@@ -1,4 +1,4 @@
-"""The exponentiated power law that the paper fits to coverage: c ≈ exp(a k^b)."""
+"""Exponentiated power law that the paper fits to coverage: c ≈ exp(a k^b)."""
 
 import math
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from monkeys.analysis.coverage import coverage
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """A fit and how far it is from the coverage it was fitted to; NaN where no fit exists."""
+    """A fit and its error; NaN where no fit exists."""
 
     a: float
     b: float
     error_mean: float
     """Mean of |coverage − fit| over 100 log-spaced k."""
     error_sd: float
-    """Population standard deviation of the same."""
+    """Population standard deviation of |coverage − fit| over the same k."""
 
     def __call__(self, ks: ArrayLike) -> NDArray[np.float64]:
         """Fitted coverage, shape of `ks`."""
@@ -30,27 +30,27 @@ class PowerLaw:
 UNDEFINED = PowerLaw(math.nan, math.nan, math.nan, math.nan)
 
 
-def spaced(largest: int, points: int) -> NDArray[np.int64]:
-    """`points` log-spaced numbers from 1 to `largest`, cut to integers, with their duplicates."""
+def log_spaced(largest: int, points: int) -> NDArray[np.int64]:
+    """`points` log-spaced numbers from 1 to `largest`, truncated to integers, duplicates kept."""
     return np.logspace(0, np.log10(largest), points).astype(np.int64)
 
 
 def fit_power_law(tally: pd.DataFrame) -> PowerLaw:
-    """Fit log c = a k^b by the recipe that reproduces the published digits of Brown et al. 2024, Fig. 5.
+    """Fit log c = a k^b so that the published numbers of Brown et al. 2024, Fig. 5, are reproduced.
 
-    Least squares on log c, unweighted, at the distinct values of 20 log-spaced k (the paper's text says 40; with
-    20 its numbers come out); the error is taken over 100 log-spaced k, duplicates kept.
+    Unweighted least squares on log c at the distinct values of 20 log-spaced k (the paper's text says 40, but 20
+    reproduces its numbers); the error is taken over 100 log-spaced k, duplicates kept.
 
     Args:
         tally: Columns samples, correct; a row per problem.
 
     Returns:
-        The fit; NaN if no sample is correct, or if there are fewer than three distinct k.
+        The fit; NaN if no sample is correct or fewer than three k are distinct.
     """
     largest = int(tally["samples"].min())
     if largest < 1 or not tally["correct"].any():
         return UNDEFINED
-    ks = np.unique(spaced(largest, 20))
+    ks = np.unique(log_spaced(largest, 20))
     if len(ks) < 3:
         return UNDEFINED
     measured = coverage(tally["samples"], tally["correct"], ks)
@@ -58,6 +58,6 @@ def fit_power_law(tally: pd.DataFrame) -> PowerLaw:
         (a, b), _ = curve_fit(lambda k, a, b: a * k**b, ks.astype(np.float64), np.log(measured), p0=(-1, -0.3))
     except RuntimeError:  # the search did not converge
         return UNDEFINED
-    ks = spaced(largest, 100)
+    ks = log_spaced(largest, 100)
     error = np.abs(coverage(tally["samples"], tally["correct"], ks) - np.exp(a * ks.astype(np.float64) ** b))
     return PowerLaw(float(a), float(b), float(error.mean()), float(error.std()))

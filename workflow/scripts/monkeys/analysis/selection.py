@@ -1,4 +1,4 @@
-"""Picking an answer without knowing which is right: majority vote, best-of-N by a score, weighted majority vote."""
+"""Selectors, which choose an answer without seeing verdicts: majority vote, best of N, weighted majority vote."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class Candidates:
-    """The N ≥ 1 samples of one problem, from which a selector picks without seeing `correct`."""
+    """The N ≥ 1 samples of one problem, from which a selector chooses without seeing `correct`."""
 
     answer: NDArray[np.int32]
-    """The answer that a sample gives, shape (N,): equal numbers for equal answers, −1 for none."""
+    """Answer of each sample, shape (N,): equal numbers for equal answers, −1 for none."""
     correct: NDArray[np.bool_]
     """The verdict, shape (N,)."""
     score: NDArray[np.floating] | None = None
-    """What a reward model thinks of it, shape (N,), of either sign; NaN if it has not said."""
+    """Reward of each sample, shape (N,), of either sign; NaN if it has none."""
 
     def __post_init__(self) -> None:
         if not self.answer.size:
@@ -29,16 +29,16 @@ class Candidates:
             raise ValueError("a score is infinite")
 
 
-def clusters(answers: Iterable[str | None], outcomes: Iterable[str]) -> NDArray[np.int32]:
+def cluster_answers(answers: Iterable[str | None], outcomes: Iterable[str]) -> NDArray[np.int32]:
     """Number the distinct answers to one problem.
 
-    Equal texts are one answer, and so are all texts that were judged correct, because the verifier found each of them
-    equal to the reference. Wrong answers are compared as texts only, after the verifier's normalisation: two spellings
-    of one wrong answer that it does not bring together split their votes, which favours the right answer.
+    Equal texts are one answer, and so are all texts judged correct, because the verifier found each of them equal to
+    the reference. Wrong answers are only compared as canonical forms: if two spellings of one wrong answer have
+    different forms, its votes are split, which favours the right answer.
 
     Args:
-        answers: What was extracted from each sample, None (or NaN) if nothing.
-        outcomes: The verdicts on the same samples.
+        answers: Answer extracted from each sample, None (or NaN) if none was found.
+        outcomes: Outcomes of the same samples.
 
     Returns:
         A number per sample, shape (samples,); −1 without an answer, whatever the outcome.
@@ -50,15 +50,15 @@ def clusters(answers: Iterable[str | None], outcomes: Iterable[str]) -> NDArray[
 
 
 def candidates(verdicts: pd.DataFrame) -> dict[str, Candidates]:
-    """Candidates by problem; samples whose verifier failed are left out, as in a tally.
+    """Candidates by problem; samples on which the verifier failed are left out, as in a tally.
 
     Args:
-        verdicts: Columns problem_id, answer, outcome and, if samples were scored, score; a row per sample.
+        verdicts: Columns problem_id, answer, outcome and, if there are rewards, score; a row per sample.
     """
     judged = verdicts[verdicts["outcome"] != "verifier_error"]
     return {
         problem: Candidates(
-            clusters(rows["answer"], rows["outcome"]),
+            cluster_answers(rows["answer"], rows["outcome"]),
             (rows["outcome"] == "correct").to_numpy(),
             rows["score"].to_numpy(np.float64) if "score" in rows else None,
         )
@@ -67,28 +67,28 @@ def candidates(verdicts: pd.DataFrame) -> dict[str, Candidates]:
 
 
 def selection_curve(problems: Sequence[Candidates], ks: ArrayLike, draws: int, seed: int) -> pd.DataFrame:
-    """How often each selector is right when it chooses among k samples: the mean over subsets of a problem's samples.
+    """Accuracy of each selector when it chooses among k samples, averaged over subsets of each problem's samples.
 
     The selectors of Brown et al. 2024 (arXiv 2407.21787, section 4.1, Fig. 7):
 
     * `majority`: the most frequent answer. A sample without an answer does not vote.
-    * `weighted_majority`: the answer with the largest sum of scores. A sample without a score does not vote, either.
+    * `weighted_majority`: the answer with the largest sum of scores. A sample without a score does not vote either.
     * `best_of_n`: the sample with the highest score, over all subsets: the j-th best of N samples is the best of k
-      with the chance C(N − j, k − 1) / C(N, k).
+      with probability C(N − j, k − 1) / C(N, k).
 
-    Ties are broken at random, and counted by their expected value; where nothing can be chosen, the selector is wrong.
-    An answer is as correct as the share of its samples that are.
+    Ties are broken at random and counted by their expected value; if nothing can be chosen, the selector is wrong.
+    An answer is as correct as the fraction of its samples that are.
 
     Args:
-        problems: Candidates of each problem; the selectors that need scores are left out if one has none.
+        problems: Candidates of each problem; selectors that need scores are left out if a problem has none.
         ks: Sizes of the subsets, positive integers.
         draws: Random subsets per problem and k, drawn without replacement, for the two votes; 100 in the paper.
-        seed: Of those subsets.
+        seed: Seed of those subsets.
 
     Returns:
         Columns selector, k (distinct, increasing), accuracy (mean over problems) and sd, the standard deviation of
         the accuracy over random subsets, one for each problem: exact for `best_of_n`, over the draws (population) for
-        the votes, whose ties add nothing to it. NaN where k exceeds any problem's samples.
+        the votes, to which broken ties contribute nothing. NaN where k exceeds any problem's samples.
 
     Raises:
         ValueError: no problems, no draws, or a k that is not a positive integer.
@@ -101,15 +101,15 @@ def selection_curve(problems: Sequence[Candidates], ks: ArrayLike, draws: int, s
     possible = wanted[wanted <= min(problem.answer.size for problem in problems)].astype(np.int64)
     scored = all(problem.score is not None for problem in problems)
     rng = np.random.default_rng(seed)
-    added = np.repeat(np.arange(possible.size), np.diff(possible, prepend=0))
+    first_k = np.repeat(np.arange(possible.size), np.diff(possible, prepend=0))
     votes = {name: np.zeros((draws, possible.size)) for name in ("majority", "weighted_majority")[: 1 + scored]}
     for problem in problems:
         ballots = {name: _Ballot.of(problem, weighted=name == "weighted_majority") for name in votes}
         for draw in range(draws):
-            # the first k of a random order are a random subset, for all k at once
+            # the first k samples of a random order are a random subset, for all k at once
             order = rng.permutation(problem.answer.size)
             for name, ballot in ballots.items():
-                votes[name][draw] += ballot.right_share(order, added)
+                votes[name][draw] += ballot.right_share(order, first_k)
     curves = {name: (vote.mean(axis=0), vote.std(axis=0)) for name, vote in votes.items()}
     if scored:
         best = np.array([_best_of_n(problem, possible) for problem in problems])
@@ -122,64 +122,64 @@ def selection_curve(problems: Sequence[Candidates], ks: ArrayLike, draws: int, s
 
 
 def majority_vote(problem: Candidates) -> float:
-    """How correct the most frequent answer among all samples is: normally 0 or 1; ties by share, 0 if nobody votes."""
-    everyone = np.arange(problem.answer.size)
-    return float(_Ballot.of(problem, weighted=False).right_share(everyone, np.zeros_like(everyone)).item())
+    """Correctness of the most frequent answer of all samples: normally 0 or 1; mean of tied answers; 0 if none."""
+    order = np.arange(problem.answer.size)
+    return float(_Ballot.of(problem, weighted=False).right_share(order, np.zeros_like(order)).item())
 
 
 @dataclass(frozen=True)
 class _Ballot:
-    """For which answer to a problem each of its samples votes, and how much."""
+    """Vote of each sample of a problem: its answer and its weight."""
 
     choice: NDArray[np.intp]
-    """Number of the answer, shape (N,); one past the last for a sample that does not vote."""
+    """Number of the answer, shape (N,); one past the last for samples that abstain."""
     weight: NDArray[np.float64] | None
-    """Shape (N,), between −1 and 1; one vote each if None."""
+    """Weight of each vote, shape (N,), between −1 and 1; None for one vote each."""
     right_and_one: NDArray[np.float64]
-    """Share of correct samples, and 1, by answer, shape (answers, 2): summed over some answers, their mean."""
+    """Fraction of correct samples, and 1, by answer, shape (answers, 2): the sums over tied answers give their mean."""
 
     @classmethod
     def of(cls, problem: Candidates, weighted: bool) -> "_Ballot":
         answers, choice = np.unique(problem.answer, return_inverse=True)
         right = np.bincount(choice, problem.correct) / np.bincount(choice)
-        silent, weight = problem.answer < 0, None
+        abstains, weight = problem.answer < 0, None
         if weighted:
             assert problem.score is not None
-            silent |= np.isnan(problem.score)
-            weight = np.where(silent, 0.0, problem.score.astype(np.float64))
+            abstains |= np.isnan(problem.score)
+            weight = np.where(abstains, 0.0, problem.score.astype(np.float64))
             weight /= np.abs(weight).max() or 1.0
-        return cls(np.where(silent, answers.size, choice), weight, np.column_stack([right, np.ones_like(right)]))
+        return cls(np.where(abstains, answers.size, choice), weight, np.column_stack([right, np.ones_like(right)]))
 
-    def right_share(self, order: NDArray[np.int64], added: NDArray[np.int64]) -> NDArray[np.float64]:
-        """How right the answers are that lead at each of some numbers of samples k, shape (ks,).
+    def right_share(self, order: NDArray[np.int64], first_k: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Correctness of the leading answer at each k, shape (ks,).
 
         Args:
-            order: Numbers of samples, shape (N,).
-            added: Number of the first k that counts it, by place in the order, shape (largest k,).
+            order: Order in which samples are counted, shape (N,).
+            first_k: Index of the first k that includes the sample, by position in the order, shape (largest k,).
         """
-        rows, columns = added.max(initial=-1) + 1, len(self.right_and_one) + 1
-        counted = order[: added.size]
-        cells = self.choice[counted] + added * columns
+        rows, columns = first_k.max(initial=-1) + 1, len(self.right_and_one) + 1
+        counted = order[: first_k.size]
+        cells = self.choice[counted] + first_k * columns
 
         def totals(weight: NDArray[np.float64] | None) -> NDArray[np.number]:
-            """Votes by k and answer, shape (ks, answers)."""
+            """Sums of votes by k and answer, shape (ks, answers)."""
             table = np.bincount(cells, weight, rows * columns).reshape(rows, columns)
-            for before, now in pairwise(table):  # several times faster than cumsum along the first axis
-                now += before
+            for previous, row in pairwise(table):  # several times faster than cumsum along the first axis
+                row += previous
             return table[:, :-1]
 
-        standing, nobody, margin = totals(None), 0.0, 0.0
+        sums, without_votes, margin = totals(None), 0.0, 0.0
         if self.weight is not None:
-            # an answer that nobody gave comes after those with a negative sum; rounding of scores breaks no ties
-            standing = np.where(standing > 0, totals(self.weight[counted]), -np.inf)
-            nobody, margin = -np.inf, 1e-6
-        lead = standing.max(axis=1)
-        right, leading = ((standing >= lead[:, None] - margin) @ self.right_and_one).T
-        return np.where(lead > nobody, right / leading, 0.0)
+            # answers without votes rank below those with a negative sum; rounding errors of scores break no ties
+            sums = np.where(sums > 0, totals(self.weight[counted]), -np.inf)
+            without_votes, margin = -np.inf, 1e-6
+        lead = sums.max(axis=1)
+        right, leading = ((sums >= lead[:, None] - margin) @ self.right_and_one).T
+        return np.where(lead > without_votes, right / leading, 0.0)
 
 
 def _best_of_n(problem: Candidates, ks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The chance that the best of k samples is correct, shape (ks,)."""
+    """Probability that the best of k samples is correct, shape (ks,)."""
     assert problem.score is not None
     _, group, size = np.unique(-problem.score, return_inverse=True, return_counts=True)  # best first, NaN last
     correct = np.bincount(group, problem.correct & ~np.isnan(problem.score)) / size

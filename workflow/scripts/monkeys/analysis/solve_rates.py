@@ -1,4 +1,4 @@
-"""How often each problem is solved: the bars behind a coverage curve."""
+"""Solve rate of each problem: its fraction of correct samples."""
 
 import numpy as np
 import pandas as pd
@@ -6,21 +6,22 @@ from scipy.special import betaincinv
 
 
 def solve_rates(tally: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Share of correct samples per problem, with Jeffreys' interval, lowest first.
+    """Solve rates with Jeffreys intervals, lowest first.
 
-    The interval holds the central part of Beta(C + ½, N − C + ½), the belief about the rate after C of N correct under
-    Jeffreys' prior; its end is 0 where C = 0 and 1 where C = N (Brown, Cai and DasGupta 2001, section 4.3).
+    The interval is the central part of Beta(C + ½, N − C + ½), the posterior of the rate after C of N correct samples
+    under Jeffreys' prior; its low end is 0 if C = 0 and its high end 1 if C = N (Brown, Cai and DasGupta 2001, section
+    4.3).
 
     Args:
         tally: Columns problem_id, samples, correct; a row per problem.
-        confidence: Probability content of the interval, such as 0.95.
+        confidence: Probability of the interval, such as 0.95.
 
     Returns:
-        Columns problem_id, samples, correct, rate, low, high, sorted by rate, then problem_id; NaN, and last, without
-        samples.
+        Columns problem_id, samples, correct, rate, low, high, sorted by rate, then problem_id; problems without samples
+        are NaN and last.
 
     Raises:
-        ValueError: more correct than samples, or fewer than none.
+        ValueError: correct outside 0…samples.
     """
     n, c = (tally[column].to_numpy(np.float64) for column in ("samples", "correct"))
     if ((c < 0) | (c > n)).any():
@@ -36,5 +37,5 @@ def solve_rates(tally: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 
 def never_solved(tally: pd.DataFrame) -> list[str]:
-    """Problems with samples, none of which is correct, in the order of the tally (problem_id, samples, correct)."""
+    """Ids of problems with samples but no correct one, in the order of the tally (problem_id, samples, correct)."""
     return tally.loc[(tally["samples"] > 0) & (tally["correct"] == 0), "problem_id"].tolist()

@@ -1,4 +1,4 @@
-"""Count, per problem, samples and outcomes."""
+"""Tallies: counts of samples and outcomes per problem."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from monkeys.storage import WRITING, read_provenance, read_table, replacing
 from monkeys.verification import OUTCOMES
 
 COLUMNS = ["problem_id", "samples", "correct", "prompt_tokens", "generated_tokens", *OUTCOMES[1:]]
-"""`samples` leaves out those whose verifier failed (`verifier_error`); `prompt_tokens` is the length of one prompt,
-`generated_tokens` the sum over all samples; both are null where the source does not tell."""
+"""`samples` excludes those on which the verifier failed (`verifier_error`); `prompt_tokens` is the length of one
+prompt, `generated_tokens` the sum over all samples; both are null if the source has no token counts."""
 
 
-IDENTITY = ("task", "model", "index", "size", "model_settings", "settings")
-"""What of a samples file's provenance tells it from all others; a study may be renamed."""
+IDENTITY_KEYS = ("task", "model", "index", "size", "model_settings", "settings")
+"""Keys of a samples file's provenance that identify it; the study's name is not one, since it may change."""
 
 
 def tally(samples: Iterable[str], verdicts: Iterable[str]) -> pd.DataFrame:
@@ -25,12 +25,12 @@ def tally(samples: Iterable[str], verdicts: Iterable[str]) -> pd.DataFrame:
         verdicts: The verdicts files of the same shards in the same order.
 
     Raises:
-        ValueError: a shard's verdicts are not those of its samples, a shard is there twice, or the shards are of more
-            than one task, model or verifier.
+        ValueError: verdicts do not belong to their samples, a shard occurs twice, or the shards have more than one
+            task, model or verifier.
     """
     files = list(zip(samples, verdicts, strict=True))
-    _refuse_mixtures(files)
-    shards = [_of_shard(*paths) for paths in files]
+    _check_provenance(files)
+    shards = [_count_shard(*paths) for paths in files]
     by_problem = pd.concat(shards).groupby(level="problem_id")
     table = by_problem[list(OUTCOMES)].sum()
     table["samples"] = table.sum(axis=1) - table["verifier_error"]
@@ -40,37 +40,40 @@ def tally(samples: Iterable[str], verdicts: Iterable[str]) -> pd.DataFrame:
 
 
 def write_tally(table: pd.DataFrame, task: str, model: str, path: str) -> None:
-    """Write a tally, with the task and the model that it is of as its first columns."""
+    """Write a tally, with its task and model as the first columns."""
     with replacing(path) as temporary:
         named = pd.concat([pd.DataFrame({"task": task, "model": model}, index=table.index), table], axis=1)
         named.to_parquet(temporary, index=False, **WRITING)
 
 
-def _refuse_mixtures(files: Sequence[tuple[str, str]]) -> None:
-    """Compare where the files come from: equal ids of problems and samples do not make them belong together."""
+def _check_provenance(files: Sequence[tuple[str, str]]) -> None:
+    """Check by provenance that the files belong together: equal ids of problems and samples do not prove it."""
     seen: dict[Any, str] = {}
     first: dict[str, tuple[Any, str]] = {}
     for samples, verdicts in files:
-        drawn, made = read_provenance(samples), read_provenance(verdicts)
-        judged = made["samples"] if isinstance(made.get("samples"), dict) else made  # published ones have their own
-        for key in IDENTITY:
+        drawn, verified = read_provenance(samples), read_provenance(verdicts)
+        # the provenance of published verdicts is that of their samples
+        judged = verified["samples"] if isinstance(verified.get("samples"), dict) else verified
+        for key in IDENTITY_KEYS:
             if judged.get(key) != drawn.get(key):
                 raise ValueError(
-                    f"{verdicts} was made of other samples than {samples} (another {key}); delete it and run again"
+                    f"{verdicts} was made from other samples than {samples} (another {key}); delete it and run again"
                 )
         if (index := drawn["index"]) in seen:
             raise ValueError(f"{samples} and {seen[index]} are both shard {index}; delete the wrong one and run again")
         seen[index] = samples
-        verifier = made.get("verifier"), made.get("verifier_version")
-        about = [(key, drawn.get(key), samples) for key in ("task", "model")] + [("verifier", verifier, verdicts)]
-        for what, value, path in about:
-            other, where = first.setdefault(what, (value, path))
+        verifier = verified.get("verifier"), verified.get("verifier_version")
+        shared = [(key, drawn.get(key), samples) for key in ("task", "model")] + [("verifier", verifier, verdicts)]
+        for key, value, path in shared:
+            other, first_path = first.setdefault(key, (value, path))
             if other != value:
-                raise ValueError(f"{path} and {where} differ in {what}: {value} and {other}; delete one and run again")
+                raise ValueError(
+                    f"{path} and {first_path} differ in {key}: {value} and {other}; delete one and run again"
+                )
 
 
-def _of_shard(samples: str, verdicts: str) -> pd.DataFrame:
-    """Counts of every outcome, prompt_tokens and tokens of one shard, by problem_id."""
+def _count_shard(samples: str, verdicts: str) -> pd.DataFrame:
+    """Counts of outcomes, prompt_tokens and tokens of one shard, by problem_id."""
     drawn = read_table(samples, ["problem_id", "sample", "prompt_tokens", "tokens"]).to_pandas()
     judged = read_table(verdicts, ["problem_id", "sample", "outcome"]).to_pandas()
     if not drawn[["problem_id", "sample"]].equals(judged[["problem_id", "sample"]]):

@@ -1,4 +1,4 @@
-"""Where a study's hours of machines went, from the notes of its jobs (see `monkeys.usage`)."""
+"""Machine hours of a study, from the usage records of its jobs (see `monkeys.usage`)."""
 
 import json
 from collections.abc import Iterable
@@ -6,29 +6,29 @@ from pathlib import Path
 
 import pandas as pd
 
-WHOSE = ["rule", "task", "model", "reward"]
-NUMBERS = ["threads", "gpu", "mem_mb", "runtime", "wall_seconds", "cpu_seconds", "memory_mb"]
+GROUP_COLUMNS = ["rule", "task", "model", "reward"]
+NUMBER_COLUMNS = ["threads", "gpu", "mem_mb", "runtime", "wall_seconds", "cpu_seconds", "memory_mb"]
 
 
-def read_notes(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """A row for every run of a job: its note, and the file that it is from; what does not apply is empty or NaN."""
+def read_usage_records(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """A row per run of a job: its usage record and the record's file; fields that do not apply are empty or NaN."""
     lines = [(str(path), line) for path in paths for line in Path(path).read_text().splitlines()]
-    notes = pd.DataFrame(
-        [{"file": path, **json.loads(line)} for path, line in lines], columns=["file", *WHOSE, *NUMBERS]
+    records = pd.DataFrame(
+        [{"file": path, **json.loads(line)} for path, line in lines], columns=["file", *GROUP_COLUMNS, *NUMBER_COLUMNS]
     )
-    return notes.fillna(dict.fromkeys(WHOSE, "")).astype(dict.fromkeys(NUMBERS, float))
+    return records.fillna(dict.fromkeys(GROUP_COLUMNS, "")).astype(dict.fromkeys(NUMBER_COLUMNS, float))
 
 
-def usage(notes: pd.DataFrame) -> pd.DataFrame:
-    """What the jobs of each rule, task and model used, and had requested.
+def usage_table(records: pd.DataFrame) -> pd.DataFrame:
+    """Resources that the jobs of each rule, task and model used and requested.
 
     Returns:
         rule · task · model · reward · jobs · runs · wall_hours · cpu_hours · gpu_hours (GPUs requested × wall time) ·
-        threads · requested_mb · used_mb · requested_minutes · used_minutes; hours are sums over all runs, and what
-        follows them is the largest of any run. NaN is what was not requested.
+        threads · requested_mb · used_mb · requested_minutes · used_minutes; hours are sums over all runs, the columns
+        after them maxima over runs. NaN if nothing was requested.
     """
-    rows = notes.assign(gpu_seconds=notes["wall_seconds"] * notes["gpu"])
-    table = rows.groupby(WHOSE).agg(
+    rows = records.assign(gpu_seconds=records["wall_seconds"] * records["gpu"])
+    table = rows.groupby(GROUP_COLUMNS).agg(
         jobs=("file", "nunique"),
         runs=("file", "size"),
         wall_hours=("wall_seconds", "sum"),

@@ -1,1 +1,1 @@
-"""How results are found, given what they ask for, drawn and put on a page; the results themselves are in `results`."""
+"""Finds the results in `monkeys.results`, provides their inputs, and styles figures and report pages."""

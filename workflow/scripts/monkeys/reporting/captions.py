@@ -1,17 +1,18 @@
-"""Sentences that captions share."""
+"""Sentences shared by captions."""
 
 from monkeys.study import Study
 
 
-def samples_of_tasks(study: Study) -> str:
-    """How many samples per problem there are of each task, and of models that have a number of their own."""
+def samples_per_problem(study: Study) -> str:
+    """Number of samples per problem of each task, and of models with a number of their own."""
     sentences = []
     for name, task in study.tasks.items():
         if task.samples:
             own = [
-                f", of {model} {about.samples[name]:,}"
-                for model, about in study.models.items()
-                if name in about.samples
+                f"{model}: {settings['samples'][name]:,}"
+                for model, settings in study.models.items()
+                if name in settings.samples
             ]
-            sentences.append(f"{name}: {task.samples:,} samples per problem{''.join(own)}.")
+            exceptions = f" ({', '.join(own)})" if own else ""
+            sentences.append(f"{name}: {task.samples:,} samples per problem{exceptions}.")
     return " ".join(sentences)

@@ -1,7 +1,7 @@
-"""The code that a function runs: itself and every function, class and constant of ours that it uses.
+"""Digest of the project's code behind a function: the function and every function, class and constant that it uses.
 
-Snakemake makes a result again when the digest of this code changes. It is read, not imported: that takes milliseconds,
-and needs none of the packages. What is looked up by a computed name, such as a verifier, is not followed.
+Snakemake remakes a result when this digest changes. Modules are parsed, not imported, which takes milliseconds and
+needs no packages. Code that is looked up by a computed name, such as a verifier, is not followed.
 """
 
 import ast
@@ -13,11 +13,11 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parents[2]
 
 Symbol = tuple[str, str]
-"""A module of ours and a name at its top level; `*` stands for all of them."""
+"""A module of the project and one of its top-level names; `*` stands for all names."""
 
 
 class _Source:
-    """A file of ours, by the names at its top level."""
+    """A source file of the project, by top-level name."""
 
     def __init__(self, name: str, path: Path) -> None:
         text = path.read_text()
@@ -39,21 +39,21 @@ class _Source:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         return "\n".join(self.lines[first - 1 : node.end_lineno])
 
-    def uses(self, node: ast.stmt) -> Iterator[Symbol]:
-        """What a statement uses."""
+    def used_symbols(self, node: ast.stmt) -> Iterator[Symbol]:
+        """Symbols that a statement uses."""
         imported = dict(self.imported)
         for part in ast.walk(node):
             if isinstance(part, ast.Import | ast.ImportFrom):
                 imported |= _imports(part)
-        of_modules = set()
+        module_names = set()
         for part in ast.walk(node):
             if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
                 module, name = imported.get(part.value.id, ("", ""))
                 if module and name == "*":
-                    of_modules.add(part.value)
+                    module_names.add(part.value)
                     yield module, part.attr
         for part in ast.walk(node):
-            if isinstance(part, ast.Name) and part not in of_modules:
+            if isinstance(part, ast.Name) and part not in module_names:
                 if part.id in imported:
                     yield imported[part.id]
                 elif part.id in self.defined:
@@ -61,19 +61,19 @@ class _Source:
 
 
 def _imports(node: ast.Import | ast.ImportFrom) -> dict[str, Symbol]:
-    """What of ours an import brings, by the name that it gets."""
+    """Symbols of the project that an import binds, by local name."""
     found = {}
     for alias in node.names:
         if isinstance(node, ast.ImportFrom):
-            module, whole = node.module or "", f"{node.module}.{alias.name}"
-            found[alias.asname or alias.name] = (whole, "*") if _path(whole) else (module, alias.name)
+            module, full_name = node.module or "", f"{node.module}.{alias.name}"
+            found[alias.asname or alias.name] = (full_name, "*") if _path(full_name) else (module, alias.name)
         else:
             found[alias.asname or alias.name] = alias.name, "*"
     return {name: symbol for name, symbol in found.items() if symbol[0].partition(".")[0] == "monkeys"}
 
 
 def _path(module: str) -> Path | None:
-    """The file of a module of ours; None if it is none."""
+    """File of a module of the project; None for other modules."""
     folder = SCRIPTS.joinpath(*module.split("."))
     return next((path for path in (folder.with_suffix(".py"), folder / "__init__.py") if path.is_file()), None)
 
@@ -85,31 +85,31 @@ def _source(module: str) -> _Source | None:
 
 
 @cache
-def code(*wanted: Symbol) -> str:
-    """Digest of what these use, themselves included; see `symbols`."""
-    found = symbols(*wanted)
+def code_digest(*wanted: Symbol) -> str:
+    """Digest of these symbols and all that they use; see `reachable_code`."""
+    found = reachable_code(*wanted)
     return hashlib.sha256("\0".join(f"{name} {found[name]}" for name in sorted(found)).encode()).hexdigest()[:16]
 
 
-def symbols(*wanted: Symbol) -> dict[str, str]:
-    """The code of these and of all that they use, by where it stands.
+def reachable_code(*wanted: Symbol) -> dict[str, str]:
+    """Source of these symbols and of all that they use, by qualified name.
 
     Args:
-        wanted: Names at the top level of modules of ours; `("scripts.table", "*")` is the script of a rule.
+        wanted: Top-level names of the project's modules; `("scripts.table", "*")` is the script of a rule.
     """
     seen: dict[Symbol, str] = {}
     waiting = list(wanted)
     while waiting:
         symbol = waiting.pop()
         if symbol not in seen:
-            seen[symbol], used = _about(*symbol)
+            seen[symbol], used = _text_and_uses(*symbol)
             waiting += used
     return {".".join(symbol): text for symbol, text in seen.items() if text}
 
 
 @cache
-def _about(module: str, name: str) -> tuple[str, list[Symbol]]:
-    """The code behind a name, and what it uses."""
+def _text_and_uses(module: str, name: str) -> tuple[str, list[Symbol]]:
+    """Source of a top-level name, and the symbols that it uses."""
     source = _source(module)
     if source is None:
         return "", []
@@ -117,7 +117,7 @@ def _about(module: str, name: str) -> tuple[str, list[Symbol]]:
         return "", [(module, defined) for defined in source.defined]
     if name in source.defined:
         nodes = source.defined[name]
-        return "\n".join(map(source.text, nodes)), [used for node in nodes for used in source.uses(node)]
+        return "\n".join(map(source.text, nodes)), [used for node in nodes for used in source.used_symbols(node)]
     if name in source.imported:
         return "", [source.imported[name]]
     return "", [(f"{module}.{name}", "*")] if _path(f"{module}.{name}") else []

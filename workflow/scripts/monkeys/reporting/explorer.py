@@ -1,4 +1,4 @@
-"""A page in which to look at coverage curves: pick tasks and models, point at a curve to read it."""
+"""Interactive page of coverage curves: select tasks and models, hover over a curve to read its values."""
 
 import html
 import itertools
@@ -17,7 +17,7 @@ DASHES = {
     "longdash": "15 6",
     "longdashdot": "15 4 2 4",
 }
-"""A line style of Plotly's for each task, and how it is drawn beside the task's name; models have colours."""
+"""Plotly line styles, one per task, with the SVG dash pattern for the legend; colours distinguish models."""
 
 LINE = '<svg width="44" height="8"><path d="M0 4h44" stroke-dasharray="{}"/></svg>'
 
@@ -35,8 +35,8 @@ label {{ display: inline-block; margin-right: 1em }}
 <h1>Coverage against the number of samples</h1>
 <fieldset id="tasks"><legend>Tasks</legend>{tasks}</fieldset>
 <fieldset id="models"><legend>Models</legend>{models}</fieldset>
-<fieldset id="shown"><legend>Shown</legend>
-<label><input type="checkbox" value="intervals" checked> intervals, as bands</label></fieldset>
+<fieldset id="shown"><legend>Show</legend>
+<label><input type="checkbox" value="intervals" checked> intervals</label></fieldset>
 {figure}
 <script>
 const plot = document.getElementById("explorer");
@@ -54,17 +54,17 @@ document.querySelectorAll("input").forEach((box) => box.addEventListener("change
 
 
 def page(curves: pd.DataFrame, looks: Mapping[str, Look]) -> str:
-    """The page, which needs nothing beside itself.
+    """The page as self-contained HTML.
 
     Args:
-        curves: Columns task, model, k, coverage, low, high; limits may be NaN.
-        looks: Of the models.
+        curves: Columns task, model, k, coverage, low, high; low and high may be NaN.
+        looks: Look of each model.
     """
     tasks, models = (list(curves[column].unique()) for column in ("task", "model"))
     styles = dict(zip(tasks, itertools.cycle(DASHES), strict=False))
     figure = go.Figure()
     for (task, model), curve in curves.groupby(["task", "model"], sort=False):
-        about = {"task": task, "model": model}
+        meta = {"task": task, "model": model}
         colour, dash = looks[model].colour, styles[task]
         band = pd.concat([curve["low"], curve["high"][::-1]])
         if band.notna().all():
@@ -78,7 +78,7 @@ def page(curves: pd.DataFrame, looks: Mapping[str, Look]) -> str:
                 opacity=0.12,
                 line_width=0,
                 hoverinfo="skip",
-                meta=about | {"band": True},
+                meta=meta | {"band": True},
             )
         figure.add_scatter(
             x=curve["k"],
@@ -88,7 +88,7 @@ def page(curves: pd.DataFrame, looks: Mapping[str, Look]) -> str:
             marker={"color": colour, "size": 9},
             line={"color": colour, "dash": dash},
             name=f"{task} · {model}",
-            meta=about,
+            meta=meta,
             hovertemplate=f"<b>{task} · {model}</b><br>k = %{{x}}<br>coverage %{{y:.4f}}<br>"
             "interval %{customdata[0]:.4f} – %{customdata[1]:.4f}<extra></extra>",
         )
@@ -104,6 +104,6 @@ def page(curves: pd.DataFrame, looks: Mapping[str, Look]) -> str:
 
 
 def _box(name: str, colour: str, line: str = "") -> str:
-    """A checked box for a name, in its colour, with a piece of its line."""
+    """A checked check box for a name, in its colour, with a sample of its line."""
     name = html.escape(name)
     return f'<label style="color: {colour}"><input type="checkbox" value="{name}" checked> {name} {line}</label>'

@@ -1,4 +1,4 @@
-"""What the functions of results may ask for by the names of their arguments."""
+"""Inputs that the functions of results request by argument name."""
 
 import json
 from collections.abc import Callable
@@ -13,20 +13,20 @@ from monkeys.study import Study
 
 @dataclass(frozen=True)
 class Input:
-    """One thing that may be asked for."""
+    """An input: its files and how to read them."""
 
     files: Callable[[Study], list[str]]
-    """The files that it is read from."""
+    """Files to read it from, given the config."""
     read: Callable[[list[str], Any], Any]
-    """Reads it, given the files and the setting."""
+    """Function that reads it, given the files and the setting."""
     setting: Callable[[Study], Any] = lambda _: None
-    """What of the config it takes to read it; a JSON value."""
+    """Setting needed to read it, a JSON value, given the config."""
     ancient: bool = False
-    """Files that only serve to explain: that they are made again changes nothing."""
+    """Whether the files only serve as explanation, so that newer ones trigger no rerun."""
 
 
-def of(name: str) -> Input | None:
-    """The input of this name; None if it is none."""
+def find(name: str) -> Input | None:
+    """The input of this name; None if the name is not that of an input."""
     for ending, folder in (("_curves", "curves"), ("_table", "tables")):
         if name.endswith(ending):
             path = f"<results>/{folder}/{name.removesuffix(ending)}.csv"
@@ -35,45 +35,46 @@ def of(name: str) -> Input | None:
 
 
 def files_of(result: str, function: str, study: Study) -> dict[str, list[str]]:
-    """The files behind what a function of a result asks for, by argument."""
-    asked = {name: known for name in registry.arguments(result, function) if (known := of(name)) is not None}
-    return {name: files for name, known in asked.items() if (files := known.files(study))}
+    """Input files of a function of a result, by argument."""
+    found = {name: source for name in registry.arguments(result, function) if (source := find(name)) is not None}
+    return {name: files for name, source in found.items() if (files := source.files(study))}
 
 
 def settings_of(result: str, function: str, study: Study) -> dict[str, Any]:
-    """The settings among what it asks for, and those that its inputs are read by; JSON values."""
-    asked = {name: of(name) for name in registry.arguments(result, function)}
-    read_by = {name: known.setting(study) for name, known in asked.items() if known is not None}
-    return registry.settings(result, function, study) | {k: v for k, v in read_by.items() if v is not None}
+    """Settings that a function of a result takes as arguments or needs to read its inputs; JSON values."""
+    found = {name: find(name) for name in registry.arguments(result, function)}
+    for_inputs = {name: source.setting(study) for name, source in found.items() if source is not None}
+    return registry.settings(result, function, study) | {k: v for k, v in for_inputs.items() if v is not None}
 
 
 def call(function: str, job: Any) -> Any:
-    """Give a function of a result what it asks for.
+    """Call a function of a result with its inputs and settings.
 
     Args:
-        function: Such as `draw`.
-        job: Snakemake's object of the job: wildcard `result`, the inputs by argument, and the params `settings` and
-            `missing`.
+        function: Name of the function, such as `draw`.
+        job: The script's `snakemake` object: wildcard `result`, the inputs by argument, params `settings`
+            and `missing`.
 
     Returns:
-        What the function makes.
+        The function's return value.
 
     Raises:
-        SystemExit: the study does not have the result; the message says why.
+        SystemExit: the study does not have the result; the message gives the reason.
     """
     result = job.wildcards.result
-    if job.params.missing is not None:
-        raise SystemExit(f"{result}: {job.params.missing}")
+    if (reason := job.params.missing) is not None:
+        raise SystemExit(f"{result}: {reason}")
     settings = json.loads(job.params.settings)
-    given = {}
+    values = {}
     for name in registry.arguments(result, function):
-        known = of(name)
-        given[name] = settings[name] if known is None else known.read(_list(job.input.get(name)), settings.get(name))
-    return getattr(registry.load(result), function)(**given)
+        source = find(name)
+        files = _list(job.input.get(name))
+        values[name] = settings[name] if source is None else source.read(files, settings.get(name))
+    return getattr(registry.load(result), function)(**values)
 
 
 def _list(files: Any) -> list[str]:
-    """The files of one argument; Snakemake gives a text where there is one."""
+    """Files of one argument as a list; for a single file, Snakemake passes a string."""
     return [files] if isinstance(files, str) else list(files or [])
 
 
@@ -83,7 +84,7 @@ def _frame(path: str) -> Any:
     return pd.read_csv(path, dtype={"problem_id": str}, float_precision="round_trip")
 
 
-def _stack(files: list[str], _: Any) -> Any:
+def _concat(files: list[str], _: Any) -> Any:
     import pandas as pd
 
     return pd.concat(map(_frame, files), ignore_index=True) if files else None
@@ -98,7 +99,7 @@ def _tallies(files: list[str], _: Any) -> Any:
 def _looks(_: list[str], models: dict[str, Any]) -> Any:
     from monkeys.reporting import style
 
-    return style.colours(**models)
+    return style.assign_looks(**models)
 
 
 def _facts(files: list[str], _: Any) -> dict[str, Any]:
@@ -124,15 +125,15 @@ def _known_solutions(files: list[str], tasks: list[str]) -> Any:
     return {task: read_table(path).to_pandas() for task, path in zip(tasks, files, strict=True)}
 
 
-def _notes(study: Study) -> list[str]:
+def _usage_files(study: Study) -> list[str]:
     """Usage records written so far. They are side effects of other jobs; requesting them runs nothing."""
     return sorted(map(str, Path(study.results, "logs").rglob(f"*{usage.ENDING}")))
 
 
 def _usage(files: list[str], _: Any) -> Any:
-    from monkeys.analysis.usage import read_notes
+    from monkeys.analysis.usage import read_usage_records
 
-    return read_notes(files)
+    return read_usage_records(files)
 
 
 def _per_pair(folder: str, ending: str, chosen: Callable[[Study], list[pairs.Pair]]) -> Callable[[Study], list[str]]:
@@ -148,7 +149,7 @@ def _per_shard(stage: str, chosen: Callable[[Study], list[pairs.Pair]]) -> Calla
 
 
 def _golds_of(chosen: Callable[[Study], list[pairs.Pair]]) -> Input:
-    """Right answers of the tasks of some pairs."""
+    """Gold answers for the tasks of the chosen pairs."""
 
     def verifiers(study: Study) -> dict[str, str]:
         return {task: name for task, _ in chosen(study) if (name := study.tasks[task].verifier) is not None}
@@ -178,13 +179,13 @@ INPUTS = {
         ],
         _facts,
     ),
-    "choices": Input(_per_pair("selection", ".csv", pairs.with_selectors), _stack),
-    "votes": Input(_per_pair("selection", ".votes.csv", pairs.with_selectors), _stack),
-    "verdicts_of_published": Input(_per_shard("verdicts", pairs.verified_again), _paths),
-    "published_verdicts": Input(_per_shard("published", pairs.verified_again), _paths),
-    "golds_of_published": _golds_of(pairs.verified_again),
-    "second_opinions": Input(_per_shard("verdicts", pairs.judged_twice), _paths),
-    "golds_of_second_opinions": _golds_of(pairs.judged_twice),
+    "choices": Input(_per_pair("selection", ".csv", pairs.with_selectors), _concat),
+    "votes": Input(_per_pair("selection", ".votes.csv", pairs.with_selectors), _concat),
+    "verdicts_of_published": Input(_per_shard("verdicts", pairs.reverified), _paths),
+    "published_verdicts": Input(_per_shard("published", pairs.reverified), _paths),
+    "golds_of_published": _golds_of(pairs.reverified),
+    "second_opinions": Input(_per_shard("verdicts", pairs.with_second_opinion), _paths),
+    "golds_of_second_opinions": _golds_of(pairs.with_second_opinion),
     "graded": Input(
         lambda study: [study.analysis.audit.graded[task][model] for task, model in pairs.graded(study)],
         _graded,
@@ -197,5 +198,5 @@ INPUTS = {
         _known_solutions,
         pairs.tasks_with_known_solutions,
     ),
-    "usage_notes": Input(_notes, _usage),
+    "usage_notes": Input(_usage_files, _usage),
 }

@@ -1,1 +1,1 @@
-"""One module a result: `reporting.registry` says what it holds."""
+"""The results of a study, one module each; `reporting.registry` documents what a module contains."""

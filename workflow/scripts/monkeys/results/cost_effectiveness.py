@@ -1,4 +1,4 @@
-"""What solving problems costs, in FLOPs and dollars."""
+"""Cost of solving problems, in FLOPs and dollars."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 CATEGORY = "Cost"
 TABLE = (
-    "For every model of a task, round numbers of samples k, the fraction of problems solved, FLOPs per problem, "
-    "and dollars: of all samples of all problems, relative to the cheapest, and when a perfect verifier stops at "
-    "the first success (expected)."
+    "Cost of each model on each task at round numbers of samples k: fraction of problems solved, inference FLOPs per "
+    "problem, and dollars per sample, in total (all samples of all problems), relative to the cheapest row of the "
+    "task, and expected if a perfect verifier stops sampling a problem at its first correct sample."
 )
 
 
 def missing(study: Study) -> str | None:
     found = pairs.with_flops(study) or pairs.with_prices(study)
-    return None if found else "no model with counted tokens or a price (models.*.price)"
+    return None if found else "no model with known FLOPs (models.*.facts) or a price (models.*.price)"
 
 
 def settings(study: Study) -> dict[str, Any]:
-    """The price of each task and model; samples that a server draws in one request share that of their prompt."""
+    """Prices by task and model; samples drawn in one request to a server share the price of their prompt."""
     prices = []
     for task, name in pairs.with_prices(study):
         model = study.models[name]
@@ -40,14 +40,14 @@ def compute(
     facts: Mapping[str, dict[str, Any]],
     prices: list[tuple[str, str, dict[str, Any]]],
 ) -> "pd.DataFrame":
-    """Coverage beside its mean cost per problem, at every k."""
+    """Coverage and its mean cost per problem, at every k."""
     from monkeys.analysis.spending import spending
 
     return spending(tallies, coverage_curves, dict(facts), {(task, model): price for task, model, price in prices})
 
 
 def tabulate(cost_effectiveness_curves: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """What solving costs at round k; people see how cheaply each model solves as much as the best single sample."""
+    """Costs at round k; the Markdown compares what each model costs at the coverage of the best single sample."""
     from monkeys.analysis.spending import effectiveness
 
     return effectiveness(cost_effectiveness_curves)

@@ -1,4 +1,4 @@
-"""What people found in the samples that they graded."""
+"""Manual grades of correct samples."""
 
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 CATEGORY = "Verification"
 TABLE = (
-    "What people found in correct samples that were drawn at random from every range of solve rates (Brown et al."
-    " 2024, Table 2)."
+    "Manual grades of samples judged correct, drawn at random from each bin of problems' solve rates (Brown et al. "
+    "2024, Table 2)."
 )
 
 
@@ -22,8 +22,8 @@ def missing(study: Study) -> str | None:
 
 
 def tabulate(graded: "dict[Pair, pd.DataFrame]") -> "pd.DataFrame":
-    """Grades by range of solve rates."""
+    """Grades by bin of solve rates."""
     from monkeys.analysis.exclusions import audit_table
-    from monkeys.analysis.tables import stacked
+    from monkeys.analysis.tables import concat_with_keys
 
-    return stacked({pair: audit_table(samples) for pair, samples in graded.items()})
+    return concat_with_keys({pair: audit_table(samples) for pair, samples in graded.items()})

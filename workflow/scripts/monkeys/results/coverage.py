@@ -1,9 +1,9 @@
-"""Coverage, pass@k: the share of problems that at least one of k samples solves."""
+"""Coverage (pass@k): the expected fraction of problems that at least one of k samples solves."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from monkeys.reporting.captions import samples_of_tasks
+from monkeys.reporting.captions import samples_per_problem
 from monkeys.study import Study
 
 if TYPE_CHECKING:
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from monkeys.reporting.pairs import Pair
 
 CATEGORY = "Coverage"
-TABLE = "Coverage at round numbers of samples and at the largest one, with the limits of its interval over problems."
+TABLE = "Coverage at round numbers of samples k and at the largest k, with a bootstrap interval over problems."
 
 
 def FIGURE(study: Study) -> str:
     analysis = study.analysis
     return (
-        "Coverage against the number of samples per problem, a panel per task. Unbiased estimate from all samples "
-        f"(Chen et al. 2021, eq. 1); the band holds {100 * analysis.confidence:g} % of "
-        f"{analysis.bootstrap_resamples} bootstrap resamples of the problems. {samples_of_tasks(study)}"
+        "Coverage against the number of samples per problem, one panel per task. Unbiased estimate from all samples "
+        f"(Chen et al. 2021, eq. 1); bands are {100 * analysis.confidence:g} % intervals from "
+        f"{analysis.bootstrap_resamples} bootstrap resamples of the problems. {samples_per_problem(study)}"
     )
 
 
 def settings(study: Study) -> dict[str, Any]:
-    """How intervals over problems are drawn."""
+    """Settings of the bootstrap over problems."""
     analysis = study.analysis
     return {
         "bootstrap": {
@@ -39,15 +39,16 @@ def settings(study: Study) -> dict[str, Any]:
 
 
 def compute(tallies: "dict[Pair, pd.DataFrame]", bootstrap: dict[str, Any]) -> "pd.DataFrame":
-    """Coverage at log-spaced and round k, with its interval; columns task, model, k, coverage, low, high."""
+    """Coverage and its interval at log-spaced and round k; columns task, model, k, coverage, low, high."""
     from monkeys.analysis.coverage import coverage_curve, curve_ks
-    from monkeys.analysis.tables import stacked
+    from monkeys.analysis.tables import concat_with_keys
 
-    return stacked({pair: coverage_curve(tally, curve_ks(tally), **bootstrap) for pair, tally in tallies.items()})
+    curves = {pair: coverage_curve(tally, curve_ks(tally), **bootstrap) for pair, tally in tallies.items()}
+    return concat_with_keys(curves)
 
 
 def tabulate(coverage_curves: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """The curves at round k; people see a row per task and model."""
+    """The curves at round k; the Markdown has one row per task and model."""
     from monkeys.analysis.tables import at_round_ks, headline
 
     table = at_round_ks(coverage_curves)
@@ -55,11 +56,11 @@ def tabulate(coverage_curves: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFra
 
 
 def draw(coverage_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> "Figure":
-    """Curves with their intervals, and a dashed line for a model with one sample (Brown et al. 2024, Fig. 2).
+    """Curves with intervals; a model with one sample is a dashed line (Brown et al. 2024, Fig. 2).
 
     Args:
         coverage_curves: Columns task, model, k, coverage, low, high.
-        looks: From `style.colours`.
+        looks: From `style.assign_looks`.
     """
     from monkeys.reporting import style
 
@@ -67,5 +68,5 @@ def draw(coverage_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> 
     figure, axes = style.panels(len(tasks))
     for panel, task in zip(axes, tasks, strict=True):
         style.curves_of_k(panel, coverage_curves[coverage_curves["task"] == task], looks)
-    entries = style.key(looks, coverage_curves["model"], style.with_one_sample(coverage_curves))
+    entries = style.legend_entries(looks, coverage_curves["model"], style.single_sample_models(coverage_curves))
     return style.arrange(figure, [(task,) for task in tasks], style.SAMPLES, style.COVERAGE, entries)

@@ -1,4 +1,4 @@
-"""Coverage of the models of a family, a panel per task and family."""
+"""Coverage of the models of one family, a panel per task and family."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 CATEGORY = "Coverage"
 FIGURE = (
-    "Coverage of the models of one family on one task, with the same bands as in the figure of all models (Brown "
-    "et al. 2024, Fig. 3)."
+    "Coverage by model family, one panel per task and family; bands as in the figure of all models (Brown et al. "
+    "2024, Fig. 3)."
 )
 
 
 def missing(study: Study) -> str | None:
-    return None if pairs.families_on_tasks(study) else "no two models of one family on one task (models.*.family)"
+    return None if pairs.families_on_tasks(study) else "no task with two models of one family (models.*.family)"
 
 
 def settings(study: Study) -> dict[str, Any]:
@@ -28,12 +28,12 @@ def settings(study: Study) -> dict[str, Any]:
 
 
 def draw(coverage_curves: "pd.DataFrame", families: Mapping[str, str], looks: "Mapping[str, style.Look]") -> "Figure":
-    """Curves with their intervals, of families of which a task has two models or more (Brown et al. 2024, Fig. 3).
+    """Curves with intervals, for families with at least two models on a task (Brown et al. 2024, Fig. 3).
 
     Args:
         coverage_curves: Columns task, model, k, coverage, low, high.
-        families: By model; models without one are left out.
-        looks: From `style.colours`.
+        families: Family of each model; models without one are left out.
+        looks: From `style.assign_looks`.
     """
     import pandas as pd
 
@@ -50,6 +50,6 @@ def draw(coverage_curves: "pd.DataFrame", families: Mapping[str, str], looks: "M
         [heading for heading, _ in parts],
         style.SAMPLES,
         style.COVERAGE,
-        style.key(looks, drawn["model"], style.with_one_sample(drawn)),
+        style.legend_entries(looks, drawn["model"], style.single_sample_models(drawn)),
         empty="no family has two models on a task",
     )

@@ -1,4 +1,4 @@
-"""Coverage against the compute that the samples took, a panel per task and a line per model."""
+"""Coverage against the inference compute of the samples, a panel per task and a line per model."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 CATEGORY = "Cost"
 FIGURE = (
-    "Coverage against the mean inference FLOPs per problem: the prompt once, every sample as long as the model's "
-    "samples are on average (Brown et al. 2024, section 2.3 and Fig. 4)."
+    "Coverage against mean inference FLOPs per problem, counting the prompt once and every sample at the mean length "
+    "of the model's samples on that problem (Brown et al. 2024, section 2.3 and Fig. 4)."
 )
 
 
@@ -23,17 +23,17 @@ def missing(study: Study) -> str | None:
     return (
         None
         if pairs.with_flops(study)
-        else "no samples with counted tokens, of models of known size (models.*.facts); published samples and outcomes "
-        "tell no tokens"
+        else "no model of known size (models.*.facts) whose samples have token counts; published samples and outcomes "
+        "have none"
     )
 
 
 def draw(cost_effectiveness_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> "Figure":
-    """Which model gets further for the same compute (Brown et al. 2024, Fig. 4).
+    """Coverage of each model for the same compute (Brown et al. 2024, Fig. 4).
 
     Args:
         cost_effectiveness_curves: Columns task, model, k, flops (per problem, for k samples), coverage.
-        looks: From `style.colours`.
+        looks: From `style.assign_looks`.
     """
     from monkeys.reporting import style
 
@@ -42,5 +42,5 @@ def draw(cost_effectiveness_curves: "pd.DataFrame", looks: "Mapping[str, style.L
     figure, axes = style.panels(len(tasks))
     for panel, task in zip(axes, tasks, strict=True):
         style.curves(panel, curves[curves["task"] == task], "flops", looks)
-    entries = style.key(looks, curves["model"])
+    entries = style.legend_entries(looks, curves["model"])
     return style.arrange(figure, [(task,) for task in tasks], "inference FLOPs per problem", style.COVERAGE, entries)

@@ -1,4 +1,4 @@
-"""Coverage against what the samples cost, a panel per task and a line per model, and what is best for each budget."""
+"""Coverage against the price of the samples, a panel per task and a line per model, with the Pareto front."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 CATEGORY = "Cost"
 FIGURE = (
-    "Coverage against the mean cost per problem at the prices of the study's config. The step line joins what no "
-    "other model and budget beats."
+    "Coverage against mean cost per problem at the prices in the study's config. The grey step line is the Pareto "
+    "front: no other model and number of samples reaches more coverage for the same or a lower cost."
 )
 
 
@@ -24,12 +24,12 @@ def missing(study: Study) -> str | None:
 
 
 def draw(cost_effectiveness_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> "Figure":
-    """Which model, sampled how often, gets furthest for the same money.
+    """Coverage of each model for the same money.
 
     Args:
         cost_effectiveness_curves: Columns task, model, k, dollars (per problem, for k samples), coverage, pareto
-            (whether nothing that costs no more gets further).
-        looks: From `style.colours`.
+            (on the Pareto front).
+        looks: From `style.assign_looks`.
     """
     from matplotlib.lines import Line2D
 
@@ -44,5 +44,5 @@ def draw(cost_effectiveness_curves: "pd.DataFrame", looks: "Mapping[str, style.L
         best = of_task[of_task["pareto"]].sort_values("dollars")
         panel.plot(best["dollars"], best["coverage"], label="_front", **front)
         style.curves(panel, of_task, "dollars", looks)
-    entries = [*style.key(looks, curves["model"]), Line2D([], [], label="Pareto front", **front)]
+    entries = [*style.legend_entries(looks, curves["model"]), Line2D([], [], label="Pareto front", **front)]
     return style.arrange(figure, [(task,) for task in tasks], "US dollars per problem", style.COVERAGE, entries)

@@ -1,4 +1,4 @@
-"""Coverage with and without problems whose verdicts are known to be doubtful, a panel per task."""
+"""Coverage with and without problems whose verdicts are known to be unreliable, a panel per task."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from monkeys.reporting import style
     from monkeys.reporting.pairs import Pair
 
-CATEGORY = "Doubtful problems"
-TABLE = "Coverage with and without the flagged problems, and how many problems that leaves."
+CATEGORY = "Flagged problems"
+TABLE = "Coverage with and without the flagged problems, and the number of problems in each case."
 FIGURE = (
-    "Coverage with and without the problems that the study's config flags as flaky or as rejecting right answers "
+    "Coverage with and without the problems that the study's config flags as flaky or as rejecting correct answers "
     "(Brown et al. 2024, Fig. 9)."
 )
 
@@ -26,7 +26,7 @@ def missing(study: Study) -> str | None:
 
 
 def settings(study: Study) -> dict[str, Any]:
-    """The flagged problems of each task, and the tasks whose dataset was asked whether it has them."""
+    """Flagged problems by task, and the tasks whose flagged ids were checked against their dataset."""
     flagged = pairs.flagged(study)
     return {"flagged": flagged, "with_dataset": [task for task in flagged if study.tasks[task].dataset]}
 
@@ -37,21 +37,22 @@ def compute(
     """Coverage with and without the flagged problems of each task.
 
     Raises:
-        ValueError: a problem was not measured, and there is no dataset that could know it.
+        ValueError: a flagged problem of a task without a dataset is in none of its tallies.
     """
     from monkeys.analysis.coverage import curve_ks
-    from monkeys.analysis.exclusions import effect
-    from monkeys.analysis.tables import stacked
+    from monkeys.analysis.exclusions import coverage_with_and_without
+    from monkeys.analysis.tables import concat_with_keys
 
     curves = {}
     for task, ids in flagged.items():
         measured = {model: tally for (of, model), tally in tallies.items() if of == task}
-        everywhere: set[str] = set().union(*(tally["problem_id"] for tally in measured.values()))
-        if task not in with_dataset and (unknown := sorted(set(ids) - everywhere)):
-            raise ValueError(f"tasks.{task}.flagged: no problem {', '.join(unknown)} was measured")
+        measured_ids: set[str] = set().union(*(tally["problem_id"] for tally in measured.values()))
+        if task not in with_dataset and (unknown := sorted(set(ids) - measured_ids)):
+            raise ValueError(f"tasks.{task}.flagged: no results for problem {', '.join(unknown)}; correct the ids")
         for model, tally in measured.items():
-            curves[task, model] = effect(tally, set(ids) & set(tally["problem_id"]), curve_ks(tally))
-    return stacked(curves)
+            dropped = set(ids) & set(tally["problem_id"])
+            curves[task, model] = coverage_with_and_without(tally, dropped, curve_ks(tally))
+    return concat_with_keys(curves)
 
 
 def tabulate(flagged_curves: "pd.DataFrame") -> "pd.DataFrame":
@@ -62,12 +63,12 @@ def tabulate(flagged_curves: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def draw(flagged_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> "Figure":
-    """Whether flaky problems change the trend (Brown et al. 2024, Fig. 9).
+    """Curves with and without the flagged problems (Brown et al. 2024, Fig. 9).
 
     Args:
-        flagged_curves: Columns task, model, k, coverage_all, coverage_kept (without flaky problems), problems_all,
+        flagged_curves: Columns task, model, k, coverage_all, coverage_kept (without the flagged ones), problems_all,
             problems_kept.
-        looks: From `style.colours`.
+        looks: From `style.assign_looks`.
     """
     from matplotlib.lines import Line2D
 
@@ -75,7 +76,7 @@ def draw(flagged_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> "
 
     kept_style: dict[str, Any] = {"linestyle": (0, (3, 2)), "marker": ""}
     by_model = looks
-    looks = {model: look._replace(dashes=()) for model, look in by_model.items()}  # here dashes mean something else
+    looks = {model: look._replace(dashes=()) for model, look in by_model.items()}  # dashes mark the kept problems here
     tasks = list(flagged_curves.groupby("task", sort=False))
     figure, axes = style.panels(len(tasks))
     headings = []
@@ -86,7 +87,7 @@ def draw(flagged_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> "
         kept, of = of_task["problems_kept"].max(), of_task["problems_all"].max()
         headings.append((task, f"{kept} of {of} problems not flagged"))
     entries = [
-        *style.key(looks, flagged_curves["model"]),
+        *style.legend_entries(looks, flagged_curves["model"]),
         Line2D([], [], color=style.GREY, label="all problems"),
         Line2D([], [], color=style.GREY, label="without flagged problems", **kept_style),
     ]

@@ -1,4 +1,4 @@
-"""Verdicts on math answers beside second opinions on them."""
+"""Verdicts on math answers compared with second opinions."""
 
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 CATEGORY = "Verification"
 TABLE = (
-    "Every math answer judged by two graders, the verifier whose verdicts count and a second opinion: how many "
-    "samples both call correct, only the first, only the second, and neither, with the answers that they differ "
-    "on most often."
+    "Math answers judged by two graders, the verifier whose verdicts count (first) and a second opinion: samples that "
+    "both, only the first, only the second, or neither call correct, and the answers on which they most often "
+    "disagree."
 )
 
 
 def missing(study: Study) -> str | None:
-    return None if pairs.judged_twice(study) else "no task with a second opinion (tasks.*.second_opinion)"
+    return None if pairs.with_second_opinion(study) else "no task with a second opinion (tasks.*.second_opinion)"
 
 
 def tabulate(second_opinions: list[str], golds_of_second_opinions: dict[str, dict[str, str]]) -> "pd.DataFrame":
-    """How many samples both call correct, only one of them, and neither."""
-    from monkeys.analysis.agreement import agreement, with_second_opinion
+    """Counts of samples that both graders, one of them or neither calls correct."""
+    from monkeys.analysis.agreement import agreement, read_second_opinions
 
-    return agreement(with_second_opinion(second_opinions), golds_of_second_opinions)
+    return agreement(read_second_opinions(second_opinions), golds_of_second_opinions)

@@ -1,4 +1,4 @@
-"""Where the hours of machines went."""
+"""Machine hours used by the study's jobs."""
 
 from typing import TYPE_CHECKING
 
@@ -6,12 +6,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CATEGORY = "Jobs"
-TABLE = "What jobs used of the machines, beside what they had requested."
+TABLE = "Resources that jobs used, compared with what they requested."
 ON_DEMAND = True
 
 
 def tabulate(usage_notes: "pd.DataFrame") -> "pd.DataFrame":
-    """Hours, memory and time by rule, task and model."""
-    from monkeys.analysis.usage import usage
+    """Hours, memory and run time by rule, task and model."""
+    from monkeys.analysis.usage import usage_table
 
-    return usage(usage_notes)
+    return usage_table(usage_notes)

@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from monkeys.reporting.pairs import Pair
 
 CATEGORY = "Solve rates"
-TABLE = "How many problems no sample solves, by task and model, and which."
+TABLE = "Problems that no sample solves: their number and ids, by task and model."
 
 
 def tabulate(tallies: "dict[Pair, pd.DataFrame]") -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """A row per task and model; people see the beginning of the list of problems."""
+    """A row per task and model; the Markdown shows only the beginning of the list of ids."""
     import pandas as pd
 
     from monkeys.analysis.solve_rates import never_solved
@@ -20,7 +20,7 @@ def tabulate(tallies: "dict[Pair, pd.DataFrame]") -> "tuple[pd.DataFrame, pd.Dat
     rows = []
     for (task, model), tally in tallies.items():
         ids = never_solved(tally)
-        about = {"task": task, "model": model, "problems": len(tally)}
-        rows.append({**about, "never_solved": len(ids), "problem_ids": " ".join(ids)})
+        pair = {"task": task, "model": model, "problems": len(tally)}
+        rows.append({**pair, "never_solved": len(ids), "problem_ids": " ".join(ids)})
     table = pd.DataFrame(rows)
     return table, table.assign(problem_ids=table["problem_ids"].str.slice(0, 60))

@@ -12,17 +12,18 @@ if TYPE_CHECKING:
 
 CATEGORY = "Power law"
 TABLE = (
-    "Parameters of the fitted power laws, their error, and the number of problems and samples per problem behind each."
+    "Parameters and error of the fitted power laws, and the numbers of problems and samples per problem that each is "
+    "fitted to."
 )
 FIGURE = (
-    r"Coverage and the exponentiated power law exp(a k\ :sup:`b`) fitted to its logarithm at 20 log-spaced k, as "
-    "in Brown et al. 2024, Fig. 5. The error is the mean ± standard deviation of the distance between the two "
+    r"Coverage and the exponentiated power law exp(a k\ :sup:`b`), fitted to log coverage at 20 log-spaced k, as in "
+    "Brown et al. 2024, Fig. 5. The error is the mean ± standard deviation of the absolute difference between the two "
     "over 100 log-spaced k."
 )
 
 
 def tabulate(tallies: "dict[Pair, pd.DataFrame]") -> "pd.DataFrame":
-    """The fit of every task and model, with the problems and samples per problem behind it."""
+    """The fit for every task and model, with the number of problems and samples per problem it is based on."""
     from dataclasses import asdict
 
     import pandas as pd
@@ -39,12 +40,12 @@ def tabulate(tallies: "dict[Pair, pd.DataFrame]") -> "pd.DataFrame":
 def draw(
     coverage_curves: "pd.DataFrame", power_law_table: "pd.DataFrame", looks: "Mapping[str, style.Look]"
 ) -> "Figure":
-    """Measured coverage, the fit on top, its parameters and error beside them (Brown et al. 2024, Fig. 5 and 10).
+    """Measured coverage with the fit on top, annotated with its parameters and error (Brown et al. 2024, Fig. 5, 10).
 
     Args:
         coverage_curves: Columns task, model, k, coverage.
-        power_law_table: Columns task, model, a, b, error_mean, error_sd, a row per panel; NaN where there is no fit.
-        looks: From `style.colours`.
+        power_law_table: Columns task, model, a, b, error_mean, error_sd, a row per panel; NaN without a fit.
+        looks: From `style.assign_looks`.
     """
     import numpy as np
     from matplotlib.lines import Line2D
@@ -66,10 +67,10 @@ def draw(
             law = PowerLaw(fit.a, fit.b, fit.error_mean, fit.error_sd)
             panel.plot(curve["k"], law(curve["k"]), label="_fit", **fitted)
             text = f"a = {fit.a:.2f}\nb = {fit.b:.2f}\nerror {fit.error_mean:.4f}\n± {fit.error_sd:.4f}"
-        style.note(panel, text.replace("-", "−"), curve["k"], curve["coverage"])
+        style.annotate(panel, text.replace("-", "−"), curve["k"], curve["coverage"])
     entries = [
         Line2D([], [], label="measured", color=style.GREY, **measured),
         Line2D([], [], label="fit, exp(a · kᵇ)", **fitted),
     ]
     headings = list(fits[["task", "model"]].itertuples(index=False, name=None))
-    return style.arrange(figure, headings, style.SAMPLES, style.COVERAGE, entries, columns=4, direct=False)
+    return style.arrange(figure, headings, style.SAMPLES, style.COVERAGE, entries, columns=4, label_ends=False)

@@ -1,4 +1,4 @@
-"""Problems whose tests reject solutions that are known to be right."""
+"""Problems whose tests reject known correct solutions."""
 
 from typing import TYPE_CHECKING
 
@@ -9,18 +9,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CATEGORY = "Verification"
-TABLE = "Problems whose tests reject solutions that are known to be right, and by which outcomes."
+TABLE = "Problems whose tests reject known correct solutions: number of solutions, rejected ones, and their outcomes."
 ON_DEMAND = True
 
 
 def missing(study: Study) -> str | None:
     found = pairs.tasks_with_known_solutions(study)
-    return None if found else "no task of this study has known solutions; of the built-in ones, code_contests has"
+    return None if found else "no task of this study has known solutions; among the built-in tasks, code_contests does"
 
 
 def tabulate(known_solutions: "dict[str, pd.DataFrame]") -> "pd.DataFrame":
-    """A row per problem of which some solution is rejected."""
-    from monkeys.analysis.exclusions import rejected
-    from monkeys.analysis.tables import stacked
+    """A row per problem with at least one rejected solution."""
+    from monkeys.analysis.exclusions import rejected_solutions
+    from monkeys.analysis.tables import concat_with_keys
 
-    return stacked({task: rejected(verdicts) for task, verdicts in known_solutions.items()}, names=("task",))
+    tables = {task: rejected_solutions(verdicts) for task, verdicts in known_solutions.items()}
+    return concat_with_keys(tables, names=("task",))

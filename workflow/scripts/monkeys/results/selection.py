@@ -1,9 +1,9 @@
-"""Accuracy of choosing one of k samples without seeing verdicts, below what an oracle would reach."""
+"""Accuracy of choosing one of k samples without seeing verdicts, compared with an oracle (coverage)."""
 
 from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
-from monkeys.reporting.captions import samples_of_tasks
+from monkeys.reporting.captions import samples_per_problem
 from monkeys.study import Study
 
 if TYPE_CHECKING:
@@ -11,25 +11,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CATEGORY = "Selection"
-TABLE = "How often votes and rewards choose a correct sample among k, with the standard deviation over random subsets."
+TABLE = "Accuracy of choosing one of k samples by votes and rewards, with its standard deviation over random subsets."
 
 
 def FIGURE(study: Study) -> str:
     return (
-        "Accuracy of choosing one of k samples without seeing verdicts: majority vote, the sample with the highest "
-        "reward (best of N), the answer with the largest sum of rewards; coverage is what a perfect choice would "
-        f"reach. Means over random subsets of k samples, the votes over {study.analysis.vote_subsets} of them; bands "
-        f"are one standard deviation over subsets (Brown et al. 2024, Fig. 7). {samples_of_tasks(study)}"
+        "Accuracy of choosing one of k samples without seeing verdicts: by majority vote, the highest reward (best of "
+        "N), or the largest sum of rewards over equal answers (weighted majority). Coverage is the accuracy of a "
+        f"perfect choice. Votes are averaged over {study.analysis.vote_subsets} random subsets of k samples, "
+        "best of N over all subsets; bands are ± one standard deviation over subsets (Brown et al. 2024, Fig. 7). "
+        f"{samples_per_problem(study)}"
     )
 
 
 def missing(study: Study) -> str | None:
     found = pairs.with_selectors(study)
-    return None if found else "no samples with answers to vote on, or with rewards (rewards)"
+    return None if found else "no samples with answers to vote on or with rewards (rewards)"
 
 
 def tabulate(choices: "pd.DataFrame") -> "pd.DataFrame":
-    """The accuracy of every selector at round k."""
+    """Accuracy of every selector at round k."""
     from monkeys.analysis.tables import at_round_ks
 
     return at_round_ks(choices)
@@ -40,7 +41,7 @@ def draw(choices: "pd.DataFrame", coverage_curves: "pd.DataFrame") -> "Figure":
 
     Args:
         choices: Columns task, model, selector ("majority", "best_of_n" or "weighted_majority"), reward (name of the
-            reward that the latter two go by; NaN or empty for the first), k, accuracy, sd.
+            reward that the latter two use; NaN or empty for the first), k, accuracy, sd.
         coverage_curves: Columns task, model, k, coverage.
     """
     from monkeys.reporting import style
@@ -57,10 +58,10 @@ def draw(choices: "pd.DataFrame", coverage_curves: "pd.DataFrame") -> "Figure":
     by_pair = dict(list(coverage_curves.groupby(["task", "model"])))
     pairs = list(selection.groupby(["task", "model"], sort=False))
     figure, axes = style.panels(len(pairs))
-    for panel, (pair, picked) in zip(axes, pairs, strict=True):
+    for panel, (pair, accuracies) in zip(axes, pairs, strict=True):
         oracle = by_pair[pair]
         style.curve(panel, oracle["k"], oracle["coverage"], looks[oracle_name], oracle_name)
-        for (selector, reward), curve in picked.groupby(["selector", "reward"], sort=False):
+        for (selector, reward), curve in accuracies.groupby(["selector", "reward"], sort=False):
             name, colour, marker = selectors[selector]
             dashes = style.DASHES[rewards.index(reward) % len(style.DASHES)] if reward else ()
             name = f"{name}, {reward}" if reward else name
@@ -72,8 +73,8 @@ def draw(choices: "pd.DataFrame", coverage_curves: "pd.DataFrame") -> "Figure":
         figure,
         [pair for pair, _ in pairs],
         style.SAMPLES,
-        "share solved",
-        style.key(looks, looks),
+        "fraction of problems solved",
+        style.legend_entries(looks, looks),
         columns=4,
-        direct=False,
+        label_ends=False,
     )

@@ -1,8 +1,8 @@
-"""How often each problem is solved, and whether a majority vote gets it right; a panel per task and model."""
+"""Solve rate of each problem, and whether the majority vote on it is right; a panel per task and model."""
 
 from typing import TYPE_CHECKING, Any
 
-from monkeys.reporting.captions import samples_of_tasks
+from monkeys.reporting.captions import samples_per_problem
 from monkeys.study import Study
 
 if TYPE_CHECKING:
@@ -16,8 +16,9 @@ CATEGORY = "Solve rates"
 
 def FIGURE(study: Study) -> str:
     return (
-        "The fraction of correct samples of every problem, sorted, coloured by whether the majority vote over all "
-        f"samples is right (Brown et al. 2024, Fig. 8). {samples_of_tasks(study)}"
+        "Fraction of correct samples per problem (solve rate), sorted, coloured by whether the majority vote over all "
+        "samples is right (Brown et al. 2024, Fig. 8). Vertical lines are "
+        f"{100 * study.analysis.confidence:g} % Jeffreys intervals. {samples_per_problem(study)}"
     )
 
 
@@ -26,21 +27,21 @@ def settings(study: Study) -> dict[str, Any]:
 
 
 def compute(tallies: "dict[Pair, pd.DataFrame]", confidence: float) -> "pd.DataFrame":
-    """The solve rate of every problem with its interval."""
+    """Solve rate of every problem, with its interval."""
     from monkeys.analysis.solve_rates import solve_rates
-    from monkeys.analysis.tables import stacked
+    from monkeys.analysis.tables import concat_with_keys
 
-    return stacked({pair: solve_rates(tally, confidence) for pair, tally in tallies.items()})
+    return concat_with_keys({pair: solve_rates(tally, confidence) for pair, tally in tallies.items()})
 
 
 def draw(solve_rates_curves: "pd.DataFrame", votes: "pd.DataFrame | None") -> "Figure":
     """A bar per problem, sorted, with its interval (Brown et al. 2024, Fig. 8).
 
     Args:
-        solve_rates_curves: Columns task, model, problem_id, rate (share of correct samples; NaN, and left out, without
-            samples), low, high (ends of its interval).
-        votes: Columns task, model, problem_id, majority (how correct the most frequent answer is; NaN if there is no
-            vote on this task); None if there are no votes at all.
+        solve_rates_curves: Columns task, model, problem_id, rate (fraction of correct samples; NaN without samples, and
+            then left out), low, high (ends of its interval).
+        votes: Columns task, model, problem_id, majority (correctness of the most frequent answer; NaN without votes on
+            this task); None without any votes.
     """
     import numpy as np
     from matplotlib.patches import Patch
@@ -49,7 +50,7 @@ def draw(solve_rates_curves: "pd.DataFrame", votes: "pd.DataFrame | None") -> "F
     from monkeys.reporting import style
 
     looks = {
-        "majority vote right": style.mixed(style.GREEN, "white", 0.4),
+        "majority vote right": style.mix(style.GREEN, "white", 0.4),
         "majority vote wrong": style.VERMILLION,
         "no vote on this task": style.SKY,
     }
@@ -75,7 +76,7 @@ def draw(solve_rates_curves: "pd.DataFrame", votes: "pd.DataFrame | None") -> "F
         panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         panel.stairs(np.where(rate == 0, below, 0), fill=True, color=never)
         headings.append((*pair, f"{100 * np.mean(rate <= 0.01):.0f} % of problems ≤ 1 % right"))
-    voted = (rates["vote"] != unknown).any()  # without, one colour needs no name
+    voted = (rates["vote"] != unknown).any()  # without votes, the one colour needs no legend
     entries = [
         Patch(color=colour, label=vote) for vote, colour in looks.items() if voted and (rates["vote"] == vote).any()
     ]
@@ -85,8 +86,8 @@ def draw(solve_rates_curves: "pd.DataFrame", votes: "pd.DataFrame | None") -> "F
         figure,
         headings,
         "problems, hardest first",
-        "share of correct samples",
+        "fraction of correct samples",
         entries,
         columns=4,
-        direct=False,
+        label_ends=False,
     )

@@ -1,4 +1,4 @@
-"""Our verdicts on published samples beside those that came with them."""
+"""Our verdicts on published samples compared with the published ones."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
 
 CATEGORY = "Verification"
 TABLE = (
-    "Samples published with verdicts, judged again by our verifier: how many both call correct, only the "
-    "publisher, only we, and neither; the agreement is the share of samples on which both say the same."
+    "Samples published with verdicts and reverified by ours: samples that both, only our verifier (first), only the "
+    "publisher (second), or neither calls correct. Agreement is the fraction of samples with equal verdicts."
 )
 
 
 def missing(study: Study) -> str | None:
-    return None if pairs.verified_again(study) else "no published samples that are verified again (published.verify)"
+    return None if pairs.reverified(study) else "no published samples that are verified again (published.verify)"
 
 
 def doubts(table: "pd.DataFrame") -> Iterator[str]:
-    from monkeys.analysis.agreement import LOW
+    from monkeys.analysis.agreement import LOW_AGREEMENT
 
-    for row in table[table["agreement"] < LOW].itertuples():
+    for row in table[table["agreement"] < LOW_AGREEMENT].itertuples():
         yield (
             f"{row.task} {row.model}: our verdicts agree with the published ones on {row.agreement:.1%} "
-            "of the samples only; are these the task's problems, in this numbering?"
+            "of the samples only; check that the published problems are those of the task, with the same ids"
         )
 
 
 def tabulate(
     verdicts_of_published: list[str], published_verdicts: list[str], golds_of_published: dict[str, dict[str, str]]
 ) -> "pd.DataFrame":
-    """How many samples both call correct, only one of them, and neither."""
-    from monkeys.analysis.agreement import agreement, with_published
+    """Counts of samples that both, one or neither calls correct."""
+    from monkeys.analysis.agreement import agreement, read_reverified
 
-    return agreement(with_published(verdicts_of_published, published_verdicts), golds_of_published)
+    return agreement(read_reverified(verdicts_of_published, published_verdicts), golds_of_published)
