@@ -16,7 +16,7 @@ SOURCES := workflow/scripts tests benchmarks envs
 LINTS := lint-snakefmt lint-snakemake lint-ruff lint-format lint-mypy
 PYTEST := $(BIN)/python -m pytest --quiet --dist loadgroup
 
-.PHONY: demo check test test-all slurm-check lint $(LINTS) format bench lock demo-models clean FORCE
+.PHONY: demo check test test-all slurm-check lint $(LINTS) format bench reference lock demo-models clean FORCE
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -70,6 +70,10 @@ format: $(READY)
 	$(BIN)/snakefmt Snakefile workflow/rules
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+# The schema for editors and docs/config.md, from the classes of a study's settings.
+reference: $(READY)
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m monkeys.study --reference
 
 bench: $(READY)
 	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done

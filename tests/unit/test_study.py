@@ -6,8 +6,9 @@ import sys
 import pytest
 import yaml
 
-from monkeys import study
 from monkeys.sampling import engine_arguments
+from monkeys.study import ConfigError, Study, reference
+from monkeys.study.files import duplicate_keys
 
 TASK = {
     "dataset": "openai/gsm8k",
@@ -24,27 +25,27 @@ CONFIG = {
 }
 
 
-def message(**changes):
-    """What is said of a config with some keys changed, given as task__samples=…, model__weights=… ."""
+def message(changes):
+    """The mistakes in a config with some keys changed, given by their paths, such as task.samples or config.seed."""
     config = copy.deepcopy(CONFIG)
-    for name, value in changes.items():
-        node, *keys = name.split("__")
+    for path, value in changes.items():
+        node, *keys = path.split(".")
         place = {"task": config["tasks"]["t"], "model": config["models"]["m"], "config": config}[node]
         for key in keys[:-1]:
             place = place.setdefault(key, {})
         place[keys[-1]] = value
-    with pytest.raises(study.ConfigError) as error:
-        study.checked(config)
+    with pytest.raises(ConfigError) as error:
+        Study.load(config)
     return str(error.value)
 
 
 def test_defaults_are_filled_in_at_every_level():
-    config = study.checked(copy.deepcopy(CONFIG))
-    assert config["results"] == "results"
-    assert (config["analysis"]["bootstrap_resamples"], config["analysis"]["confidence"]) == (1000, 0.95)
-    assert config["analysis"]["audit"]["bins"] == [0.1, 0.25, 0.75]
-    assert config["tasks"]["t"]["problems"] == "all"
-    assert config["tasks"]["t"]["sampling"] == {
+    study = Study.load(CONFIG)
+    assert study.results == "results"
+    assert (study.analysis.bootstrap_resamples, study.analysis.confidence) == (1000, 0.95)
+    assert study.analysis.audit.bins == [0.1, 0.25, 0.75]
+    assert study.tasks["t"].problems == "all"
+    assert study.tasks["t"].sampling.model_dump() == {
         "temperature": 1.0,
         "top_p": 1.0,
         "top_k": 0,
@@ -53,37 +54,41 @@ def test_defaults_are_filled_in_at_every_level():
         "stop": [],
         "include_stop": False,
     }
-    assert config["models"]["m"]["engine"]["tensor_parallel_size"] == 1
-    assert config["models"]["m"]["sampling"] == {}
+    assert study.models["m"].engine.tensor_parallel_size == 1
 
 
-def test_defaults_are_not_shared_between_models():
+def test_a_study_loads_from_all_its_settings_as_from_the_config():
+    study = Study.load(CONFIG)
+    assert Study.of(study.model_dump()) == study
+
+
+def test_a_number_stays_as_it_is_written():
+    """1 and 1.0 have different digests, and samples were drawn with both."""
     config = copy.deepcopy(CONFIG)
-    config["models"]["n"] = copy.deepcopy(config["models"]["m"])
-    study.checked(config)["models"]["m"]["engine"]["dtype"] = "float32"
-    assert config["models"]["n"]["engine"]["dtype"] == "auto"
+    config["tasks"]["t"]["sampling"] = {"temperature": 1}
+    assert repr(Study.load(config).sampling("t", "m")["temperature"]) == "1"
 
 
 def test_an_unknown_task_of_a_model_is_named_with_those_defined():
     assert "models.m.tasks: arithmetics is not a task of this study; defined: t" in message(
-        model__tasks=["arithmetics"]
+        {"model.tasks": ["arithmetics"]}
     )
 
 
 def test_a_study_without_tasks_or_models_is_refused():
-    assert "tasks" in message(config__tasks={})
-    assert "models" in message(config__models={})
+    assert "tasks" in message({"config.tasks": {}})
+    assert "models" in message({"config.models": {}})
 
 
 def test_a_model_without_a_source_is_refused():
     assert "models.m: needs exactly one source of weights, endpoint, published, outcomes; it has none" in message(
-        model__weights=None
+        {"model.weights": None}
     )
 
 
 def test_a_model_with_two_sources_is_refused(tmp_path):
     (tmp_path / "counts.csv").touch()
-    text = message(model__outcomes={"t": str(tmp_path / "counts.csv")})
+    text = message({"model.outcomes": {"t": str(tmp_path / "counts.csv")}})
     assert (
         "models.m: needs exactly one source of weights, endpoint, published, outcomes; it has weights and outcomes"
         in text
@@ -91,7 +96,7 @@ def test_a_model_with_two_sources_is_refused(tmp_path):
 
 
 def test_samples_must_be_a_multiple_of_the_shard_size():
-    text = message(task__samples=120)
+    text = message({"task.samples": 120})
     assert "tasks.t.samples: 120 is not a multiple of the shard size 50 (tasks.t.shard_size); the next is 150" in text
 
 
@@ -99,14 +104,10 @@ def test_a_model_may_have_its_own_numbers_of_samples_and_sizes_of_shards():
     config = copy.deepcopy(CONFIG)
     for name, own in {"many": {"samples": {"t": 400}, "shard_size": {"t": 200}}, "few": {"samples": {"t": 50}}}.items():
         config["models"][name] = {**config["models"]["m"], **own}
-    study.checked(config)
+    study = Study.load(config)
     sizes = {
-        name: (
-            study.samples(config, "t", name),
-            study.shard_size(config, "t", name),
-            len(study.shards(config, "t", name)),
-        )
-        for name in config["models"]
+        name: (study.samples("t", name), study.shard_size("t", name), len(study.shards("t", name)))
+        for name in study.models
     }
     assert sizes == {"m": (100, 50, 2), "many": (400, 200, 2), "few": (50, 50, 1)}
 
@@ -115,8 +116,8 @@ def test_a_task_needs_no_numbers_if_all_of_its_models_have_their_own():
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"] |= {"samples": None, "shard_size": None}
     config["models"]["m"] |= {"samples": {"t": 20}, "shard_size": {"t": 10}}
-    assert study.shards(study.checked(config), "t", "m") == range(2)
-    said = message(task__shard_size=None, model__samples={"t": 20})
+    assert Study.load(config).shards("t", "m") == range(2)
+    said = message({"task.shard_size": None, "model.samples": {"t": 20}})
     assert "tasks.t: missing shard_size, which models.m needs" in said
 
 
@@ -124,28 +125,28 @@ def test_a_task_needs_no_numbers_if_all_of_its_models_have_their_own():
     ("changes", "said"),
     [
         (
-            {"model__samples": {"t": 120}},
+            {"model.samples": {"t": 120}},
             "models.m.samples.t: 120 is not a multiple of the shard size 50 (tasks.t.shard_size); the next is 150",
         ),
         (
-            {"model__samples": {"t": 120}, "model__shard_size": {"t": 80}},
+            {"model.samples": {"t": 120}, "model.shard_size": {"t": 80}},
             "models.m.samples.t: 120 is not a multiple of the shard size 80 (models.m.shard_size.t); the next is 160",
         ),
         (
-            {"model__shard_size": {"t": 80}},
+            {"model.shard_size": {"t": 80}},
             "tasks.t.samples: 100 is not a multiple of the shard size 80 (models.m.shard_size.t); the next is 160",
         ),
-        ({"model__samples": {"u": 50}}, "models.m.samples.u: the model has no such task; models.m.tasks: t"),
-        ({"model__shard_size": {"u": 50}}, "models.m.shard_size.u: the model has no such task; models.m.tasks: t"),
-        ({"model__samples": {"t": 0}}, "models.m.samples.t: 0 is less than the minimum of 1"),
+        ({"model.samples": {"u": 50}}, "models.m.samples.u: the model has no such task; models.m.tasks: t"),
+        ({"model.shard_size": {"u": 50}}, "models.m.shard_size.u: the model has no such task; models.m.tasks: t"),
+        ({"model.samples": {"t": 0}}, "models.m.samples.t: 0 is less than the minimum of 1"),
         (
-            {"model__samples": {"t": 50}, "model__weights": None, "model__outcomes": {"t": __file__}},
+            {"model.samples": {"t": 50}, "model.weights": None, "model.outcomes": {"t": __file__}},
             "models.m.samples: the model has outcomes, whose files say how many samples there are; leave it out",
         ),
     ],
 )
 def test_a_models_own_numbers_must_fit_its_tasks_and_shards(changes, said):
-    _, *mistakes = message(**changes).splitlines()
+    _, *mistakes = message(changes).splitlines()
     assert len(mistakes) == 1 and said in mistakes[0]
 
 
@@ -153,7 +154,7 @@ def test_a_models_own_numbers_must_fit_its_tasks_and_shards(changes, said):
 @pytest.mark.parametrize("temperature", [0, -1])
 def test_temperature_must_be_above_zero(where, temperature):
     path = {"task": "tasks.t", "model": "models.m"}[where]
-    text = message(**{f"{where}__sampling__temperature": temperature})
+    text = message({f"{where}.sampling.temperature": temperature})
     assert f"{path}.sampling.temperature: {temperature}" in text
     assert "above 0" in text
 
@@ -161,65 +162,65 @@ def test_temperature_must_be_above_zero(where, temperature):
 @pytest.mark.parametrize("where", ["task", "model"])
 @pytest.mark.parametrize("top_p", [0, 1.01, -0.5])
 def test_top_p_must_lie_in_0_1(where, top_p):
-    text = message(**{f"{where}__sampling__top_p": top_p})
+    text = message({f"{where}.sampling.top_p": top_p})
     assert f"sampling.top_p: {top_p}" in text
     assert "(0, 1]" in text
 
 
 def test_a_missing_weights_folder_is_named():
-    text = message(model__weights="./models/none")
+    text = message({"model.weights": "./models/none"})
     assert "models.m.weights: no model in the folder ./models/none (config.json is missing)" in text
 
 
 def test_a_missing_dataset_folder_is_named():
-    assert "tasks.t.dataset: no folder data/sets/none" in message(task__dataset="data/sets/none")
+    assert "tasks.t.dataset: no folder data/sets/none" in message({"task.dataset": "data/sets/none"})
 
 
 def test_a_missing_counts_file_is_named():
-    text = message(model__weights=None, model__outcomes={"t": "none.csv"})
+    text = message({"model.weights": None, "model.outcomes": {"t": "none.csv"}})
     assert "models.m.outcomes.t: no file none.csv" in text
 
 
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("config__taks", "config: unknown key 'taks'; did you mean 'tasks'?"),
-        ("task__smaples", "tasks.t: unknown key 'smaples'; did you mean 'samples'?"),
-        ("task__max_tokens", "tasks.t: unknown key 'max_tokens'; it belongs under sampling"),
-        ("task__sampling__temprature", "tasks.t.sampling: unknown key 'temprature'; did you mean 'temperature'?"),
+        ("config.taks", "config: unknown key 'taks'; did you mean 'tasks'?"),
+        ("task.smaples", "tasks.t: unknown key 'smaples'; did you mean 'samples'?"),
+        ("task.max_tokens", "tasks.t: unknown key 'max_tokens'; it belongs under sampling"),
+        ("task.sampling.temprature", "tasks.t.sampling: unknown key 'temprature'; did you mean 'temperature'?"),
         (
-            "config__temperature",
+            "config.temperature",
             "config: unknown key 'temperature'; it belongs under tasks.*.sampling or models.*.sampling",
         ),
-        ("model__prompt", "models.m: unknown key 'prompt'; it belongs under price or tasks.*"),
-        ("task__shard", "tasks.t: unknown key 'shard'; it is called 'shard_size' now"),
-        ("model__overlong_prompts", "unknown key 'overlong_prompts'; it is called 'on_context_overflow' now"),
-        ("config__analysis__bootstrap", "unknown key 'bootstrap'; it is called 'bootstrap_resamples' now"),
-        ("model__price__attempt", "unknown key 'attempt'; it is called 'sample' now"),
-        ("task__seed", "tasks.t: unknown key 'seed'; it belongs under no other key"),
-        ("model__engine__xyz", "models.m.engine: unknown key 'xyz'; allowed: arguments, block_size, dtype"),
+        ("model.prompt", "models.m: unknown key 'prompt'; it belongs under price or tasks.*"),
+        ("task.shard", "tasks.t: unknown key 'shard'; it is called 'shard_size' now"),
+        ("model.overlong_prompts", "unknown key 'overlong_prompts'; it is called 'on_context_overflow' now"),
+        ("config.analysis.bootstrap", "unknown key 'bootstrap'; it is called 'bootstrap_resamples' now"),
+        ("model.price.attempt", "unknown key 'attempt'; it is called 'sample' now"),
+        ("task.seed", "tasks.t: unknown key 'seed'; it belongs under no other key"),
+        ("model.engine.xyz", "models.m.engine: unknown key 'xyz'; allowed: arguments, block_size, dtype"),
     ],
 )
 def test_an_unknown_key_is_told_where_it_belongs_or_what_was_meant(place, said):
-    assert said in message(**{place: 1})
+    assert said in message({place: 1})
 
 
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        ("model__tasks", "t", "models.m.tasks: must be a list: [t]"),
-        ("config__tasks", ["t"], "tasks: must be lines of `name: value`, indented further, and is ['t']"),
-        ("config__models", {"m": None}, "models.m: is empty, and must be lines of `name: value`, indented further"),
-        ("task__samples", "1,000", "tasks.t.samples: must be a whole number, written as 1000, and is '1,000'"),
-        ("task__samples", "1e3", "tasks.t.samples: must be a whole number, written as 1000, and is '1e3'"),
-        ("task__samples", 100.0, "tasks.t.samples: must be a whole number, and is 100.0"),
-        ("task__problems", 0, "tasks.t.problems: 0 is not what it may be (all, a number of problems"),
-        ("model__chat", "maybe", "models.m.chat: must be true or false, and is 'maybe'"),
-        ("config__study", 5, "study: must be text, and is 5"),
+        ("model.tasks", "t", "models.m.tasks: must be a list: [t]"),
+        ("config.tasks", ["t"], "tasks: must be lines of `name: value`, indented further, and is ['t']"),
+        ("config.models", {"m": None}, "models.m: is empty, and must be lines of `name: value`, indented further"),
+        ("task.samples", "1,000", "tasks.t.samples: must be a whole number, written as 1000, and is '1,000'"),
+        ("task.samples", "1e3", "tasks.t.samples: must be a whole number, written as 1000, and is '1e3'"),
+        ("task.samples", 100.0, "tasks.t.samples: must be a whole number, and is 100.0"),
+        ("task.problems", 0, "tasks.t.problems: 0 is not allowed (all, a number of problems"),
+        ("model.chat", "maybe", "models.m.chat: must be true or false, and is 'maybe'"),
+        ("config.study", 5, "study: must be text, and is 5"),
     ],
 )
 def test_a_value_of_another_type_is_told_in_the_words_of_people(place, value, said):
-    assert said in message(**{place: value})
+    assert said in message({place: value})
 
 
 ENDPOINT = {"base_url": "http://h:1/v1", "model": "x"}
@@ -228,59 +229,59 @@ ENDPOINT = {"base_url": "http://h:1/v1", "model": "x"}
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        ("config__results", "r" * 5000, "results: is longer than a folder's name can be"),
-        ("config__results", "r" * 300, "results: is longer than a folder's name can be"),
-        ("config__results", "a\0b", r"results: holds '\x00', which no folder's name here may hold"),
-        ("config__results", "a/{task}", "results: holds '{', which no folder's name here may hold"),
-        ("model__weights", "w" * 300, "models.m.weights: no model in the folder www"),
-        ("model__weights", "a\0b", "models.m.weights: no model in the folder"),
-        ("task__dataset", "d/" * 3000, "tasks.t.dataset: no folder d/d/"),
-        ("task__examples", {"file": "f" * 300}, "tasks.t.examples.file: no file fff"),
-        ("config__models", {1: {}}, "models.1: the name is not text but 1; put it between quotes"),
-        ("config__tasks", {True: TASK}, "tasks.True: the name is not text but True"),
-        ("config__tasks", {"a" * 101: TASK}, "the name has 101 characters; at most 100"),
-        ("config__tasks", {"a" * 30: TASK}, "the name repeats 'a' so often that Snakemake takes it for a mistake"),
-        ("config__tasks", {"t\n": TASK}, "names hold letters, digits"),
-        ("config__tasks", {"t": TASK, "T": TASK}, "tasks.T: differs from t in case alone"),
-        ("config__analysis", {"confidence": float("nan")}, "analysis.confidence: nan is no number to work with"),
-        ("task__limits", {"cpu_seconds": float("inf")}, "tasks.t.limits.cpu_seconds: inf is no number to work with"),
-        ("task__limits", {"cpu_seconds": 1e6}, "limits.cpu_seconds: 1000000.0 is greater than the maximum of 3600"),
-        ("task__samples", 10**40, "tasks.t.samples: 1e+40 is larger than anything here can be"),
-        ("task__samples", 10**400, "tasks.t.samples: it is larger than anything here can be"),
-        ("config__seed", -1, "seed: -1 is less than the minimum of 0"),
-        ("model__endpoint", {**ENDPOINT, "base_url": "http://[::1"}, "base_url: 'http://[::1' is no address"),
-        ("model__endpoint", {**ENDPOINT, "base_url": "http://"}, "base_url: 'http://' is no address"),
-        ("model__endpoint", {**ENDPOINT, "base_url": "http://h:1x/v1"}, "base_url: 'http://h:1x/v1' is no address"),
-        ("model__endpoint", {**ENDPOINT, "base_url": "http://a b/v1"}, "base_url: 'http://a b/v1' is no address"),
-        ("model__endpoint", {**ENDPOINT, "parameters": {"x": float("nan")}}, "parameters.x: nan is no number"),
+        ("config.results", "r" * 5000, "results: is longer than a folder's name can be"),
+        ("config.results", "r" * 300, "results: is longer than a folder's name can be"),
+        ("config.results", "a\0b", r"results: holds '\x00', which no folder's name here may hold"),
+        ("config.results", "a/{task}", "results: holds '{', which no folder's name here may hold"),
+        ("model.weights", "w" * 300, "models.m.weights: no model in the folder www"),
+        ("model.weights", "a\0b", "models.m.weights: no model in the folder"),
+        ("task.dataset", "d/" * 3000, "tasks.t.dataset: no folder d/d/"),
+        ("task.examples", {"file": "f" * 300}, "tasks.t.examples.file: no file fff"),
+        ("config.models", {1: {}}, "models.1: the name is not text but 1; put it between quotes"),
+        ("config.tasks", {True: TASK}, "tasks.True: the name is not text but True"),
+        ("config.tasks", {"a" * 101: TASK}, "the name has 101 characters; at most 100"),
+        ("config.tasks", {"a" * 30: TASK}, "the name repeats 'a' so often that Snakemake takes it for a mistake"),
+        ("config.tasks", {"t\n": TASK}, "names hold letters, digits"),
+        ("config.tasks", {"t": TASK, "T": TASK}, "tasks.T: differs from t in case alone"),
+        ("config.analysis", {"confidence": float("nan")}, "analysis.confidence: nan is no number to work with"),
+        ("task.limits", {"cpu_seconds": float("inf")}, "tasks.t.limits.cpu_seconds: inf is no number to work with"),
+        ("task.limits", {"cpu_seconds": 1e6}, "limits.cpu_seconds: 1000000.0 is greater than the maximum of 3600"),
+        ("task.samples", 10**40, "tasks.t.samples: 1e+40 is larger than anything here can be"),
+        ("task.samples", 10**400, "tasks.t.samples: it is larger than anything here can be"),
+        ("config.seed", -1, "seed: -1 is less than the minimum of 0"),
+        ("model.endpoint", {**ENDPOINT, "base_url": "http://[::1"}, "base_url: 'http://[::1' is no address"),
+        ("model.endpoint", {**ENDPOINT, "base_url": "http://"}, "base_url: 'http://' is no address"),
+        ("model.endpoint", {**ENDPOINT, "base_url": "http://h:1x/v1"}, "base_url: 'http://h:1x/v1' is no address"),
+        ("model.endpoint", {**ENDPOINT, "base_url": "http://a b/v1"}, "base_url: 'http://a b/v1' is no address"),
+        ("model.endpoint", {**ENDPOINT, "parameters": {"x": float("nan")}}, "parameters.x: nan is no number"),
     ],
 )
 def test_what_no_study_can_have_is_refused_with_its_key(place, value, said):
-    if place == "model__endpoint":
-        text = message(model__weights=None, model__endpoint=value)
+    if place == "model.endpoint":
+        text = message({"model.weights": None, "model.endpoint": value})
     else:
-        text = message(**{place: value})
+        text = message({place: value})
     assert said in text
 
 
 def test_keys_of_a_servers_own_parameters_may_be_numbers():
-    study.checked(endpoint(parameters={"logit_bias": {50256: -100}}))
+    Study.load(endpoint(parameters={"logit_bias": {50256: -100}}))
 
 
 def test_more_shards_than_can_be_planned_are_refused_with_the_key_to_change():
     assert (
         "tasks.t.shard_size: 10 of 1,000,000 samples makes 100,000 shards of m, 100,000 in the study, and Snakemake "
         "can plan about 50,000; raise it"
-    ) in message(task__samples=1_000_000, task__shard_size=10)
+    ) in message({"task.samples": 1_000_000, "task.shard_size": 10})
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"] |= {"samples": 1_000_000, "shard_size": 20}
-    study.checked(config)
+    Study.load(config)
 
 
 def doubts(**task):
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"] |= task
-    return list(study.doubtful(study.checked(config)))
+    return list(Study.load(config).doubts())
 
 
 @pytest.mark.parametrize(
@@ -304,7 +305,7 @@ def test_a_backslash_and_an_n_in_a_prompt_are_doubted(prompt, doubted):
 def test_a_task_that_no_model_has_is_doubted():
     config = copy.deepcopy(CONFIG)
     config["tasks"]["u"] = TASK
-    (said,) = study.doubtful(study.checked(config))
+    (said,) = Study.load(config).doubts()
     assert said == "tasks.u: no model has it among its tasks, so nothing is done for it"
 
 
@@ -313,20 +314,20 @@ def test_models_that_sample_the_same_weights_in_the_same_way_are_doubted(change,
     config = copy.deepcopy(CONFIG)
     config["models"]["n"] = {**config["models"]["m"], **change}
     said = ["models m and n: sample the same weights in the same way"]
-    assert list(study.doubtful(study.checked(config))) == (said if doubted else [])
+    assert list(Study.load(config).doubts()) == (said if doubted else [])
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "studies/demo.yaml", "studies/published.yaml", "studies/smoke.yaml"])
 def test_nothing_is_doubted_in_the_shipped_studies(root, monkeypatch, name):
     monkeypatch.chdir(root)
-    assert study.read(name) == []
-    assert list(study.doubtful(study.checked(yaml.safe_load((root / name).read_text())))) == []
+    assert duplicate_keys(name) == []
+    assert list(Study.load(yaml.safe_load((root / name).read_text())).doubts()) == []
 
 
 def test_what_a_config_says_twice_is_told_with_its_lines(tmp_path):
     file = tmp_path / "study.yaml"
     file.write_text("models:\n  a: &a {chat: true}\n  b: {<<: *a}\n  a: {chat: false}\n")
-    assert study.read(file) == [f"{file}: models.a stands in line 2 and again in line 4; the first is not read"]
+    assert duplicate_keys(file) == [f"{file}: models.a stands in line 2 and again in line 4; the first is not read"]
 
 
 @pytest.mark.parametrize(
@@ -340,8 +341,8 @@ def test_what_a_config_says_twice_is_told_with_its_lines(tmp_path):
 def test_a_mistake_in_yaml_is_told_with_its_line_and_column(tmp_path, text, said):
     file = tmp_path / "study.yaml"
     file.write_text(text)
-    with pytest.raises(study.ConfigError) as error:
-        study.read(file)
+    with pytest.raises(ConfigError) as error:
+        duplicate_keys(file)
     assert str(error.value).startswith(f"{file}: {said}")
 
 
@@ -370,7 +371,7 @@ def test_a_config_can_be_checked_without_snakemake(root, tmp_path):
 def based(**task):
     """A task's config after the built-in tasks were looked at."""
     model = {"endpoint": {"base_url": "http://h", "model": "x"}, "tasks": list(task)}
-    return study.checked({"study": "s", "tasks": task, "models": {"m": model}})["tasks"]
+    return Study.load({"study": "s", "tasks": task, "models": {"m": model}}).tasks
 
 
 def test_a_task_starts_from_the_built_in_one_of_its_name_or_the_one_it_names():
@@ -378,65 +379,65 @@ def test_a_task_starts_from_the_built_in_one_of_its_name_or_the_one_it_names():
     tasks = based(gsm8k=given, easy={**given, "base": "gsm8k", "few_shot": 2})
     for name, few_shot in (("gsm8k", 5), ("easy", 2)):
         task = tasks[name]
-        assert (task["base"], task["dataset"], task["verifier"]) == ("gsm8k", "openai/gsm8k", "gsm8k")
-        assert (task["few_shot"], task["revision"]) == (few_shot, None)
-        assert (task["sampling"]["temperature"], task["sampling"]["max_tokens"]) == (0.9, 512)
+        assert (task.base, task.dataset, task.verifier) == ("gsm8k", "openai/gsm8k", "gsm8k")
+        assert (task.few_shot, task.revision) == (few_shot, None)
+        assert (task.sampling.temperature, task.sampling.max_tokens) == (0.9, 512)
 
 
 def test_a_task_of_ones_own_may_bear_the_name_of_a_built_in_one():
     task = based(gsm8k={**TASK, "base": "none"})["gsm8k"]
-    assert (task["few_shot"], task["subset"], task["sampling"]["max_tokens"]) == (0, None, 512)
+    assert (task.few_shot, task.subset, task.sampling.max_tokens) == (0, None, 512)
 
 
 def test_settings_of_a_built_in_task_are_not_shared_between_studies():
-    based(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"]["sampling"]["stop"].append("x")
-    assert based(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"]["sampling"]["stop"] == ["Q:", "Question:"]
+    based(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"].sampling.stop.append("x")
+    assert based(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"].sampling.stop == ["Q:", "Question:"]
 
 
 def test_an_unknown_base_is_refused_with_those_there_are():
-    assert "tasks.t.base: gsm9k is none of the built-in tasks: code_contests, gsm8k" in message(task__base="gsm9k")
+    assert "tasks.t.base: gsm9k is none of the built-in tasks: code_contests, gsm8k" in message({"task.base": "gsm9k"})
 
 
 def test_examples_that_no_prompt_shows_are_refused():
-    assert "tasks.t.few_shot: 5, but tasks.t.prompt shows no `examples`" in message(task__few_shot=5)
+    assert "tasks.t.few_shot: 5, but tasks.t.prompt shows no `examples`" in message({"task.few_shot": 5})
 
 
 def test_a_missing_file_of_examples_is_named():
-    assert "tasks.t.examples.file: no file prompts.py" in message(task__examples={"file": "prompts.py"})
+    assert "tasks.t.examples.file: no file prompts.py" in message({"task.examples": {"file": "prompts.py"}})
 
 
 def test_a_missing_required_key_is_named():
     config = copy.deepcopy(CONFIG)
     del config["tasks"]["t"]["verifier"]
-    with pytest.raises(study.ConfigError, match=r"tasks\.t: missing verifier"):
-        study.checked(config)
+    with pytest.raises(ConfigError, match=r"tasks\.t: missing verifier"):
+        Study.load(config)
 
 
 def test_what_a_verifier_does_not_heed_is_refused():
-    assert "tasks.t.lists: the verifier gsm8k does not compare lists; leave it out" in message(task__lists="first")
-    said = message(task__verifier="programs", task__second_opinion=True)
+    assert "tasks.t.lists: the verifier gsm8k does not compare lists; leave it out" in message({"task.lists": "first"})
+    said = message({"task.verifier": "programs", "task.second_opinion": True})
     assert "tasks.t.second_opinion: the verifier programs has none; set it to false" in said
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"] |= {"verifier": "minerva", "lists": "first"}
-    assert study.checked(config)["tasks"]["t"]["lists"] == "first"
+    assert Study.load(config).tasks["t"].lists == "first"
 
 
 def test_an_unknown_verifier_is_refused_with_those_there_are():
-    text = message(task__verifier="gsm9k")
+    text = message({"task.verifier": "gsm9k"})
     assert "tasks.t.verifier" in text and "gsm8k" in text
 
 
 def test_a_broken_prompt_template_is_refused():
-    assert "tasks.t.prompt: not a valid template" in message(task__prompt="{{ question")
+    assert "tasks.t.prompt: not a valid template" in message({"task.prompt": "{{ question"})
 
 
 @pytest.mark.parametrize("name", ["a/b", ".hidden", "", "with space"])
 def test_names_must_be_usable_as_file_names(name):
-    assert "names hold letters, digits" in message(config__tasks={name: TASK})
+    assert "names hold letters, digits" in message({"config.tasks": {name: TASK}})
 
 
 def test_all_mistakes_are_told_at_once():
-    text = message(task__samples=120, model__weights="./none")
+    text = message({"task.samples": 120, "model.weights": "./none"})
     assert "tasks.t.samples" in text and "models.m.weights" in text
 
 
@@ -444,30 +445,32 @@ def test_a_models_own_sampling_settings_win_over_the_tasks():
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"]["sampling"] = {"temperature": 0.6, "top_p": 0.9}
     config["models"]["m"]["sampling"] = {"temperature": 0.2}
-    settings = study.sampling_settings(study.checked(config), "t", "m")
+    settings = Study.load(config).sampling("t", "m")
     assert (settings["temperature"], settings["top_p"]) == (0.2, 0.9)
 
 
-def test_every_key_of_the_schema_is_described():
-    def undescribed(node, path):
-        for key, value in node.get("properties", {}).items():
-            if "$ref" not in value and "description" not in value:
-                yield f"{path}.{key}"
-            yield from undescribed(value, f"{path}.{key}")
-        for key, value in node.get("$defs", {}).items():
-            yield from undescribed(value, key)
+def test_the_schema_for_editors_is_that_of_the_classes(root):
+    shipped = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    assert shipped == reference.schema(Study), "make reference"
 
-    assert list(undescribed(study.load_schema(), "config")) == []
+
+def test_the_page_of_all_keys_is_that_of_the_classes(root):
+    assert (root / "docs/config.md").read_text() == reference.page(Study), "make reference"
+
+
+def test_every_key_is_described():
+    described = {kind: reference.descriptions(kind) for kind in reference.classes(Study)}
+    assert [(kind, key) for kind, known in described.items() for key in kind.model_fields if not known.get(key)] == []
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "studies/demo.yaml"])
 def test_the_shipped_studies_are_valid(root, monkeypatch, name):
     monkeypatch.chdir(root)
-    study.checked(yaml.safe_load((root / name).read_text()))
+    Study.load(yaml.safe_load((root / name).read_text()))
 
 
 def test_a_model_of_the_hub_needs_a_revision():
-    text = message(model__revision=None)
+    text = message({"model.revision": None})
     assert "models.m.revision: a model of the hub needs one" in text
     assert "https://huggingface.co/organisation/model/commits/main" in text
 
@@ -484,13 +487,13 @@ def test_a_model_of_the_hub_needs_a_revision():
     ],
 )
 def test_engine_arguments_are_checked_against_the_engines_own(name, said):
-    assert f"models.m.engine.arguments: {said}" in message(model__engine__arguments={name: 1})
+    assert f"models.m.engine.arguments: {said}" in message({"model.engine.arguments": {name: 1}})
 
 
 def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
     config = copy.deepcopy(CONFIG)
     config["models"]["m"]["engine"] = {"arguments": {"speculative_config": {"method": "ngram"}}, "max_model_len": 2048}
-    arguments = engine_arguments.of(study.checked(config)["models"]["m"]["engine"])
+    arguments = engine_arguments.of(Study.load(config).models["m"].engine.model_dump())
     assert arguments["speculative_config"] == {"method": "ngram"}
     assert arguments["max_model_len"] == 2048
     assert not {"max_num_seqs", "arguments", "separate_process"} & set(arguments)
@@ -513,7 +516,7 @@ def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
 def test_what_the_distribution_of_samples_depends_on(change, path):
     before, after = copy.deepcopy(CONFIG), copy.deepcopy(CONFIG)
     after["models"]["m"] |= change
-    both = [study.distribution(study.checked(config), "t", "m") for config in (before, after)]
+    both = [Study.load(config).distribution("t", "m") for config in (before, after)]
     assert (both[0] == both[1]) == (path == "same")
 
 
@@ -525,21 +528,21 @@ def endpoint(**changes):
 
 def test_where_a_server_is_reached_is_no_part_of_the_distribution():
     first, moved, other = (
-        study.distribution(study.checked(config), "t", "m")
+        Study.load(config).distribution("t", "m")
         for config in (endpoint(), endpoint(base_url="https://elsewhere/v1", concurrency=3), endpoint(model="y"))
     )
     assert first == moved != other
 
 
 def test_a_password_in_a_servers_address_is_refused_and_not_repeated():
-    with pytest.raises(study.ConfigError) as error:
-        study.checked(endpoint(base_url="http://user:hunter2@h/v1"))
+    with pytest.raises(ConfigError) as error:
+        Study.load(endpoint(base_url="http://user:hunter2@h/v1"))
     assert "models.m.endpoint.base_url: holds a user or password" in str(error.value)
     assert "hunter2" not in str(error.value)
 
 
 def test_published_samples_need_a_revision_of_the_hub_and_a_subset_for_every_task():
-    text = message(model__weights=None, model__published={"dataset": "organisation/samples", "subsets": {}})
+    text = message({"model.weights": None, "model.published": {"dataset": "organisation/samples", "subsets": {}}})
     assert "models.m.published.revision: a dataset of the hub needs one" in text
     assert "models.m.published.subsets: none for task t" in text
 
@@ -550,7 +553,7 @@ def test_grades_are_kept_outside_the_results_and_belong_to_the_study(tmp_path):
     graded.touch()
 
     def said(files):
-        return message(config__results=str(tmp_path / "results"), config__analysis={"audit": {"graded": files}})
+        return message({"config.results": str(tmp_path / "results"), "config.analysis": {"audit": {"graded": files}}})
 
     assert f"analysis.audit.graded.t.m: {graded} lies among the results" in said({"t": {"m": str(graded)}})
     assert "analysis.audit.graded.t.m: no file elsewhere.csv" in said({"t": {"m": "elsewhere.csv"}})
@@ -564,18 +567,18 @@ def test_what_a_task_needs_depends_on_the_source_of_its_models(tmp_path):
         "tasks": {"t": {}},
         "models": {"m": {"outcomes": {"t": str(tmp_path / "counts.csv")}, "tasks": ["t"]}},
     }
-    study.checked(copy.deepcopy(config))
+    Study.load(copy.deepcopy(config))
     config["models"]["m"] = {"published": {"dataset": str(tmp_path), "subsets": {"t": "A"}}, "tasks": ["t"]}
-    with pytest.raises(study.ConfigError) as error:
-        study.checked(copy.deepcopy(config))
+    with pytest.raises(ConfigError) as error:
+        Study.load(copy.deepcopy(config))
     told = str(error.value).splitlines()[1:]
     assert told == [
         "  tasks.t: missing samples, which models.m needs",
         "  tasks.t: missing shard_size, which models.m needs",
     ]
     config["rewards"] = {"r": {"weights": str(tmp_path), "tasks": ["t"]}}
-    with pytest.raises(study.ConfigError, match=r"tasks\.t: missing prompt, which rewards\.r needs to show"):
-        study.checked(copy.deepcopy(config))
+    with pytest.raises(ConfigError, match=r"tasks\.t: missing prompt, which rewards\.r needs to show"):
+        Study.load(copy.deepcopy(config))
     config["models"]["m"]["published"]["verify"] = True
-    with pytest.raises(study.ConfigError, match=r"tasks\.t: missing verifier, which models\.m needs"):
-        study.checked(copy.deepcopy(config))
+    with pytest.raises(ConfigError, match=r"tasks\.t: missing verifier, which models\.m needs"):
+        Study.load(copy.deepcopy(config))

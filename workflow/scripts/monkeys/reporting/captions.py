@@ -9,7 +9,7 @@ def samples_per_problem(study: Study) -> str:
     for name, task in study.tasks.items():
         if task.samples:
             own = [
-                f"{model}: {settings['samples'][name]:,}"
+                f"{model}: {settings.samples[name]:,}"
                 for model, settings in study.models.items()
                 if name in settings.samples
             ]

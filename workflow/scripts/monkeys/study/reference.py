@@ -39,7 +39,7 @@ def _body(kind: type) -> list[ast.stmt]:
 def schema(study: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of a config, with descriptions, for editors."""
     root = study.model_json_schema()
-    kinds = {kind.__name__: kind for kind in _classes(study)}
+    kinds = {kind.__name__: kind for kind in classes(study)}
     for name, node in [(study.__name__, root), *root.get("$defs", {}).items()]:
         node.pop("title", None)
         described = descriptions(kinds[name])
@@ -49,17 +49,15 @@ def schema(study: type[BaseModel]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A study", **root}
 
 
-def _classes(kind: type[BaseModel], seen: set[type] | None = None) -> Iterator[type[BaseModel]]:
-    """A class of settings and all those of its keys."""
+def classes(kind: type[BaseModel]) -> list[type[BaseModel]]:
+    """A class of settings and all those below it."""
     from monkeys.study.errors import parts
 
-    seen = set() if seen is None else seen
-    if kind not in seen:
-        seen.add(kind)
-        yield kind
-        for field in kind.model_fields.values():
-            for part in parts(field.annotation):
-                yield from _classes(part, seen)
+    found = [kind]
+    for one in found:  # grows while it is read
+        inner = (part for field in one.model_fields.values() for part in parts(field.annotation))
+        found += [part for part in dict.fromkeys(inner) if part not in found]
+    return found
 
 
 def page(study: type[BaseModel]) -> str:
