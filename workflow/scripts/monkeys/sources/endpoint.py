@@ -11,30 +11,30 @@ from monkeys.sources.source import Source
 
 
 class Server(Settings):
-    """A server that speaks OpenAI's HTTP interface, sampled by requests."""
+    """Server with an OpenAI-compatible HTTP API, sampled by requests."""
 
     base_url: Annotated[str, Field(pattern="^https?://")]
-    """Address of the interface, such as http://localhost:8000/v1; may change without resampling."""
+    """Base URL of the API, such as http://localhost:8000/v1; may change without resampling."""
     model: Text
-    """The server's name of the model."""
+    """Name of the model on the server."""
     api_key_env: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    """Name of the environment variable that holds the key; null for a server that wants none."""
+    """Name of the environment variable with the API key; null for a server that needs none."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 32
-    """Concurrent requests of one shard."""
+    """Concurrent requests per shard."""
     samples_per_request: Annotated[int, Field(ge=1, le=10_000)] = 16
-    """Samples requested at once, where the server supports n; they share what their prompt costs."""
+    """Samples per request, if the server supports n; they share the price of their prompt."""
     timeout: Annotated[float, Field(gt=0, le=86_400), AsWritten] = 600
-    """Time limit of one request, seconds."""
+    """Timeout of one request, seconds."""
     patience: Annotated[float, Field(ge=0, le=10_000_000), AsWritten] = 900
-    """Time for which a failing request is retried before the job gives up, seconds."""
+    """Time for which a failing request is retried before the job fails, seconds."""
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    """What the server calls the maximum length of a sample."""
+    """The server's name for the limit of a sample's length."""
     parameters: dict[str, Any] = {}
-    """More parameters of every request, as the server wants them; samples depend on them."""
+    """Further parameters of every request, passed to the server; samples depend on them."""
 
 
 class Endpoint(Source):
-    """A server that speaks OpenAI's HTTP interface, sampled by requests."""
+    """Server with an OpenAI-compatible HTTP API, sampled by requests."""
 
     Settings = Server
     rule = "request_samples"

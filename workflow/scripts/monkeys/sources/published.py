@@ -10,7 +10,7 @@ from monkeys.sources.paths import is_path, missing_dataset
 
 
 class Release(Settings):
-    """Samples that others published, a dataset in the layout of ScalingIntelligence/monkey_business."""
+    """Published samples, a dataset in the layout of ScalingIntelligence/monkey_business."""
 
     dataset: Text
     """A Hugging Face dataset id, or a folder that datasets.load_dataset understands."""
@@ -19,13 +19,13 @@ class Release(Settings):
     subsets: dict[str, str]
     """Configuration name of the dataset, by task."""
     split: str = "test"
-    """Split that holds the samples."""
+    """Split with the samples."""
     verify: bool = False
-    """Verify the samples with the task's verifier and report the agreement; without, the published verdicts count."""
+    """Verify the samples with the task's verifier and report the agreement; if false, the published verdicts count."""
 
 
 class Published(Imported):
-    """Samples that others published, a dataset in the layout of ScalingIntelligence/monkey_business."""
+    """Published samples, a dataset in the layout of ScalingIntelligence/monkey_business."""
 
     Settings = Release
 

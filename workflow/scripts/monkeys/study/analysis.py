@@ -8,49 +8,49 @@ from monkeys.settings import AsWritten, PositiveInt, Settings
 
 
 class Lean(Settings):
-    """The Lean 4 that checks proofs, prepared once as docs/lean.md says."""
+    """The Lean 4 installation that checks proofs, set up once as described in docs/lean.md."""
 
     project: str | None = None
-    """Folder of a Lake project that has Mathlib."""
+    """Folder of a Lake project with Mathlib."""
     repl: str | None = None
     """Executable of leanprover-community/repl, built with the project's toolchain."""
     toolchain: str | None = None
-    """What the project's file lean-toolchain must say, such as leanprover/lean4:v4.34.0; null takes any and records
-    it."""
+    """Required contents of the project's file lean-toolchain, such as leanprover/lean4:v4.34.0; null accepts any and
+    records it."""
     header: str = "import Mathlib\nopen BigOperators Real Nat Topology"
-    """Text that precedes every proof."""
+    """Lean code that precedes every proof."""
     proofs_per_process: PositiveInt = 200
-    """Proofs after which a REPL, which forgets nothing, is restarted."""
+    """Number of proofs after which a REPL, whose memory only grows, is restarted."""
 
 
 class Verification(Settings):
     """How samples are verified."""
 
     allow_unsandboxed: bool = False
-    """Run models' programs also on a machine that cannot isolate them."""
+    """Run models' programs even on a machine that cannot sandbox them."""
     lean: Lean = Lean()
-    """The Lean 4 that checks proofs, prepared once as docs/lean.md says."""
+    """The Lean 4 installation that checks proofs, set up once as described in docs/lean.md."""
 
 
 class Audit(Settings):
-    """Which correct samples are drawn for people to grade (rule audit), and what they found."""
+    """Manual grading of correct samples: which ones the rule audit draws, and the grades."""
 
     bins: list[Annotated[float, Field(gt=0, lt=1), AsWritten]] = [0.1, 0.25, 0.75]
     """Edges between bins of solve rates, increasing, between 0 and 1."""
     per_bin: PositiveInt = 30
-    """Samples drawn from every bin."""
+    """Samples drawn from each bin."""
     graded: dict[str, dict[str, str]] = {}
-    """Files that came back with grades, by task and model, kept outside the results."""
+    """Files with grades, by task and model, kept outside the results."""
 
 
 class Analysis(Settings):
-    """How curves and tables are computed."""
+    """Settings of curves and tables."""
 
     bootstrap_resamples: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
-    """Resamples of the problems for intervals; 0 draws none."""
+    """Bootstrap resamples of the problems for intervals; 0 for no intervals."""
     confidence: Annotated[float, Field(gt=0, lt=1), AsWritten] = 0.95
-    """Probability content of the intervals, between 0 and 1."""
+    """Confidence level of the intervals, between 0 and 1."""
     vote_subsets: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    """Random subsets of the samples for every k, over which votes are averaged."""
+    """Random subsets of the samples per k over which votes are averaged."""
     audit: Audit = Audit()
-    """Which correct samples are drawn for people to grade (rule audit), and what they found."""
+    """Manual grading of correct samples: which ones the rule audit draws, and the grades."""

@@ -64,11 +64,11 @@ class Study(Settings):
     """Every key of a study's config. A key that is not listed here is an error."""
 
     study: Text
-    """Name of the study; part of the provenance of every file."""
+    """Name of the study, recorded in the provenance of every file."""
     results: Text = "results"
-    """Folder of everything the study writes, relative to the working directory."""
+    """Folder for all outputs of the study, relative to the working directory."""
     seed: Annotated[int, Field(ge=0, le=2**53)] = 0
-    """Seed of the study; every other seed follows from it."""
+    """Seed of the study, from which all other seeds are derived."""
     gres: Annotated[str, Field(pattern=r"^\w+(:[\w.]+)?$")] | None = None
     """GRES name for GPU requests, such as gpu or gpu:h100; set it in slurm/profile.yaml. null uses --gpus."""
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
@@ -76,12 +76,12 @@ class Study(Settings):
     models: Annotated[dict[Name, SourcedModel], Field(min_length=1)]
     """The models of the study, by name."""
     rewards: dict[Name, Reward] = {}
-    """Reward models that score samples, by name; there is also `logprob`, the geometric mean of the sampler's own token
-    probabilities."""
+    """Reward models that score samples, by name. The reward `logprob` needs no model; it is the geometric mean of a
+    sample's token probabilities under the sampling model."""
     verification: Verification = Verification()
     """How samples are verified."""
     analysis: Analysis = Analysis()
-    """How curves and tables are computed."""
+    """Settings of curves and tables."""
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Self:

@@ -78,24 +78,24 @@ class Dataset(Settings):
     dataset: Text | None = None
     """A Hugging Face dataset id, or a folder that datasets.load_dataset understands."""
     revision: str | None = None
-    """Commit, tag or branch of the hub dataset; it is resolved once, and the study stays pinned to that commit. null
-    takes main."""
+    """Commit, tag or branch of the hub dataset; a tag or branch is resolved once, and the study stays pinned to that
+    commit. null uses main."""
     subset: Subset = None
     """The dataset's configuration name if it has several, or a list of them."""
 
 
 class Columns(Settings):
-    """Which columns of the dataset hold what."""
+    """Columns of the dataset, by their role."""
 
     id: str | None = None
     """Column of unique problem ids; null numbers the rows from 0."""
     reference: str | None = None
-    """Column with what the verifier needs (gold solution; list of {input, output} test cases); null if the task has a
+    """Column with the verifier's reference (gold solution; list of {input, output} test cases); null if the task has a
     template for it."""
     cpu_seconds: str | None = None
-    """Column of a problem's own limits.cpu_seconds, where it has one."""
+    """Column with limits.cpu_seconds for individual problems; null if there is none."""
     memory_mb: str | None = None
-    """Column of a problem's own limits.memory_mb, where it has one."""
+    """Column with limits.memory_mb for individual problems; null if there is none."""
 
 
 class Examples(Dataset):
@@ -104,31 +104,31 @@ class Examples(Dataset):
     split: str = "train"
     """Split that holds them."""
     ids: Annotated[list[str], Field(min_length=1)] | None = None
-    """Fixed examples, by id and in this order; null draws them."""
+    """Ids of fixed examples, in this order; null draws examples."""
     file: str | None = None
-    """Local copy of the file that holds a built-in task's fixed examples, for machines that cannot reach its source."""
+    """Local copy of the file with a built-in task's fixed examples, for machines that cannot reach its source."""
 
 
 class Flagged(Settings):
-    """Problems whose verdicts are known to be doubtful, by id; coverage is also shown without them."""
+    """Ids of problems whose verdicts are known to be unreliable; coverage is also shown without them."""
 
     flaky: Distinct = []
     """Problems whose verdicts change from run to run."""
     false_negative: Distinct = []
-    """Problems whose tests or gold answer reject right answers."""
+    """Problems whose tests or gold answer reject correct answers."""
 
 
 class Sampling(Settings):
-    """How the task is sampled; a model's own settings override it."""
+    """Sampling settings of the task; a model's own settings override them."""
 
     temperature: Temperature = 1.0
     """Sampling temperature, above 0 (repeated samples of a deterministic model are all the same)."""
     top_p: TopP = 1.0
-    """Nucleus sampling: probability mass in (0, 1]."""
+    """Nucleus sampling, probability mass in (0, 1]."""
     top_k: TopK = 0
-    """Sample from this many most likely tokens; 0 samples from all."""
+    """Sample from this many most likely tokens; 0 for all."""
     min_p: MinP = 0.0
-    """Smallest probability relative to the most likely token, in [0, 1]."""
+    """Minimum token probability relative to the most likely token, in [0, 1]."""
     max_tokens: MaxTokens = 512
     """Maximum length of a sample, tokens."""
     stop: list[Text] = []
@@ -138,7 +138,7 @@ class Sampling(Settings):
 
 
 class Limits(Settings):
-    """What one run of a sample's program, or one comparison of math answers, may use."""
+    """Resource limits of one run of a sample's program, or of one comparison of math answers."""
 
     cpu_seconds: Annotated[float, Field(gt=0, le=3600), AsWritten] = 5
     """CPU time, seconds."""
@@ -150,44 +150,44 @@ class Task(Dataset):
     """A task. Which keys are required depends on the models' sources; outcomes need only the task's name."""
 
     base: str = "none"
-    """The built-in task whose settings this one starts from, or none; by default the one of the same name."""
+    """Built-in task that provides the defaults, or none; by default, the one with the same name."""
     split: str = "test"
-    """Split that holds the problems."""
+    """Split with the problems."""
     columns: Columns = Columns()
-    """Which columns of the dataset hold what."""
+    """Columns of the dataset, by their role."""
     reference: Reference = None
-    """What the verifier needs, made of several columns: a Jinja2 template, or one for each of its parts (verifier
+    """The verifier's reference, built from several columns: a Jinja2 template, or one for each part (verifier
     functions: before, after)."""
     prompt: Text | None = None
-    """Jinja2 template of the prompt over the dataset's columns and `examples`, a list of rows; the model continues it
-    as raw text."""
+    """Jinja2 template of the prompt; variables are the dataset's columns and `examples`, a list of rows. The model
+    continues it as raw text, unless `chat` is set."""
     question: str | None = None
-    """Jinja2 template of the question as people read it; null takes the prompt."""
+    """Jinja2 template of the question as shown to people and reward models; null uses the prompt."""
     problems: Problems = "all"
-    """all, a number of problems (a random subset; more problems hold those of fewer), or a list of ids."""
+    """all, a number of problems (a random subset; larger subsets contain smaller ones), or a list of ids."""
     problem_seed: int = 0
-    """Seed by which problems and worked examples are drawn; 0 draws those of the paper."""
+    """Seed for drawing problems and worked examples; 0 draws those of the paper."""
     few_shot: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Worked examples that a prompt shows, drawn for every problem if they are not fixed."""
+    """Number of worked examples in a prompt, drawn for every problem unless they are fixed."""
     examples: Examples = Examples()
-    """Where worked examples come from."""
+    """Source of the worked examples."""
     verifier: str | None = None
-    """Who decides whether a sample is correct: a module of monkeys.verification.verifiers."""
+    """Verifier that decides whether a sample is correct: a module of monkeys.verification.verifiers."""
     flagged: Flagged = Flagged()
-    """Problems whose verdicts are known to be doubtful, by id; coverage is also shown without them."""
+    """Ids of problems whose verdicts are known to be unreliable; coverage is also shown without them."""
     lists: Literal["whole", "first"] = "whole"
-    """How the verifier minerva compares answers such as `1,2`: as a whole, or by the first element alone, as the
-    paper's grader did."""
+    """How the verifier minerva compares lists such as `1,2`: as a whole, or by the first element alone, as the paper's
+    grader did."""
     second_opinion: bool = False
-    """Have every math answer judged by Math-Verify, too, and compare both in a table."""
+    """Also judge every math answer with Math-Verify, and compare both graders in a table."""
     samples: Count | None = None
     """Samples per problem, a positive multiple of shard_size."""
     shard_size: Count | None = None
     """Samples per problem and shard; a shard is one sampling job and one file."""
     sampling: Sampling = Sampling()
-    """How the task is sampled; a model's own settings override it."""
+    """Sampling settings of the task; a model's own settings override them."""
     limits: Limits = Limits()
-    """What one run of a sample's program, or one comparison of math answers, may use."""
+    """Resource limits of one run of a sample's program, or of one comparison of math answers."""
 
     def templates(self) -> dict[str, str]:
         """All templates, by key."""
