@@ -232,7 +232,7 @@ def load_problems(config: dict[str, Any], task: str) -> tuple[list[dict[str, Any
     about = config["tasks"][task]
     if about["verifier"] is not None:
         lean = verification.Lean(**config["verification"]["lean"])
-        verification.load(about["verifier"]).prepared(verification.Settings(lean=lean))
+        verification.load(about["verifier"]).check_setup(verification.Settings(lean=lean))
     data = TaskData(about, config["results"])
     other_ids = any(model["outcomes"] and task in model["outcomes"] for model in config["models"].values())
     with told_of(task):

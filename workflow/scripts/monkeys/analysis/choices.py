@@ -52,7 +52,7 @@ def choices(
     if verifier is None:
         judged["answer"] = None
     else:
-        spelling = verification.load(verifier).spelling
+        spelling = verification.load(verifier).canonical
         spelled = {answer: spelling(answer) for answer in judged["answer"].dropna().unique()}
         judged["answer"] = judged["answer"].map(spelled, na_action="ignore")
     bare = candidates(judged)

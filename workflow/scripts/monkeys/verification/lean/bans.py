@@ -1,4 +1,4 @@
-"""Words that no proof needs and that cheating does: a proof that has one is not shown to Lean."""
+"""Words that cheating needs and honest proofs do not; a proof with one of them is rejected before Lean sees it."""
 
 import re
 
@@ -17,7 +17,7 @@ _WORDS = {
 }
 _REASONS = {word: reason for reason, words in _WORDS.items() for word in words.split()}
 
-# Strings are searched, too: where Lean and a lexer disagree about what is in a string, nothing can hide.
+# Strings are searched too, so nothing can hide where Lean and our lexer disagree about string boundaries.
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_'!?\u2080-\u209c\u1d62-\u1d6a\u2c7c]*")
 _PATTERNS = (
     ("runs code", re.compile(r"\brun_\w+|\beval%|\belab_stx%")),
@@ -28,8 +28,8 @@ _PATTERNS = (
 )
 
 
-def banned(source: str) -> str | None:
-    """What in Lean source without comments is not allowed in a proof, and why, as one phrase; None if nothing is."""
+def find_banned(source: str) -> str | None:
+    """The first banned word or construct in comment-free Lean source, with the reason; None if there is none."""
     for match in _WORD.finditer(source):
         if match[0] in _REASONS:
             return f"`{match[0]}` {_REASONS[match[0]]}"
