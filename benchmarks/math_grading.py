@@ -1,14 +1,14 @@
-"""Our verification of MATH answers beside the loop of the paper's released code, on samples that repeat themselves.
+"""Our verification of MATH answers, compared with the paper's released code on samples with repeated answers.
 
-The samples are made here: a few problems with thousands of samples each, about 900 characters long, 6 % without an
-answer, a share of right answers in several spellings, and some 500 distinct wrong ones, a few of them frequent. Ours is
-the whole path from a samples file to a verdicts file, with the start of its worker. The peer is lm-evaluation-harness
-(task minerva_math), whose functions the released code calls once per sample, on some of the same samples. Both count
-CPU time, ours with that of all processes it started.
+The samples are synthetic: a few problems with thousands of samples each, about 900 characters long, 6 % without an
+answer, some correct answers in several spellings, and about 500 distinct wrong answers, a few of them frequent. Ours is
+the whole path from a samples file to a verdicts file, including worker startup. The peer is lm-evaluation-harness (task
+minerva_math), whose functions the released code calls once per sample, on a subset of the same samples. Both are
+measured in CPU time; ours includes all processes it started.
 
 Ends with lines `math grading: ours/peer = X (min–max over n pairs)`, ratios of samples per CPU second, then the wall
-time with two threads and the limit, which is finding the answers alone. Where there is published data ($SHARED_DATA,
-default ../shared/data), a table says how graders agree with labelled pairs of answers.
+time with two threads, and the upper bound set by answer extraction alone. If published data exist ($SHARED_DATA,
+default ../shared/data), a table shows how graders agree with labelled pairs of answers.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def _pair(dice: random.Random) -> str:
 
 
 KINDS: list[tuple[str, list[str], Callable[[random.Random], str]]] = [
-    # gold answer, spellings of it, what wrong answers look like
+    # gold answer, its spellings, generator of wrong answers
     ("540", ["540", "540.0", r"540^\circ", r"540\text{ cm}"], _number),
     (r"\frac{7}{12}", [r"\frac{7}{12}", r"\dfrac{7}{12}", "7/12", r"\frac{14}{24}"], _fraction),
     ("2.25", ["2.25", r"\frac94", r"2\frac{1}{8}\cdot 1"], lambda dice: f"{dice.uniform(0, 9):.2f}"),
@@ -95,7 +95,7 @@ PROSE = [
 def answers_to(
     gold: tuple[str, list[str], Callable[[random.Random], str]], samples: int, seed: str
 ) -> Iterator[str | None]:
-    """Answers that models could have given; None for none."""
+    """Plausible answers of models; None for a sample without an answer."""
     dice = random.Random(seed)
     _, spellings, make = gold
     kinds = [make, make, make, *(other for _, _, other in KINDS)]
@@ -115,7 +115,7 @@ def text_of(answer: str | None, dice: random.Random) -> str:
 
 
 def make_samples(folder: Path, problems: int, samples: int) -> list[tuple[str, str]]:
-    """Write a problems file and a samples file; the (gold answer, text) of all samples."""
+    """Write a problems file and a samples file; returns (gold answer, text) of all samples."""
     golds = dict(zip((str(n) for n in range(problems)), itertools.cycle(KINDS), strict=False))
     references = [{"problem_id": n, "reference": rf"It is $\boxed{{{kind[0]}}}$."} for n, kind in golds.items()]
     write_parquet(folder / "problems.parquet", PROBLEMS, references, {})
@@ -130,7 +130,7 @@ def make_samples(folder: Path, problems: int, samples: int) -> list[tuple[str, s
 
 
 def cpu_seconds() -> float:
-    """CPU time so far, also that of processes that have ended, wherever in the family."""
+    """CPU time so far, including all descendants that have ended."""
     while True:
         try:
             os.wait()
@@ -139,7 +139,7 @@ def cpu_seconds() -> float:
 
 
 def ours(folder: Path, **settings: Any) -> tuple[float, float]:
-    """Verify the samples file: CPU and wall seconds."""
+    """Verify the samples file: (CPU seconds, wall seconds)."""
     cpu, wall = cpu_seconds(), time.perf_counter()
     paths = (str(folder / f"{name}.parquet") for name in ("problems", "samples", "verdicts"))
     verify_shard(*paths, "minerva", Settings(**settings))
@@ -161,7 +161,7 @@ def peer(samples: list[tuple[str, str]]) -> float:
 
 
 def agreement(path: Path) -> Iterator[str]:
-    """Lines of a table: how many of the labelled pairs that are equal, and of the others, each grader calls equal."""
+    """Lines of a table: the labelled equal and unequal pairs that each grader considers equal."""
     from lm_eval.tasks.minerva_math import utils
     from math_verify import parse, verify
 
@@ -192,7 +192,7 @@ def agreement(path: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Run the pairs and print their ratios."""
+    """Measure all pairs and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", type=int, default=8)
     parser.add_argument("--samples", type=int, default=10_000, help="per problem")
@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3)
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # CPU time of processes whose parent has ended counts
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # so that orphaned processes count
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         samples = make_samples(folder, options.problems, options.samples)

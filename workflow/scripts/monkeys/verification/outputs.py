@@ -20,8 +20,8 @@ def same_output(printed: bytes, expected: bytes) -> bool:
     """Whether two outputs have the same tokens."""
     if printed == expected:
         return True
-    ours, theirs = printed.lower().split(), expected.lower().split()
-    return len(ours) == len(theirs) and all(map(same_token, ours, theirs))
+    printed_tokens, expected_tokens = printed.lower().split(), expected.lower().split()
+    return len(printed_tokens) == len(expected_tokens) and all(map(same_token, printed_tokens, expected_tokens))
 
 
 def same_token(printed: bytes, expected: bytes) -> bool:

@@ -22,9 +22,9 @@ NO_ANSWER = Verdict("no_answer")
 
 
 def verify_shard(
-    problems: str,
-    samples: str,
-    verdicts: str,
+    problems_file: str,
+    samples_file: str,
+    verdicts_file: str,
     verifier: str,
     settings: Settings,
     note: Note | None = None,
@@ -37,9 +37,9 @@ def verify_shard(
     distinct answers being judged.
 
     Args:
-        problems: The task's problems file.
-        samples: The shard's samples file.
-        verdicts: Path of the verdicts file.
+        problems_file: The task's problems.
+        samples_file: The shard's samples.
+        verdicts_file: Output path.
         verifier: Name of the verifier.
         settings: The verifier's settings, including the number of threads.
         note: Receives the progress.
@@ -49,25 +49,25 @@ def verify_shard(
     Raises:
         ValueError: a sample's problem is not in the problems file.
     """
-    by_id = {row["problem_id"]: row for row in read_rows(problems)}
-    samples_provenance = read_provenance(samples)
+    by_id = {row["problem_id"]: row for row in read_rows(problems_file)}
+    samples_provenance = read_provenance(samples_file)
     verifier_class = verification.load(verifier)
     for row in by_id.values():
         verification.check(verifier, row)
-    texts = kept.digests_of_texts(samples)
+    texts = kept.digests_of_texts(samples_file)
     if unknown := [problem for problem in texts if problem not in by_id]:
-        raise ValueError(f"{samples}: problem {unknown[0]} is not in the problems file")
+        raise ValueError(f"{samples_file}: problem {unknown[0]} is not in the problems file")
     inputs = {
         problem: [{key: by_id[problem].get(key) for key in VERDICT_COLUMNS}, text] for problem, text in texts.items()
     }
     made_from = MadeFrom(made_with, {problem: digest(judged)[:16] for problem, judged in inputs.items()})
-    kept_rows = kept.rows(results, verdicts, made_from) if results is not None else ()
+    kept_rows = kept.rows(results, verdicts_file, made_from) if results is not None else ()
     note = note or Note()
-    note.begin(pq.read_metadata(samples).num_rows)
+    note.begin(pq.read_metadata(samples_file).num_rows)
     with verifier_class(settings) as judge:
         ledger = _Ledger(note, kept_rows)
         with ThreadPoolExecutor(settings.threads) as pool:
-            _judge_batches(judge, by_id, _distinct_answers(judge, samples, ledger), ledger, pool)
+            _judge_batches(judge, by_id, _distinct_answers(judge, samples_file, ledger), ledger, pool)
             # Re-judged one at a time: system load may have affected the first outcome.
             for problem, answer, number in ledger.uncertain:
                 (verdict,) = pool.submit(_verdicts, judge, by_id[problem], [answer]).result()
@@ -84,7 +84,7 @@ def verify_shard(
             "taken_up": ledger.num_reused,
             "project_version": __version__,
         }
-        write_parquet(verdicts, VERDICTS, _rows(samples, ledger), provenance)
+        write_parquet(verdicts_file, VERDICTS, _rows(samples_file, ledger), provenance)
 
 
 class _Ledger:
@@ -143,11 +143,13 @@ class _Ledger:
         self._note.add(self._pending.pop(number))
 
 
-def _distinct_answers(judge: Verifier, samples: str, ledger: _Ledger) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+def _distinct_answers(
+    judge: Verifier, samples_file: str, ledger: _Ledger
+) -> Iterator[tuple[str, list[tuple[int, str]]]]:
     """Read all samples; yield batches of distinct answers to one problem, with their numbers."""
     numbers: dict[bytes, int] = {}
     batches: dict[str, list[tuple[int, str]]] = {}
-    for row in read_rows(samples, ["problem_id", "sample", "text"]):
+    for row in read_rows(samples_file, ["problem_id", "sample", "text"]):
         problem = row["problem_id"]
         if ledger.reuse(problem, row["sample"]):
             continue
@@ -203,9 +205,9 @@ def _verdicts(judge: Verifier, problem: dict[str, Any], answers: Sequence[str]) 
     return list(judge.verify(problem, answers))
 
 
-def _rows(samples: str, ledger: _Ledger) -> Iterator[dict[str, Any]]:
+def _rows(samples_file: str, ledger: _Ledger) -> Iterator[dict[str, Any]]:
     """Rows of the verdicts file, in the order of the samples."""
-    for row, number in zip(read_rows(samples, ["problem_id", "sample"]), ledger.answer_numbers, strict=True):
+    for row, number in zip(read_rows(samples_file, ["problem_id", "sample"]), ledger.answer_numbers, strict=True):
         verdict = ledger.verdicts[number]
         assert verdict is not None
         yield {

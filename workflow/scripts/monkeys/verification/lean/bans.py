@@ -8,7 +8,7 @@ _WORDS = {
     "searches for a proof": "exact? apply? rw? rewrite? have? observe? try? hint rw_search polyrith",
     "declares": "axiom theorem lemma def example abbrev instance structure inductive coinductive class opaque "
     "mutual deriving alias irreducible_def proof_wanted",
-    "changes what is read": "macro macro_rules syntax declare_syntax_cat elab elab_rules notation notation3 infix "
+    "changes how code is read": "macro macro_rules syntax declare_syntax_cat elab elab_rules notation notation3 infix "
     "infixl infixr prefix postfix binder_predicate attribute local scoped hiding renaming simproc dsimproc "
     "grind_pattern unif_hint seal unseal",
     "is a command": "import export include omit namespace section end variable universe private protected public "
@@ -24,7 +24,7 @@ _PATTERNS = (
     ("is a command", re.compile(r"#[A-Za-z]\w+")),
     ("declares", re.compile(r"@\[")),
     ("sets an option", re.compile(r"\bset_option\b(?!\s+(?:maxHeartbeats|maxRecDepth)\s)")),
-    ("is a comment that does not end", re.compile(r"/-")),
+    ("is an unterminated comment", re.compile(r"/-")),
 )
 
 
