@@ -92,9 +92,9 @@ def interpreter() -> tuple[str, list[str]]:
     python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     base = {"installed_base": sys.base_prefix, "installed_platbase": sys.base_exec_prefix}
     libraries = [sysconfig.get_path(name, vars=base) for name in ("stdlib", "platstdlib")]
-    places = [python, *libraries, f"{sys.base_prefix}/lib", "/usr/lib", "/usr/lib64", "/lib", "/lib64"]
-    places += ["/etc/ld.so.cache", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/urandom"]
-    return python, list(dict.fromkeys(places))
+    readable = [python, *libraries, f"{sys.base_prefix}/lib", "/usr/lib", "/usr/lib64", "/lib", "/lib64"]
+    readable += ["/etc/ld.so.cache", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/urandom"]
+    return python, list(dict.fromkeys(readable))
 
 
 class Sandbox:
