@@ -192,7 +192,7 @@ def agreement(path: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Run the pairs and print their ratios."""
+    """Measure all pairs and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", type=int, default=8)
     parser.add_argument("--samples", type=int, default=10_000, help="per problem")

@@ -1,13 +1,13 @@
-"""Time to run programs, compared with the paper's method and with the bare cost of a process, on one core.
+"""Our speed of running programs, compared with the paper's method and with the cost of a bare process, on one core.
 
 A program that adds 200 integers from standard input is run many times. The paper's released code starts `bash`, which
-sets a memory limit and starts an interpreter; ours uses the verifier, so it includes extraction, the comparison of
-outputs and every layer of the sandbox. The upper limit is a bare interpreter that forks and exits, with nothing in
-between. Everything is bound to one core, so that runs per second of wall time are runs per second and core. Contestants
-take turns.
+sets a memory limit and starts an interpreter. Ours is the whole verifier: extraction, every layer of the sandbox, and
+comparison of outputs. The upper bound is a bare interpreter that only forks and exits. Everything is pinned to one
+core, so runs per second of wall time are runs per second and core, whichever process does the work. Contestants
+alternate.
 
-Ends with lines `programs: ours/peer = X (min–max over n pairs)`, the same for two cores against one, ours and bare, and
-the memory of a job for one and for eight times as many programs.
+Ends with lines `programs: ours/peer = X (min–max over n pairs)`, the same for two cores against one (ours and bare
+forks), and a job's peak memory for 2,000 programs and for eight times as many.
 """
 
 import argparse
@@ -49,7 +49,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 @contextmanager
 def cores(number: int) -> Iterator[None]:
-    """Bind this process and its children to this number of cores."""
+    """Pin this process and its children to `number` cores."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(allowed)[:number])
     try:
@@ -59,35 +59,35 @@ def cores(number: int) -> Iterator[None]:
 
 
 def ours(runs: int, threads: int = 1) -> float:
-    """Runs per second of distinct programs by our verifier, excluding its start-up."""
+    """Runs per second of distinct programs by our verifier, excluding its startup."""
     from monkeys.verification import Settings
     from monkeys.verification.verifiers.programs import Verifier
 
     with cores(threads), Verifier(Settings(threads=threads)) as judge, ThreadPoolExecutor(threads) as pool:
 
-        def verify_batch(first: int) -> None:
+        def judge_batch(first: int) -> None:
             texts = [f"{PROGRAM}# {number}" for number in range(first, first + 50)]
             answers = [judge.extract(text) or "" for text in texts]
             assert all(verdict.outcome == "correct" for verdict in judge.verify(PROBLEM, answers))
 
-        list(pool.map(verify_batch, range(0, 50 * threads, 50)))
+        list(pool.map(judge_batch, range(0, 50 * threads, 50)))
         start = time.perf_counter()
-        list(pool.map(verify_batch, range(0, runs, 50)))
+        list(pool.map(judge_batch, range(0, runs, 50)))
         return runs / (time.perf_counter() - start)
 
 
 def through_bash(runs: int) -> float:
-    """Runs per second of the paper's method: a file, `bash` with a limit, an interpreter (without start-up files)."""
+    """Runs per second of the paper's method: a file, `bash` with a limit, an interpreter (without startup files)."""
     python = getattr(sys, "_base_executable", sys.executable)
-    given = TEST["input"]
+    stdin = TEST["input"]
     with cores(1), tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         for number in range(runs):
             path = Path(folder) / f"{number}.py"
             path.write_text(PROGRAM)
             command = ["bash", "-c", f"ulimit -v 2000000000 && {python} -I -S {path}"]
-            done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=30, check=False)
-            assert done.stdout.split() == ["19900"]
+            result = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
+            assert result.stdout.split() == ["19900"]
         return runs / (time.perf_counter() - start)
 
 
@@ -97,8 +97,8 @@ def bare_forks(runs: int, processes: int = 1) -> float:
 
     def seconds(forks: int) -> float:
         start = time.perf_counter()
-        started = [subprocess.Popen([*command, str(forks)]) for _ in range(processes)]
-        assert not any(process.wait() for process in started)
+        interpreters = [subprocess.Popen([*command, str(forks)]) for _ in range(processes)]
+        assert not any(process.wait() for process in interpreters)
         return time.perf_counter() - start
 
     with cores(processes):
@@ -107,7 +107,7 @@ def bare_forks(runs: int, processes: int = 1) -> float:
 
 @contextmanager
 def samples_file(number: int) -> Iterator[tuple[str, str, str]]:
-    """Paths of a problems and a samples file with this number of distinct programs, and of a verdicts file to write."""
+    """Paths of a problems file, of a samples file with `number` distinct programs, and for the verdicts."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -151,8 +151,8 @@ def main() -> None:
 
     from monkeys.verification.sandbox import find
 
-    layers, _ = find()
-    print("sandbox:", "bubblewrap" if layers.bubblewrap else "namespaces" if layers.namespaces else "Landlock, seccomp")
+    level, _ = find()
+    print("sandbox:", "bubblewrap" if level.bubblewrap else "namespaces" if level.namespaces else "Landlock, seccomp")
     contestants = {
         "ours": ours,
         "bash and an interpreter": lambda runs: through_bash(runs // 4),

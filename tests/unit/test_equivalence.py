@@ -82,7 +82,7 @@ def workers(monkeypatch):
     ],
 )
 def test_plain_numbers_are_compared_exactly(answer, gold, same):
-    assert rationals.same(answer, gold) is same
+    assert rationals.equal(answer, gold) is same
 
 
 @given(st.fractions(), st.fractions())
@@ -90,7 +90,7 @@ def test_quotients_are_equal_if_their_values_are(x, y):
     def written(value: Fraction) -> str:
         return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
-    assert rationals.same(written(x), written(y)) is (x == y)
+    assert rationals.equal(written(x), written(y)) is (x == y)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_rows_of_a_matrix_are_found_after_normalisation_has_eaten_backslashes(ou
 
 @given(st.text(r"({[,]})\<>cup1x&", max_size=30))
 def test_any_text_can_be_taken_apart(text):
-    compound = structure.parts(structure.spelled_out(text))
+    compound = structure.parse(structure.canonical_spelling(text))
     assert compound is None or len(compound.elements) >= 1
 
 
@@ -224,7 +224,9 @@ def test_memory_that_runs_out_and_crashes_are_not_wrong(judge, stand_in):
     judge = judge(cpu_seconds=20, memory_mb=64)
     assert judge.verdict("eat", "x") == Verdict("memory_limit", "eat", certain=False)
     assert judge.verdict("crash", "x") == Verdict("runtime_error", "crash", certain=False)
-    assert judge.verdict("killed", "x") == Verdict("verifier_error", "killed", certain=False, if_again="runtime_error")
+    assert judge.verdict("killed", "x") == Verdict(
+        "verifier_error", "killed", certain=False, repeat_outcome="runtime_error"
+    )
     assert judge.verdict("y", "x") == Verdict("wrong", "y")
 
 
@@ -251,7 +253,9 @@ worker.main()
 def test_a_worker_that_is_stuck_is_an_error_of_the_machine(judge, stand_in, workers, monkeypatch):
     monkeypatch.setattr(equivalence, "_GRACE_SECONDS", 0.1)
     judge = judge(cpu_seconds=0.1)
-    assert judge.verdict("sleep", "x") == Verdict("verifier_error", "sleep", certain=False, if_again="runtime_error")
+    assert judge.verdict("sleep", "x") == Verdict(
+        "verifier_error", "sleep", certain=False, repeat_outcome="runtime_error"
+    )
     assert judge.verdict("y", "x") == Verdict("wrong", "y")
     assert len(workers) == 2
 
@@ -290,7 +294,7 @@ def test_a_worker_that_dies_is_an_error_of_the_machine_and_replaced(judge, worke
     (child,) = children(workers[0].pid)
     os.kill(workers[0].pid, signal.SIGKILL)
     wait_for_the_end_of(child)
-    assert judge.verdict("3x", "x+x") == Verdict("verifier_error", "3x", certain=False, if_again="runtime_error")
+    assert judge.verdict("3x", "x+x") == Verdict("verifier_error", "3x", certain=False, repeat_outcome="runtime_error")
     assert judge.verdict("3x", "x+x") == Verdict("wrong", "3x")
     assert len(workers) == 2
 

@@ -61,9 +61,9 @@ class Anything(float):
     "what is printed at the end, from a frame": """    return x
 import sys
 frame = sys._getframe()
-while "end" not in frame.f_locals:
+while "end_marker" not in frame.f_locals:
     frame = frame.f_back
-sys.__stdout__.buffer.write(frame.f_locals["end"])
+sys.__stdout__.buffer.write(frame.f_locals["end_marker"])
 sys.exit()
 """,
 }

@@ -11,7 +11,7 @@ from monkeys import verification
 from monkeys.verification import Lean, Settings, Verdict
 from monkeys.verification.lean import bans, completion, installation, session, statement
 from monkeys.verification.lean.installation import LeanError
-from monkeys.verification.lean.repl import Repl, Unanswered
+from monkeys.verification.lean.repl import CommandFailed, Repl
 from monkeys.verification.lean.session import Session
 from monkeys.verification.sandbox import Limits
 from monkeys.verification.verifiers.lean import Verifier
@@ -99,7 +99,7 @@ def test_published_statements_are_spliced_unchanged(shared_data):
         verification.check("lean", {"problem_id": row["id"], "reference": text})
         parsed = statement.parse(text)
         assert parsed.name == row["id"]
-        assert parsed.proved("sorry").split() == text.split()
+        assert parsed.with_proof("sorry").split() == text.split()
 
 
 def test_known_proofs_pass_extraction_and_the_scan_whole(judge, shared_data):
@@ -108,13 +108,13 @@ def test_known_proofs_pass_extraction_and_the_scan_whole(judge, shared_data):
     assert len(rows) == 27
     for row in rows:
         proof = judge.extract(f"  {row['proof']}\n)\n```\n\nWrite a lean4 proof")
-        assert (proof, bans.banned(proof)) == (f"  {row['proof']}", None)
+        assert (proof, bans.find_banned(proof)) == (f"  {row['proof']}", None)
 
 
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        (None, "must be a text"),
+        (None, "must be a string"),
         ("theorem t : 1 = 1 := by norm_num", "ends in `:= sorry`"),
         ("lemma t : 1 = 1 := sorry", "must be one theorem"),
         ("-- theorem t : 1 = 1 := sorry", "outside comments"),
@@ -189,7 +189,7 @@ def test_cheating_that_can_be_read_is_wrong_without_lean(judge, starts, proof):
     ],
 )
 def test_what_honest_proofs_have_is_not_banned(proof):
-    assert bans.banned(proof) is None
+    assert bans.find_banned(proof) is None
 
 
 # What Lean says, through the scripted REPL with recorded messages
@@ -235,7 +235,7 @@ def test_a_statement_that_lean_refuses_is_no_fault_of_its_proofs(judge, capfd):
 @pytest.mark.parametrize(
     ("proof", "verdict"),
     [
-        ("fault_die", dataclasses.replace(UNDECIDED, if_again="runtime_error")),
+        ("fault_die", dataclasses.replace(UNDECIDED, repeat_outcome="runtime_error")),
         ("fault_empty", UNDECIDED),
         ("fault_garbage", UNDECIDED),
         ("fault_no_object", UNDECIDED),
@@ -289,7 +289,7 @@ def test_no_process_is_left_behind(settings, starts):
 def test_a_repl_reaches_nothing_but_what_it_needs(settings):
     repl = Repl(installation.find(settings.lean, allow_unsandboxed=False), settings.memory_mb)
     try:
-        with pytest.raises(Unanswered) as reason:
+        with pytest.raises(CommandFailed) as reason:
             repl.run("fault_look", None, Limits())
     finally:
         repl.close()
@@ -306,9 +306,9 @@ def test_a_repl_reaches_nothing_but_what_it_needs(settings):
     ("change", "message"),
     [
         ({"project": None}, "verification.lean.project is not set: .*docs/lean.md"),
-        ({"project": "/nowhere"}, "verification.lean.project is /nowhere, where that is not: it must be a folder"),
+        ({"project": "/nowhere"}, "verification.lean.project is /nowhere: it must be a folder"),
         ({"repl": None}, "verification.lean.repl is not set: .*docs/lean.md"),
-        ({"repl": "/etc/passwd"}, "verification.lean.repl is /etc/passwd, where that is not: it must be the exec"),
+        ({"repl": "/etc/passwd"}, "verification.lean.repl is /etc/passwd: it must be the exec"),
         ({"toolchain": "leanprover/lean4:v4.34.0"}, "is leanprover/lean4:v4.34.0, but .* has leanprover/lean4:v4.28.0"),
     ],
 )
@@ -341,7 +341,7 @@ def test_a_real_lean_agrees(shared_data):
     with Verifier(settings) as judge:
         for row in rows:
             problem = {"problem_id": row["id"], "reference": row["formal_statement"]}
-            proofs = [completion.proof(f"  {known[row['id']]}\n)"), "  frobnicate"]
+            proofs = [completion.extract_proof(f"  {known[row['id']]}\n)"), "  frobnicate"]
             right, wrong = judge.verify(problem, proofs)
             outcomes[row["id"]] = right.outcome
             assert wrong == Verdict("wrong")

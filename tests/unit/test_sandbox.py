@@ -15,29 +15,29 @@ from pathlib import Path
 
 import pytest
 
-from monkeys.verification.code import doubtful
+from monkeys.verification.code import uncertain_verdict
 from monkeys.verification.sandbox import Limits, Sandbox, SandboxError, canaries, ladder, system_calls
-from monkeys.verification.sandbox.sandbox import HERE, SERVER_FILES, Layers
+from monkeys.verification.sandbox.sandbox import HERE, SERVER_FILES, IsolationLevel
 from monkeys.verification.workers import WorkerDied
 
-RUNGS = {
-    "bubblewrap": Layers(bubblewrap=True, namespaces=True, network=True),
-    "bubblewrap, the machine's network": Layers(bubblewrap=True, namespaces=True, network=False),
-    "namespaces": Layers(bubblewrap=False, namespaces=True, network=True),
-    "namespaces, the machine's network": Layers(bubblewrap=False, namespaces=True, network=False),
-    "Landlock and seccomp alone": Layers(bubblewrap=False, namespaces=False, network=False),
+LEVELS = {
+    "bubblewrap": IsolationLevel(bubblewrap=True, namespaces=True, network=True),
+    "bubblewrap, the machine's network": IsolationLevel(bubblewrap=True, namespaces=True, network=False),
+    "namespaces": IsolationLevel(bubblewrap=False, namespaces=True, network=True),
+    "namespaces, the machine's network": IsolationLevel(bubblewrap=False, namespaces=True, network=False),
+    "Landlock and seccomp alone": IsolationLevel(bubblewrap=False, namespaces=False, network=False),
 }
 
-EVERY_RUNG = [
-    pytest.param(rung, marks=pytest.mark.needs("bubblewrap") if layers.bubblewrap else ())
-    for rung, layers in RUNGS.items()
+EVERY_LEVEL = [
+    pytest.param(name, marks=pytest.mark.needs("bubblewrap") if level.bubblewrap else ())
+    for name, level in LEVELS.items()
 ]
 
 
-@pytest.fixture(scope="module", params=EVERY_RUNG)
+@pytest.fixture(scope="module", params=EVERY_LEVEL)
 def box(request):
     """A sandbox as on machines that allow more or less."""
-    box = Sandbox(RUNGS[request.param], Limits(cpu_seconds=0.4, memory_mb=256))
+    box = Sandbox(LEVELS[request.param], Limits(cpu_seconds=0.4, memory_mb=256))
     yield box
     box.close()
 
@@ -192,7 +192,7 @@ def test_no_capability_is_left_on_any_rung(box):
 
 def test_calls_that_are_in_no_table_do_not_exist(box):
     """Those that the kernel got last year included."""
-    known = {number for table in EVERY_TABLE for numbers in table.values() for number in numbers}
+    known = {number for table in ALL_TABLES for numbers in table.values() for number in numbers}
     past_every_filter = {335, 336}  # uretprobe and uprobe, which the kernel lets through, for its own breakpoints alone
     others = sorted(set(range(600)) - known - past_every_filter)
     program = f"""
@@ -206,43 +206,45 @@ print("tried", len({others}))
     assert run(box, program).output == f"tried {len(others)}\n".encode()
 
 
-EVERY_TABLE = (*system_calls.ALLOWED.values(), system_calls.SERVERS_OWN, system_calls.CHECKED)
+ALL_TABLES = (*system_calls.ALLOWED.values(), system_calls.SERVER_ONLY, system_calls.ARGUMENT_CHECKED)
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_filters_decide_alike_on_machines_of_either_kind(machine, monkeypatch):
     """Also for that which these tests do not run on: the filters are followed as the kernel does."""
     monkeypatch.setattr(system_calls.platform, "machine", lambda: machine)
-    of_all, of_runs = system_calls.filters(ask=True)
-    assert max(len(of_all), len(of_runs)) <= 8 * 4096  # the most that the kernel takes
+    server_filter, run_filter = system_calls.filters(notify=True)
+    assert max(len(server_filter), len(run_filter)) <= 8 * 4096  # the most that the kernel takes
     kind, column = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}[machine]
 
     def decided(filter, call, *arguments, kind=kind):
-        number = system_calls.numbers(machine)[call] if isinstance(call, str) else call
+        number = system_calls.call_numbers(machine)[call] if isinstance(call, str) else call
         return followed(filter, struct.pack("<IIQ6Q", number, kind, 0, *arguments, *[0] * (6 - len(arguments))))
 
-    for table in EVERY_TABLE:
+    for table in ALL_TABLES:
         for call in [call for call, numbers in table.items() if numbers[column] is not None]:
-            if table is not system_calls.CHECKED:
-                assert decided(of_all, call) == "allow", call
-                assert decided(of_runs, call) == ("refuse" if table is system_calls.SERVERS_OWN else "allow"), call
-    numbers = {numbers[column] for table in EVERY_TABLE for numbers in table.values()}
+            if table is not system_calls.ARGUMENT_CHECKED:
+                assert decided(server_filter, call) == "allow", call
+                assert decided(run_filter, call) == ("refuse" if table is system_calls.SERVER_ONLY else "allow"), call
+    numbers = {numbers[column] for table in ALL_TABLES for numbers in table.values()}
     for number in {*range(1000), 1 << 30, (1 << 30) + 57} - numbers:
-        assert decided(of_all, number) == "unknown", number
-    assert decided(of_all, "read", kind=0x40000003) == "kill"
+        assert decided(server_filter, number) == "unknown", number
+    assert decided(server_filter, "read", kind=0x40000003) == "kill"
     fork, thread, namespace = 0x01200011, 0x003D0F00, 0x10000000
-    assert [decided(of_all, "clone", flags) for flags in (fork, thread)] == ["allow", "ask"]
-    assert [decided(of_runs, "clone", flags) for flags in (fork, thread)] == ["refuse", "allow"]
-    assert {decided(of_all, "clone", flags | namespace) for flags in (fork, thread)} == {"refuse"}
-    assert decided(of_all, "openat", 0, 0, os.O_RDONLY | os.O_CLOEXEC) == "allow"
+    assert [decided(server_filter, "clone", flags) for flags in (fork, thread)] == ["allow", "notify"]
+    assert [decided(run_filter, "clone", flags) for flags in (fork, thread)] == ["refuse", "allow"]
+    assert {decided(server_filter, "clone", flags | namespace) for flags in (fork, thread)} == {"refuse"}
+    assert decided(server_filter, "openat", 0, 0, os.O_RDONLY | os.O_CLOEXEC) == "allow"
     for flag in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC, os.O_APPEND, os.O_TMPFILE | os.O_RDWR):
-        assert decided(of_all, "openat", 0, 0, flag) == "refuse"
+        assert decided(server_filter, "openat", 0, 0, flag) == "refuse"
     cpu, stack = resource.RLIMIT_CPU, resource.RLIMIT_STACK
-    assert [decided(of_runs, "prlimit64", 0, cpu, new) for new in (0, 1, 1 << 40)] == ["allow", "refuse", "refuse"]
-    assert decided(of_runs, "prlimit64", 0, stack, 1) == "allow"
-    assert decided(of_all, "prlimit64", 1, stack, 1) == "refuse"
-    assert [decided(of_all, "fcntl", 0, command) for command in (1, 2, 4, 8, 10, 15)] == ["allow"] * 2 + ["refuse"] * 4
-    assert [decided(of_runs, "prctl", option) for option in (15, 1, 22)] == ["allow", "refuse", "refuse"]
+    assert [decided(run_filter, "prlimit64", 0, cpu, new) for new in (0, 1, 1 << 40)] == ["allow", "refuse", "refuse"]
+    assert decided(run_filter, "prlimit64", 0, stack, 1) == "allow"
+    assert decided(server_filter, "prlimit64", 1, stack, 1) == "refuse"
+    assert [decided(server_filter, "fcntl", 0, command) for command in (1, 2, 4, 8, 10, 15)] == ["allow"] * 2 + [
+        "refuse"
+    ] * 4
+    assert [decided(run_filter, "prctl", option) for option in (15, 1, 22)] == ["allow", "refuse", "refuse"]
 
 
 def followed(instructions, about):
@@ -259,7 +261,7 @@ def followed(instructions, about):
                 0x7FFF: "allow",
                 0x5: {1: "refuse", 38: "unknown"}.get(value & 0xFFFF),
                 0x8000: "kill",
-                0x7FC0: "ask",
+                0x7FC0: "notify",
             }[value >> 16]
         elif does == 0x05:
             place += value
@@ -272,9 +274,9 @@ def test_a_machine_that_does_not_allow_the_limits_of_runs_is_an_error_and_no_ver
     program = """
 import resource
 from monkeys.verification.sandbox import Limits
-from monkeys.verification.sandbox.sandbox import Layers, Sandbox
+from monkeys.verification.sandbox.sandbox import IsolationLevel, Sandbox
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-box = Sandbox(Layers(bubblewrap=False, namespaces=True, network=True), Limits(memory_mb=4096))
+box = Sandbox(IsolationLevel(bubblewrap=False, namespaces=True, network=True), Limits(memory_mb=4096))
 box.load([b""])
 print(box.run("print(1)", 0))
 """
@@ -343,7 +345,7 @@ def test_canaries_notice_a_sandbox_that_isolates_nothing(tmp_path, monkeypatch):
         copy.parent.mkdir(exist_ok=True)
         shutil.copy(file, copy)
     for module, *names in (
-        ("isolation", "enter_namespaces", "give_up_privileges", "restrict_files"),
+        ("isolation", "enter_namespaces", "drop_privileges", "restrict_files"),
         ("system_calls", "filters"),
     ):
         with open(tmp_path / f"sandbox/{module}.py", "a") as source:
@@ -352,8 +354,8 @@ def test_canaries_notice_a_sandbox_that_isolates_nothing(tmp_path, monkeypatch):
     def command(self, label):
         return [sys.executable, "-I", "-S", str(tmp_path / "sandbox/server.py"), "none", label]
 
-    monkeypatch.setattr(Layers, "command", command)
-    box = Sandbox(RUNGS["namespaces"], canaries.LIMITS)
+    monkeypatch.setattr(IsolationLevel, "command", command)
+    box = Sandbox(LEVELS["namespaces"], canaries.LIMITS)
     open_ones = {attack for attack, prevented in canaries.try_all(box).items() if not prevented}
     subprocess.run(["pkill", "-KILL", "-f", box.label], check=False)
     box.close()
@@ -376,12 +378,12 @@ def test_canaries_notice_a_sandbox_that_isolates_nothing(tmp_path, monkeypatch):
     }
 
 
-ON_EVERY_RUNG = """
+AT_EVERY_LEVEL = """
 import json
 from monkeys.verification.sandbox import canaries, ladder
 from monkeys.verification.sandbox.sandbox import Sandbox
-for layers in ladder.rungs():
-    box = Sandbox(layers, canaries.LIMITS)
+for level in ladder.isolation_levels():
+    box = Sandbox(level, canaries.LIMITS)
     print(json.dumps([attack for attack, prevented in canaries.try_all(box).items() if not prevented]))
     box.close()
 """
@@ -401,16 +403,16 @@ def test_an_ordinary_user_gets_the_same_guarantees(root):
         python = "/usr/bin/python3" if user else sys.executable
         environment = {"HOME": folder, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
         said = subprocess.run(
-            [python, "-c", ON_EVERY_RUNG], cwd=home, env=environment, capture_output=True, text=True, **user
+            [python, "-c", AT_EVERY_LEVEL], cwd=home, env=environment, capture_output=True, text=True, **user
         )
         assert said.returncode == 0, said.stderr
-        assert said.stdout.splitlines() == ["[]"] * len(ladder.rungs())
+        assert said.stdout.splitlines() == ["[]"] * len(ladder.isolation_levels())
 
 
 @pytest.mark.slow
 def test_a_run_that_takes_longer_than_its_cpu_time_is_certain_only_beyond_twice_of_it():
     """In between, a busy machine may have slowed it down: whoever asked runs it again with nothing beside it."""
-    box = Sandbox(RUNGS["namespaces"], Limits(cpu_seconds=0.5, memory_mb=256))
+    box = Sandbox(LEVELS["namespaces"], Limits(cpu_seconds=0.5, memory_mb=256))
     spin = "import time\nwhile time.process_time() < {}: pass\nprint('done')"
     quick, slow, endless = (run(box, spin.format(seconds)) for seconds in (0.1, 0.7, 100))
     box.close()
@@ -424,7 +426,7 @@ def test_a_run_that_takes_longer_than_its_cpu_time_is_certain_only_beyond_twice_
 @pytest.mark.parametrize("nap", ["time.sleep(1000)", "for _ in range(10**6): time.sleep(0.1)"])
 def test_a_program_that_sleeps_is_ended_for_certain_also_on_a_busy_machine(nap):
     """Thousands of them would else be judged again, one after the other."""
-    box = Sandbox(RUNGS["namespaces"], Limits())
+    box = Sandbox(LEVELS["namespaces"], Limits())
     ended = run(box, f"import time\n{nap}")
     after = run(box, "import time\ntime.sleep(0.1)")
     box.close()
@@ -435,7 +437,7 @@ def test_a_program_that_sleeps_is_ended_for_certain_also_on_a_busy_machine(nap):
 @pytest.mark.slow
 def test_a_program_that_the_machine_keeps_waiting_is_not_taken_for_asleep():
     """It gets some hundredths of a core, for longer than a sleeper would be let be; a busy machine may give it less."""
-    box = Sandbox(RUNGS["namespaces"], Limits(cpu_seconds=5))
+    box = Sandbox(LEVELS["namespaces"], Limits(cpu_seconds=5))
     one = str(min(os.sched_getaffinity(0)))
     for pid in processes(f" {box.label} "):
         subprocess.run(["taskset", "--pid", "--cpu-list", one, pid], check=True, capture_output=True)
@@ -477,14 +479,14 @@ def test_a_run_that_is_killed_from_outside_is_doubtful_and_counts_if_that_happen
             time.sleep(0.01)
         os.kill(int(run), signal.SIGKILL)
     assert (ended.result().status, ended.result().certain) == ("verifier_error", False)
-    assert doubtful(ended.result()).settled().outcome == "runtime_error"
+    assert uncertain_verdict(ended.result()).settled().outcome == "runtime_error"
 
 
 JOB = """
 import sys, threading
 from monkeys.verification.sandbox import Limits
-from monkeys.verification.sandbox.sandbox import Layers, Sandbox
-box = Sandbox(Layers(**{layers}), Limits(cpu_seconds=100))
+from monkeys.verification.sandbox.sandbox import IsolationLevel, Sandbox
+box = Sandbox(IsolationLevel(**{level}), Limits(cpu_seconds=100))
 box.load([b""])
 print(box.label, flush=True)
 box.run("while True: pass", 0)
@@ -495,10 +497,10 @@ def processes(label):
     return subprocess.run(["pgrep", "-f", label], capture_output=True, text=True).stdout.split()
 
 
-@pytest.mark.parametrize("rung", EVERY_RUNG)
-def test_nothing_is_left_of_a_sandbox_whose_job_was_killed_in_the_middle_of_a_run(root, rung):
+@pytest.mark.parametrize("name", EVERY_LEVEL)
+def test_nothing_is_left_of_a_sandbox_whose_job_was_killed_in_the_middle_of_a_run(root, name):
     job = subprocess.Popen(
-        [sys.executable, "-c", JOB.replace("{layers}", repr(vars(RUNGS[rung])))],
+        [sys.executable, "-c", JOB.replace("{level}", repr(vars(LEVELS[name])))],
         env={**os.environ, "PYTHONPATH": str(root / "workflow/scripts")},
         stdout=subprocess.PIPE,
         text=True,
@@ -515,46 +517,46 @@ def test_nothing_is_left_of_a_sandbox_whose_job_was_killed_in_the_middle_of_a_ru
 
 
 @pytest.fixture
-def fresh_ladder():
+def uncached_find():
     ladder.find.cache_clear()
     yield
     ladder.find.cache_clear()
 
 
-def test_what_was_found_is_recorded(fresh_ladder):
-    layers, seen = ladder.find()
-    assert layers == ladder.rungs()[0]
+def test_what_was_found_is_recorded(uncached_find):
+    level, seen = ladder.find()
+    assert level == ladder.isolation_levels()[0]
     assert seen["bubblewrap"] == (shutil.which("bwrap") is not None)
     assert (seen["network_namespace"], seen["seccomp"]) == (True, True)
     assert seen["landlock"] >= 1
     assert set(seen["prevented"].values()) == {True}
 
 
-def test_a_machine_that_allows_less_gets_the_next_best(fresh_ladder, monkeypatch):
+def test_a_machine_that_allows_less_gets_the_next_best(uncached_find, monkeypatch):
     """First no bubblewrap, then no network namespaces, then no namespaces at all."""
     monkeypatch.setattr(ladder.shutil, "which", lambda name: None)
-    assert ladder.find()[0] == RUNGS["namespaces"]
-    command = Layers.command
+    assert ladder.find()[0] == LEVELS["namespaces"]
+    command = IsolationLevel.command
     for refused, found in (
-        (lambda layers: layers.network, "namespaces, the machine's network"),
-        (lambda layers: layers.namespaces, "Landlock and seccomp alone"),
+        (lambda level: level.network, "namespaces, the machine's network"),
+        (lambda level: level.namespaces, "Landlock and seccomp alone"),
     ):
         ladder.find.cache_clear()
         monkeypatch.setattr(
-            Layers,
+            IsolationLevel,
             "command",
-            lambda layers, label, refused=refused: ["false"] if refused(layers) else command(layers, label),
+            lambda level, label, refused=refused: ["false"] if refused(level) else command(level, label),
         )
-        layers, seen = ladder.find()
-        assert layers == RUNGS[found]
+        level, seen = ladder.find()
+        assert level == LEVELS[found]
         assert set(seen["prevented"].values()) == {True}
-    monkeypatch.setattr(Layers, "command", lambda layers, label: ["false"])
+    monkeypatch.setattr(IsolationLevel, "command", lambda level, label: ["false"])
     ladder.find.cache_clear()
-    with pytest.raises(SandboxError, match="no interpreter could be started"):
+    with pytest.raises(SandboxError, match="the interpreter for programs could not be started"):
         ladder.find()
 
 
-def test_a_machine_that_isolates_too_little_is_refused_unless_allowed(fresh_ladder, monkeypatch):
+def test_a_machine_that_isolates_too_little_is_refused_unless_allowed(uncached_find, monkeypatch):
     @contextmanager
     def always_gets_through(box):
         """A canary that no sandbox prevents."""
@@ -562,14 +564,15 @@ def test_a_machine_that_isolates_too_little_is_refused_unless_allowed(fresh_ladd
 
     monkeypatch.setattr(canaries, "ATTACKS", (always_gets_through,))
     with pytest.raises(
-        SandboxError, match=r"still possible: always gets through.*bubblewrap.*verification\.allow_unsandboxed: true"
+        SandboxError,
+        match=r"attacks that succeeded: always gets through.*bubblewrap.*verification\.allow_unsandboxed: true",
     ):
         ladder.find()
     assert ladder.find(allow_unsandboxed=True)[1]["prevented"] == {"always gets through": False}
 
 
 def test_layers_that_the_kernel_refuses_are_an_error():
-    class Refused(Layers):
+    class Refused(IsolationLevel):
         def command(self, label):
             return ["false"]
 
@@ -589,7 +592,7 @@ def bubblewrap_in(folder, text, monkeypatch):
 def test_the_bubblewrap_that_was_found_is_the_one_that_is_started(tmp_path, monkeypatch):
     real, mark = shutil.which("bwrap"), tmp_path / "started"
     bubblewrap_in(tmp_path / "programs", f'#!/bin/sh\ntouch {mark}\nexec {real} "$@"\n', monkeypatch)
-    box = Sandbox(RUNGS["bubblewrap"], Limits())
+    box = Sandbox(LEVELS["bubblewrap"], Limits())
     try:
         assert run(box, "print(1)").output == b"1\n"
     finally:
@@ -600,5 +603,5 @@ def test_the_bubblewrap_that_was_found_is_the_one_that_is_started(tmp_path, monk
 @pytest.mark.parametrize("text", ["#!/no/such/interpreter\n", "#!/bin/sh\nexit 1\n"])
 def test_a_bubblewrap_that_does_not_start_leaves_programs_to_the_next_rung(tmp_path, monkeypatch, text):
     bubblewrap_in(tmp_path / "programs", text, monkeypatch)
-    layers, seen = ladder.find.__wrapped__(allow_unsandboxed=True)
-    assert not layers.bubblewrap and not seen["bubblewrap"]
+    level, seen = ladder.find.__wrapped__(allow_unsandboxed=True)
+    assert not level.bubblewrap and not seen["bubblewrap"]

@@ -11,7 +11,7 @@ from monkeys.analysis.tally import tally
 from monkeys.progress import Note
 from monkeys.storage import SAMPLES, VERDICTS, read_provenance, read_rows, write_parquet
 from monkeys.verification import Settings, Verdict, Verifier
-from monkeys.verification.shard import TOGETHER, verify_shard
+from monkeys.verification.shard import BATCH_SIZE, verify_shard
 
 
 def write_samples(path, first, texts, **about):
@@ -151,22 +151,22 @@ def test_verdicts_of_a_verifier_that_failed_are_not_taken_up(toy, again):
 
 
 def test_answers_are_judged_in_groups_that_do_not_depend_on_the_threads(tmp_path, problems, toy):
-    texts = {"a": [str(n) for n in range(3 * TOGETHER + 5)], "b": [str(n) for n in range(TOGETHER)]}
+    texts = {"a": [str(n) for n in range(3 * BATCH_SIZE + 5)], "b": [str(n) for n in range(BATCH_SIZE)]}
     asked = []
     for threads in (1, 4):
         toy.asked.clear()
         verified(tmp_path, problems, texts, threads)
         asked.append(sorted(toy.asked))
     assert asked[0] == asked[1]
-    assert sorted(len(answers) for _, *answers in asked[0]) == [5, *[TOGETHER] * 4]
+    assert sorted(len(answers) for _, *answers in asked[0]) == [5, *[BATCH_SIZE] * 4]
 
 
 def test_all_threads_judge_at_once(tmp_path, problems, toy):
     together = threading.Barrier(4, timeout=20)
     toy.judge = staticmethod(lambda problem, answer: together.wait() + 1 and Verdict("wrong"))
-    texts = {"a": [str(n) for n in range(2 * TOGETHER)], "b": [str(n) for n in range(2 * TOGETHER)]}
+    texts = {"a": [str(n) for n in range(2 * BATCH_SIZE)], "b": [str(n) for n in range(2 * BATCH_SIZE)]}
     outcomes, _ = verified(tmp_path, problems, texts, threads=4)
-    assert outcomes == ["wrong"] * 4 * TOGETHER
+    assert outcomes == ["wrong"] * 4 * BATCH_SIZE
 
 
 def test_what_a_busy_machine_may_have_decided_is_judged_again_with_nothing_beside_it(tmp_path, problems, toy):
@@ -202,7 +202,9 @@ def test_a_failure_of_the_verifier_is_tried_again_and_never_counted_as_wrong(tmp
 
 
 def test_what_fails_again_when_it_is_judged_alone_is_its_own_doing(tmp_path, problems, toy):
-    toy.judge = staticmethod(lambda problem, answer: Verdict("verifier_error", certain=False, if_again="runtime_error"))
+    toy.judge = staticmethod(
+        lambda problem, answer: Verdict("verifier_error", certain=False, repeat_outcome="runtime_error")
+    )
     outcomes, _ = verified(tmp_path, problems, {"a": ["deadly"]})
     assert outcomes == ["runtime_error"]
 

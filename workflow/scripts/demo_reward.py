@@ -19,10 +19,11 @@ if __name__ == "__main__":
         study = Study.of(snakemake.config)
         with tempfile.TemporaryDirectory() as folder:
             drawn = [
-                attempts.drawn(exercises, name, study.models[name], seed, Path(folder)) for name in training.FAMILY
+                attempts.draw_samples(exercises, name, study.models[name], seed, Path(folder))
+                for name in training.FAMILY
             ]
         together = ([text for texts in models for text in texts] for models in zip(*drawn, strict=True))
-        judged = attempts.judged(exercises, together, Settings(**snakemake.params.limits))
+        judged = attempts.judge_samples(exercises, together, Settings(**snakemake.params.limits))
         family = Path(snakemake.input[0]).parent
         model, tokenizer = reward.train(family, judged, seed)
         training.save(model, tokenizer, Path(snakemake.output[0]))

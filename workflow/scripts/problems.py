@@ -8,7 +8,7 @@ if __name__ == "__main__":
         from monkeys.study import Study
         from monkeys.tasks.problems import build_problems, digest_of, told_of, write_problems
         from monkeys.tasks.rows import TaskData
-        from monkeys.verification.verifier import JUDGED_BY
+        from monkeys.verification.verifier import VERDICT_COLUMNS
 
         study = Study.of(snakemake.config)
         task = study.tasks[snakemake.wildcards.task]
@@ -16,4 +16,4 @@ if __name__ == "__main__":
         with told_of(snakemake.wildcards.task):
             problems = build_problems(read_rows(snakemake.input.prompts), task, data)
         write_problems(snakemake.output.problems, problems, data.provenance)
-        write_text(snakemake.output.digest, digest_of(problems, *JUDGED_BY) + "\n")
+        write_text(snakemake.output.digest, digest_of(problems, *VERDICT_COLUMNS) + "\n")

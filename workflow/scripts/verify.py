@@ -21,9 +21,9 @@ if __name__ == "__main__":
             noted(snakemake.log[0]) as note,
         ):
             verify_shard(
-                problems=snakemake.input.problems,
-                samples=snakemake.input.samples,
-                verdicts=snakemake.output[0],
+                problems_file=snakemake.input.problems,
+                samples_file=snakemake.input.samples,
+                verdicts_file=snakemake.output[0],
                 verifier=snakemake.params.verifier,
                 settings=Settings(
                     **settings["limits"],

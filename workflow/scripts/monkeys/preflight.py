@@ -239,7 +239,7 @@ def load_problems(study: Study, task: str) -> tuple[list[dict[str, Any]], list[d
     about = study.tasks[task]
     if about.verifier is not None:
         lean = verification.Lean(**study.verification.lean.model_dump())
-        verification.load(about.verifier).prepared(verification.Settings(lean=lean))
+        verification.load(about.verifier).check_setup(verification.Settings(lean=lean))
     data = TaskData(about, study.results)
     other_ids = any(isinstance(model.source, Outcomes) and task in model.tasks for model in study.models.values())
     with told_of(task):

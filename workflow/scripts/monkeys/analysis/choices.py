@@ -52,8 +52,8 @@ def evaluate_selectors(
     if verifier is None:
         judged["answer"] = None
     else:
-        spelling = verification.load(verifier).spelling
-        canonical_forms = {answer: spelling(answer) for answer in judged["answer"].dropna().unique()}
+        canonical = verification.load(verifier).canonical
+        canonical_forms = {answer: canonical(answer) for answer in judged["answer"].dropna().unique()}
         judged["answer"] = judged["answer"].map(canonical_forms, na_action="ignore")
     unscored = candidates(judged)
     largest = min(problem.answer.size for problem in unscored.values())

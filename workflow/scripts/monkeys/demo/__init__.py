@@ -1,1 +1,1 @@
-"""The demo's own world: two generated tasks and the family of tiny models trained on them."""
+"""The demo: two generated tasks, and a family of tiny models trained on them."""

@@ -1,8 +1,8 @@
 """Word problems of one to six steps, answered in GSM8K's form (`… #### 42`).
 
-Difficulty comes from the number of steps and from the size of the numbers: a small model that gets each
-step right with probability q solves a problem of s such steps with probability about q^s, so one test set spans
-several orders of magnitude of single-sample success.
+Difficulty grows with the number of steps and the size of the numbers: a small model that gets each step right with
+probability q solves a problem of s steps with probability about q^s, so one test set spans several orders of magnitude
+of single-sample success.
 """
 
 import random
@@ -16,16 +16,16 @@ NAMES = {
 ITEMS = ["pens", "apples", "books", "coins", "stamps", "shells", "cards", "eggs", "nuts", "figs", "keys", "cups"]
 
 SIZES = (20, 100, 1000)
-"""Upper bounds of the numbers in easy, middle and hard problems."""
+"""Upper bounds of the numbers in easy, medium and hard problems."""
 
 TRAIN_STEPS = (0.30, 0.25, 0.18, 0.12, 0.09, 0.06)
 TRAIN_SIZES = (0.45, 0.35, 0.20)
-"""Training weights of 1…6 steps and of the three sizes: hard problems are rare in training as well."""
+"""Training weights of 1…6 steps and of the three sizes; hard problems are rare in training too."""
 
 
 @dataclass(frozen=True)
 class WordProblem:
-    """One problem; `answer` ends in `#### <integer>`, a line before it for every calculation."""
+    """A problem; `answer` has one line per calculation and ends in `#### <integer>`."""
 
     question: str
     answer: str
@@ -81,7 +81,7 @@ def word_problem(rng: random.Random, steps: int, size: int) -> WordProblem:
 
 
 def held_out_set(seed: int, per_level: int, levels: int) -> list[WordProblem]:
-    """`per_level` problems of each number of steps 1…`levels`, in turn easy, middle and hard.
+    """`per_level` problems for each number of steps 1…`levels`, cycling through easy, medium and hard.
 
     A set with more problems per level, or more levels, contains the smaller one.
     """
@@ -96,7 +96,7 @@ def held_out_set(seed: int, per_level: int, levels: int) -> list[WordProblem]:
 
 
 def training_set(seed: int, excluded: set[str]) -> Iterator[WordProblem]:
-    """Endless training problems, none with a question in `excluded`."""
+    """Endless stream of training problems, excluding the questions in `excluded`."""
     rng = random.Random(f"arithmetic train {seed}")
     while True:
         (steps,) = rng.choices(range(1, len(TRAIN_STEPS) + 1), TRAIN_STEPS)

@@ -1,4 +1,4 @@
-"""What the demo's reward model learns from: its language models' attempts at problems, judged by the verifiers."""
+"""Training data of the demo's reward model: the language models' attempts at exercises, judged by the verifiers."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -19,10 +19,10 @@ from monkeys.verification import Settings, Verifier
 
 WORD_PROBLEMS = 1500
 PROGRAM_LEVELS, PROGRAMS_PER_LEVEL = 6, 125
-"""Exercises of each kind: 1,500 word problems, 750 programs."""
+"""Numbers of exercises: 1,500 word problems, 750 programs."""
 
 ATTEMPTS = 4
-"""Samples of every exercise from every model."""
+"""Samples per exercise and model."""
 
 SAMPLING = {
     **{"temperature": 0.8, "top_p": 1.0, "top_k": 0, "min_p": 0.0},
@@ -32,7 +32,7 @@ SAMPLING = {
 
 @dataclass(frozen=True)
 class Exercise:
-    """A problem with its solution, of the demo's kind but not one of its own."""
+    """A problem with its solution, generated like the demo's problems but distinct from them."""
 
     verifier: str
     prompt: str
@@ -42,7 +42,7 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Attempts:
-    """Samples of one problem, none of them empty, with their verdicts; and a solution."""
+    """Non-empty samples of one exercise with their verdicts, and a solution."""
 
     prompt: str
     solution: str
@@ -51,13 +51,13 @@ class Attempts:
 
 
 def exercises(seed: int, arithmetic_prompt: str, programs_prompt: str) -> list[Exercise]:
-    """Problems with their solutions, none of the held-out ones among them.
+    """Exercises outside the held-out sets.
 
-    Word problems are as in training, mostly easy: in harder ones a model errs where none of them knows better, which
-    teaches a judge nothing. Programs are of all levels.
+    Word problems are mostly easy, as in training: in harder ones models make mistakes that none of them could
+    recognise, which teach a judge nothing. Programs cover all levels.
 
     Args:
-        seed: The seed that the held-out problems are drawn with.
+        seed: Seed of the held-out problems.
         arithmetic_prompt: The study's prompt template (Jinja2 over `question`).
         programs_prompt: The study's prompt template (Jinja2 over `specification`).
     """
@@ -75,50 +75,50 @@ def exercises(seed: int, arithmetic_prompt: str, programs_prompt: str) -> list[E
     ]
 
 
-def drawn(tasks: list[Exercise], name: str, model: SourcedModel, seed: int, folder: Path) -> list[list[str]]:
-    """One model's samples of every exercise, drawn as a study draws them.
+def draw_samples(exercises: list[Exercise], name: str, model: SourcedModel, seed: int, folder: Path) -> list[list[str]]:
+    """One model's samples of every exercise, drawn as in a study.
 
     Args:
-        tasks: The exercises.
-        name: The model's.
-        model: Its config.
-        seed: A study's.
-        folder: Where journal and samples may lie.
+        exercises: The exercises.
+        name: The model's name.
+        model: The model's config.
+        seed: The study seed.
+        folder: Folder for the journal and the samples file.
     """
     shard = Shard("exercises", seed, "exercises", name, index=0, size=ATTEMPTS, model_settings={"sampling": SAMPLING})
-    prompts = {str(number): exercise.prompt for number, exercise in enumerate(tasks)}
+    prompts = {str(number): exercise.prompt for number, exercise in enumerate(exercises)}
     path = folder / f"{name}.parquet"
     with sampling(shard, prompts, str(folder / f"{name}.jsonl"), str(path)) as progress:
         sample(progress, model, SAMPLING)
-    texts: list[list[str]] = [[] for _ in tasks]
+    texts: list[list[str]] = [[] for _ in exercises]
     for row in read_rows(path, ["problem_id", "text"]):
         texts[int(row["problem_id"])].append(row["text"])
     return texts
 
 
-def judged(tasks: list[Exercise], samples: Iterable[list[str]], settings: Settings) -> list[Attempts]:
-    """The samples of every exercise with the verdicts on them.
+def judge_samples(exercises: list[Exercise], samples: Iterable[list[str]], settings: Settings) -> list[Attempts]:
+    """The samples of every exercise with their verdicts.
 
     Args:
-        tasks: The exercises.
-        samples: Those of each, of all models together.
-        settings: How they are verified.
+        exercises: The exercises.
+        samples: For each exercise, the samples of all models.
+        settings: Verification settings.
     """
     with ExitStack() as stack:
         judges = {
             name: stack.enter_context(verification.load(name)(settings))
-            for name in dict.fromkeys(exercise.verifier for exercise in tasks)
+            for name in dict.fromkeys(exercise.verifier for exercise in exercises)
         }
         return [
-            _judged(judges[exercise.verifier], str(number), exercise, [text for text in texts if text])
-            for number, (exercise, texts) in enumerate(zip(tasks, samples, strict=True))
+            _judge(judges[exercise.verifier], str(number), exercise, [text for text in texts if text])
+            for number, (exercise, texts) in enumerate(zip(exercises, samples, strict=True))
         ]
 
 
-def _judged(judge: Verifier, name: str, exercise: Exercise, texts: list[str]) -> Attempts:
+def _judge(judge: Verifier, name: str, exercise: Exercise, texts: list[str]) -> Attempts:
     problem = {"problem_id": name, "prompt": exercise.prompt, "reference": exercise.reference}
     answers = [judge.extract(text) for text in texts]
     distinct = sorted({answer for answer in answers if answer is not None})
     verdicts = zip(distinct, judge.verify(problem, distinct), strict=True)
-    right = {answer for answer, verdict in verdicts if verdict.outcome == "correct"}
-    return Attempts(exercise.prompt, exercise.solution, texts, [answer in right for answer in answers])
+    correct = {answer for answer, verdict in verdicts if verdict.outcome == "correct"}
+    return Attempts(exercise.prompt, exercise.solution, texts, [answer in correct for answer in answers])

@@ -1,4 +1,4 @@
-"""What the demo's models learn from: prompts of both tasks with their solutions, none of them held out."""
+"""Training examples of the demo's models, none of them held out, and the rows of the demo's datasets."""
 
 import random
 from collections.abc import Iterator
@@ -9,30 +9,30 @@ from monkeys.demo import arithmetic, programs
 from monkeys.tasks.prompts import compile_template
 
 RESERVED_PER_LEVEL, RESERVED_LEVELS = 40, 8
-"""Size of the held-out sets that training avoids; the tasks of the demo are parts of them."""
+"""Size of the held-out sets excluded from training; the demo's tasks are subsets of them."""
 
 ARITHMETIC_SHAPE = (6, 5)
 PROGRAMS_SHAPE = (5, 6)
 """Problems per level and levels of the demo's tasks."""
 
 WEIGHTS = (3, 1)
-"""Word problems to programs."""
+"""Training weights of word problems and programs."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A training example; only the completion is learnt."""
+    """A training example; the loss covers only the completion."""
 
     prompt: str
     completion: str
 
 
 def training_examples(seed: int, stream: int, arithmetic_prompt: str, programs_prompt: str) -> Iterator[Example]:
-    """Endless examples of both tasks in random order.
+    """Endless stream of examples of both tasks in random order.
 
     Args:
-        seed: The seed that the held-out problems are drawn with.
-        stream: Different numbers give independent examples.
+        seed: Seed of the held-out problems.
+        stream: Different numbers give independent streams.
         arithmetic_prompt: The study's prompt template (Jinja2 over `question`).
         programs_prompt: The study's prompt template (Jinja2 over `specification`).
     """
@@ -54,7 +54,7 @@ def demo_rows(task: str, seed: int) -> list[dict[str, Any]]:
 
     Args:
         task: `arithmetic` or `programs`.
-        seed: The seed that the held-out problems are drawn with.
+        seed: Seed of the held-out problems.
     """
     rows: list[dict[str, Any]] = []
     if task == "arithmetic":

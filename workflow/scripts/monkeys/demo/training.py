@@ -16,10 +16,10 @@ from monkeys.demo.examples import Example
 
 EOS = "<eos>"
 CONTEXT = 320
-"""Longest prompt and completion together, in tokens."""
+"""Maximum length of prompt and completion together, tokens."""
 
 UNLABELLED = -100
-"""The label of a token from which nothing is learnt, as in torch's cross-entropy."""
+"""Label of a token excluded from the loss, as in torch's cross-entropy."""
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 
@@ -42,14 +42,14 @@ FAMILY = {
     "marmoset-0.8m": Recipe(hidden_size=128, layers=4),
     "marmoset-3m": Recipe(hidden_size=192, layers=6, matrix_rate=0.01),
 }
-"""The demo's models: one architecture, the same examples in the same order, three sizes.
+"""The demo's models: one architecture in three sizes, trained on the same examples in the same order.
 
-The largest trains in about a quarter of an hour on two cores.
+The largest trains in about 15 minutes on two cores.
 """
 
 
 def train_tokenizer(examples: Iterator[Example], count: int, vocabulary: int) -> PreTrainedTokenizerFast:
-    """A small BPE over words and punctuation; digits stay single, so that arithmetic can be learnt."""
+    """A small BPE over words and punctuation; digits stay separate tokens, so that arithmetic can be learned."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -69,7 +69,7 @@ def train_tokenizer(examples: Iterator[Example], count: int, vocabulary: int) ->
 
 
 def new_model(recipe: Recipe, vocabulary: int, eos: int) -> LlamaForCausalLM:
-    """An untrained Llama with heads of 32 dimensions and tied embeddings."""
+    """An untrained Llama model with 32-dimensional heads and tied embeddings."""
     heads = recipe.hidden_size // 32
     return LlamaForCausalLM(
         LlamaConfig(
@@ -91,16 +91,16 @@ def new_model(recipe: Recipe, vocabulary: int, eos: int) -> LlamaForCausalLM:
 def batches(
     rows: Iterator[tuple[list[int], list[int]]], padding: int, size: int, rng: random.Random
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Endless padded batches of endless rows; rows of similar length go together, those beyond the context nowhere.
+    """Endless stream of padded batches of rows with similar length; rows longer than the context are dropped.
 
     Args:
-        rows: Tokens and their labels, a label per token, `UNLABELLED` for none.
-        padding: The token to pad with; it has no label.
+        rows: (tokens, labels), with one label per token, `UNLABELLED` for none.
+        padding: Padding token; unlabelled.
         size: Rows per batch.
         rng: Shuffles the batches.
 
     Returns:
-        Tokens and labels, both of shape (size, longest).
+        (tokens, labels), both of shape (size, length of the longest row).
     """
     while True:
         pool = sorted((row for row in itertools.islice(rows, size * 16) if len(row[0]) <= CONTEXT), key=_length)
@@ -117,10 +117,8 @@ def _length(row: tuple[list[int], list[int]]) -> int:
     return len(row[0])
 
 
-def to_continue(
-    examples: Iterator[Example], tokenizer: PreTrainedTokenizerFast
-) -> Iterator[tuple[list[int], list[int]]]:
-    """Tokens of examples, their ends included; only those of the completion are labels, too."""
+def tokenize(examples: Iterator[Example], tokenizer: PreTrainedTokenizerFast) -> Iterator[tuple[list[int], list[int]]]:
+    """(tokens, labels) of each example, with a final end token; only the completion and end token are labelled."""
     eos = tokenizer.eos_token_id
     for example in examples:
         prompt, completion = tokenizer([example.prompt, example.completion])["input_ids"]
@@ -134,7 +132,7 @@ def train(
     torch.manual_seed(seed)
     eos = tokenizer.eos_token_id
     model = new_model(recipe, len(tokenizer), eos)
-    rows = to_continue(examples, tokenizer)
+    rows = tokenize(examples, tokenizer)
 
     def losses() -> Iterator[tuple[torch.Tensor, int]]:
         for tokens, labels in batches(rows, eos, recipe.batch, random.Random(f"batches {seed}")):
@@ -144,15 +142,16 @@ def train(
 
 
 def fit(model: Model, steps: int, matrix_rate: float, losses: Iterator[tuple[torch.Tensor, int]]) -> Model:
-    """Train what is not frozen: Muon for the layers' matrices, AdamW for the rest, constant then linearly to zero.
+    """Train the parameters that are not frozen: Muon for the layers' matrices, AdamW for the rest.
 
-    Muon reaches in 250 steps a loss that AdamW needs several times as many for; that keeps training in minutes.
+    The learning rate warms up, is constant, then decays linearly to zero. Muon reaches in 250 steps a loss for which
+    AdamW needs several times as many; this keeps training within minutes.
 
     Args:
-        model: The model; it is changed.
-        steps: How many losses are taken.
+        model: The model, trained in place.
+        steps: Number of optimizer steps.
         matrix_rate: Muon's learning rate.
-        losses: Each computed, when it is asked for, with the model as it is then; and of how many tokens.
+        losses: Lazy iterator of (loss, number of tokens); each loss is computed with the current parameters.
     """
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     hidden = [p for name, p in trained.items() if p.dim() == 2 and "layers" in name]
@@ -167,7 +166,7 @@ def fit(model: Model, steps: int, matrix_rate: float, losses: Iterator[tuple[tor
 
     schedulers = [torch.optim.lr_scheduler.LambdaLR(optimizer, schedule) for optimizer in optimizers]
     print(f"{sum(p.numel() for p in trained.values()):,} parameters, {steps} steps", flush=True)
-    start, seen, smooth = time.monotonic(), 0, 0.0
+    start, tokens_seen, smooth = time.monotonic(), 0, 0.0
     for step, (loss, tokens) in enumerate(itertools.islice(losses, steps), 1):
         model.zero_grad(set_to_none=True)
         loss.backward()
@@ -175,15 +174,15 @@ def fit(model: Model, steps: int, matrix_rate: float, losses: Iterator[tuple[tor
         for optimizer, scheduler in zip(optimizers, schedulers, strict=True):
             optimizer.step()
             scheduler.step()
-        seen += tokens
+        tokens_seen += tokens
         smooth = loss.item() if step == 1 else 0.98 * smooth + 0.02 * loss.item()
         if step % 100 == 0:
-            rate = seen / (time.monotonic() - start)
-            print(f"step {step}  loss {smooth:.4f}  {seen / 1e6:.1f} M tokens  {rate:,.0f} tokens/s", flush=True)
+            rate = tokens_seen / (time.monotonic() - start)
+            print(f"step {step}  loss {smooth:.4f}  {tokens_seen / 1e6:.1f} M tokens  {rate:,.0f} tokens/s", flush=True)
     return model.eval()
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write a Hugging Face folder (config, tokenizer, bfloat16 safetensors) that vLLM loads like any other."""
+    """Write a Hugging Face model folder (config, tokenizer, bfloat16 safetensors) that vLLM can load."""
     model.bfloat16().save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -27,7 +27,8 @@ def _kind(value: Any) -> str:
 
 class Outcomes(Source):
     """Files with outcomes of samples drawn elsewhere, by task: CSV or parquet with the columns problem_id, samples,
-    correct (a row per problem) or problem_id, attempt, correct (a row per attempt)."""
+    correct (a row per problem) or problem_id, attempt, correct (a row per attempt).
+    """
 
     Settings = dict[
         str, Annotated[Annotated[str, Tag("<text>")] | Annotated[File, Tag("<file>")], Discriminator(_kind)]

@@ -67,7 +67,8 @@ class OwnSampling(Settings):
 
 class Resources(Settings):
     """Resources of a sampling job besides its GPUs; a second attempt requests 1.5 times as much, a third twice as much.
-    Changing them never triggers resampling."""
+    Changing them never triggers resampling.
+    """
 
     mem_mb: Megabytes = 32000
     """Host memory, MiB."""

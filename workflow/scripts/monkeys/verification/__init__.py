@@ -1,6 +1,6 @@
-"""Decide for every sample whether it is correct, once per distinct answer.
+"""Judge whether samples are correct, once per distinct answer.
 
-A task names its verifier; every module of `monkeys.verification.verifiers` is one.
+A task names its verifier, a module of `monkeys.verification.verifiers`.
 """
 
 import importlib
@@ -15,22 +15,22 @@ __all__ = ["OUTCOMES", "Lean", "Settings", "Verdict", "Verifier", "check", "load
 
 
 def names() -> list[str]:
-    """All verifiers there are."""
+    """Names of all verifiers."""
     return sorted(module.name for module in pkgutil.iter_modules(verifiers.__path__))
 
 
 def load(name: str) -> type[Verifier]:
-    """The verifier of that name."""
+    """The class of a verifier."""
     return importlib.import_module(f"monkeys.verification.verifiers.{name}").Verifier
 
 
 def check(name: str, problem: Mapping[str, Any]) -> None:
-    """See whether a verifier can judge samples of this problem, a row of the problems file.
+    """Check that a verifier can judge samples of a problem (a row of the problems file).
 
     Raises:
-        ValueError: it cannot; the message names the problem and what is needed.
+        ValueError: it cannot; the message names the problem and what the verifier needs.
     """
     try:
         load(name).check(problem)
-    except (ValueError, TypeError) as error:  # a reference of another type is no better
+    except (ValueError, TypeError) as error:  # TypeError: the reference has an unexpected type
         raise ValueError(f"problem {problem['problem_id']} cannot be verified by {name}: {error}") from None

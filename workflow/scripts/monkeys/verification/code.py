@@ -1,4 +1,4 @@
-"""Find the program in a sample, and run it in a pool of sandboxes."""
+"""Extract programs from samples and run them in a pool of sandboxes."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,16 +10,16 @@ from monkeys.verification.verifier import Settings, Verdict, Verifier
 from monkeys.verification.workers import Pool
 
 FENCE = "```"
-# possessive, where blanks could be tried again and again
+# possessive quantifiers avoid backtracking over runs of blanks
 _LANGUAGE = re.compile(r"[ \t\ufeff]*+(?:python[\w.]*+[ \t]*+|[\w+#.-]*+(?=[^\S\n]*+\n))", re.IGNORECASE)
 
 _BYTE_ORDER_MARK = re.compile(r"\A(\s*+)\ufeff")
 
 
 def extract(text: str) -> str | None:
-    """The program in a sample: what stands in its first ``` block, after a FENCE; without a block the whole text.
+    """The program in a sample: its first ``` block, prefixed with FENCE; the whole text if it has no block.
 
-    A block that never ends reaches to the end. None where the block, or the text, is empty.
+    An unclosed block extends to the end of the text. None if the block or the text is empty.
     """
     _, fence, rest = text.partition(FENCE)
     program = text
@@ -31,35 +31,37 @@ def extract(text: str) -> str | None:
     return fence + program if program.strip() else None
 
 
-def doubtful(run: Run) -> Verdict:
-    """The verdict on a program whose end may be due to system load."""
-    return Verdict(run.status, certain=False, if_again="runtime_error" if run.status == "verifier_error" else None)
+def uncertain_verdict(run: Run) -> Verdict:
+    """The verdict on a run whose outcome system load may have affected."""
+    return Verdict(
+        run.status, certain=False, repeat_outcome="runtime_error" if run.status == "verifier_error" else None
+    )
 
 
 class ProgramVerifier(Verifier):
-    """A verifier that runs the programs in samples."""
+    """Base class of verifiers that run the programs in samples."""
 
     threads = 16
     seconds = 1.0
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        layers, self._guarantees = find(settings.allow_unsandboxed)
-        self._sandboxes = Pool(lambda: Sandbox(layers, Limits(settings.cpu_seconds, settings.memory_mb)))
+        level, self._guarantees = find(settings.allow_unsandboxed)
+        self._sandboxes = Pool(lambda: Sandbox(level, Limits(settings.cpu_seconds, settings.memory_mb)))
 
     def __exit__(self, *_: object) -> None:
         self._sandboxes.close()
 
     @contextmanager
     def sandbox(self, problem: Mapping[str, Any]) -> Iterator[Sandbox]:
-        """A sandbox for this thread alone, with the problem's own limits where it has some."""
-        with self._sandboxes.member() as box:
+        """Borrow a sandbox for this thread, with the problem's own limits where it has any."""
+        with self._sandboxes.borrow() as box:
             limits = (problem.get(name) or getattr(self.settings, name) for name in ("cpu_seconds", "memory_mb"))
             box.limits = Limits(*limits)
             yield box
 
     def guarantees(self) -> dict[str, Any]:
-        """What the sandbox is made of, and what it was seen to prevent on this machine."""
+        """The sandbox's active layers, and the attacks that it prevented on this machine."""
         return self._guarantees
 
     def extract(self, text: str) -> str | None:

@@ -1,6 +1,6 @@
-"""Messages between a job and its worker processes: a small JSON object and some bytes.
+"""Messages between a job and its worker processes: a small JSON header and a payload of bytes.
 
-Workers that run bare load this file too: standard library alone.
+Bare interpreters load this file too, so it uses only the standard library.
 """
 
 import json
@@ -11,32 +11,32 @@ from typing import Any
 _SIZES = struct.Struct("<II")
 
 
-def send(descriptor: int, header: dict[str, Any], payload: bytes = b"", follows: int = 0) -> None:
-    """Write one message to a file descriptor; so many bytes of its payload follow by another way."""
+def send(descriptor: int, header: dict[str, Any], payload: bytes = b"", trailing_bytes: int = 0) -> None:
+    """Write one message to a file descriptor; the caller then writes `trailing_bytes` more bytes of its payload."""
     text = json.dumps(header).encode()
-    data = memoryview(_SIZES.pack(len(text), len(payload) + follows) + text + payload)
+    data = memoryview(_SIZES.pack(len(text), len(payload) + trailing_bytes) + text + payload)
     while data:
         data = data[os.write(descriptor, data) :]
 
 
 def receive(descriptor: int) -> tuple[dict[str, Any], bytes]:
-    """Read one message: (header, payload). Reads no byte of the next one.
+    """Read exactly one message: (header, payload).
 
     Raises:
-        EOFError: the other side has gone.
+        EOFError: the other side has closed the connection.
     """
-    header, size = head(descriptor)
-    return header, read(descriptor, size)
+    header, size = receive_header(descriptor)
+    return header, read_exactly(descriptor, size)
 
 
-def head(descriptor: int) -> tuple[dict[str, Any], int]:
+def receive_header(descriptor: int) -> tuple[dict[str, Any], int]:
     """Read a message up to its payload: (header, size of the payload)."""
-    text, size = _SIZES.unpack(read(descriptor, _SIZES.size))
-    return json.loads(read(descriptor, text)), size
+    header_size, size = _SIZES.unpack(read_exactly(descriptor, _SIZES.size))
+    return json.loads(read_exactly(descriptor, header_size)), size
 
 
-def read(descriptor: int, size: int) -> bytes:
-    """Read so many bytes."""
+def read_exactly(descriptor: int, size: int) -> bytes:
+    """Read `size` bytes; EOFError if the stream ends before."""
     parts = []
     while size:
         part = os.read(descriptor, size)

@@ -1,4 +1,4 @@
-"""Worker processes that answer requests, and a pool of them shared by threads."""
+"""Worker processes that answer requests, and pools of them shared by threads."""
 
 import contextlib
 import queue
@@ -12,16 +12,16 @@ from monkeys.verification import frames
 
 
 class WorkerDied(RuntimeError):
-    """A worker ended, or did not answer in time and was ended."""
+    """A worker exited, or was killed because it did not answer in time."""
 
 
 class Child:
     """A child process with pipes to its standard input (`_requests`) and from its standard output (`_answers`).
 
     Args:
-        command: How it is started.
+        command: Command line.
         environment: All of its environment variables.
-        options: More for `subprocess.Popen`.
+        options: Further arguments of `subprocess.Popen`.
     """
 
     def __init__(self, command: list[str], environment: dict[str, str], **options: Any) -> None:
@@ -32,7 +32,7 @@ class Child:
         self._requests, self._answers = self._process.stdin.fileno(), self._process.stdout.fileno()
 
     def close(self) -> None:
-        """End it."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -42,13 +42,13 @@ class Child:
 
 
 class Worker(Child):
-    """A child process that answers one request at a time, in frames."""
+    """A child process that answers one request at a time; messages are those of `frames`."""
 
     def send(self, header: dict[str, Any], payload: bytes = b"") -> None:
         """Send a request.
 
         Raises:
-            WorkerDied: it has ended.
+            WorkerDied: the worker has exited.
         """
         try:
             frames.send(self._requests, header, payload)
@@ -56,10 +56,10 @@ class Worker(Child):
             raise WorkerDied(f"a worker ended with status {self._process.wait()}") from None
 
     def receive(self, seconds: float) -> tuple[dict[str, Any], bytes]:
-        """Wait for an answer: its header and its bytes.
+        """Wait for an answer: (header, payload).
 
         Raises:
-            WorkerDied: it ended, or did not answer within `seconds` (wall time) and was ended.
+            WorkerDied: the worker exited, or was killed because it did not answer within `seconds` (wall time).
         """
         answers = select.poll()
         answers.register(self._answers, select.POLLIN)
@@ -78,20 +78,20 @@ class Worker(Child):
 
 
 class Closable(Protocol):
-    """What a pool holds."""
+    """A member of a pool."""
 
     def close(self) -> None:
-        """End it."""
+        """Release its resources."""
 
 
 Member = TypeVar("Member", bound=Closable)
 
 
 class Pool(Generic[Member]):
-    """Members that threads borrow; one is made when none is free.
+    """Members that threads borrow; a new one is created when none is free.
 
     Args:
-        make: Makes a member.
+        make: Creates a member.
     """
 
     def __init__(self, make: Callable[[], Member]) -> None:
@@ -99,8 +99,8 @@ class Pool(Generic[Member]):
         self._free: queue.SimpleQueue[Member] = queue.SimpleQueue()
 
     @contextmanager
-    def member(self) -> Iterator[Member]:
-        """Borrow a member; one that raised an error is closed and not used again."""
+    def borrow(self) -> Iterator[Member]:
+        """Borrow a member; after an exception it is closed and not reused."""
         try:
             member = self._free.get_nowait()
         except queue.Empty:
@@ -113,6 +113,6 @@ class Pool(Generic[Member]):
         self._free.put(member)
 
     def close(self) -> None:
-        """Close the members that nobody has borrowed."""
+        """Close all members that are not borrowed."""
         while not self._free.empty():
             self._free.get_nowait().close()

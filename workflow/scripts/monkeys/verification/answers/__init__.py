@@ -1,1 +1,1 @@
-"""Final answers to math problems: found in a text, brought into one form, compared with the gold answer."""
+"""Final answers to math problems: extraction, normalisation and comparison with the gold answer."""

@@ -1,6 +1,6 @@
-"""Whether two formulas are equal, by computer algebra; loaded by worker processes alone.
+"""Compare formulas by computer algebra. Loaded only in worker processes.
 
-Nothing here bounds time or memory: `worker` does.
+Time and memory are limited by `worker`, not here.
 """
 
 import functools
@@ -10,20 +10,20 @@ from typing import Any
 import sympy
 from sympy.parsing.latex import parse_latex
 
-_UNSURE = (sympy.Integral, sympy.Sum, sympy.Product, sympy.Limit, sympy.Derivative)
-"""Where they occur, the value of a difference at a point is not known to be right."""
+_NUMERICALLY_UNRELIABLE = (sympy.Integral, sympy.Sum, sympy.Product, sympy.Limit, sympy.Derivative)
+"""Expressions whose numerical value at a point may be wrong."""
 
 
 def equivalent(answer: str, gold: str) -> bool:
-    """Whether the difference of two formulas in LaTeX simplifies to zero (paper, section 2, as in its released code).
+    """Whether the difference of two LaTeX formulas simplifies to zero (paper, section 2, as in its released code).
 
-    What cannot be parsed or subtracted is not equal to anything.
+    Formulas that cannot be parsed or subtracted are unequal.
     """
     try:
         difference = _parsed(answer) - _parsed(gold)
-        # the parser leaves sums and products as they are written; with like terms gathered, the rest is easier to see
-        gathered = difference.doit()
-        return bool(gathered == 0 or (not _certainly_not_zero(gathered) and sympy.simplify(difference) == 0))
+        # the parser leaves sums and products unevaluated; combining like terms makes the shortcuts below more effective
+        combined = difference.doit()
+        return bool(combined == 0 or (not _certainly_nonzero(combined) and sympy.simplify(difference) == 0))
     except MemoryError:
         raise
     except Exception:
@@ -33,21 +33,21 @@ def equivalent(answer: str, gold: str) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _parsed(text: str) -> Any:
     formula = parse_latex(text)
-    # decimals are the numbers that they say, not the floating-point numbers nearest to them
+    # decimals stand for exact rationals, not for the nearest floating-point numbers
     return formula.xreplace({number: sympy.Rational(str(number)) for number in formula.atoms(sympy.Float)})
 
 
-def _certainly_not_zero(difference: Any) -> bool:
-    """Whether it has a value other than zero somewhere, which is much faster to see than to simplify.
+def _certainly_nonzero(difference: Any) -> bool:
+    """Whether the difference is nonzero at a random point; much faster than simplifying it.
 
-    Variables get values at random, the same for the same names; `strict` asks for digits that are all right.
+    The point depends only on the variables' names; `strict` guarantees that all digits are correct.
     """
     if difference.is_Number:
         return bool(difference != 0)
-    if difference.has(*_UNSURE):
+    if difference.has(*_NUMERICALLY_UNRELIABLE):
         return False
     try:
-        point = {symbol: _at_random(symbol.name) for symbol in difference.free_symbols}
+        point = {symbol: _random_value(symbol.name) for symbol in difference.free_symbols}
         value = complex(difference.evalf(8, subs=point, maxn=60, strict=True))
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
         return False
@@ -55,12 +55,12 @@ def _certainly_not_zero(difference: Any) -> bool:
 
 
 @functools.cache
-def _at_random(name: str) -> sympy.Rational:
+def _random_value(name: str) -> sympy.Rational:
     return sympy.Rational(random.Random(name).randrange(10**6, 10**7), 2**21)
 
 
-def math_verify_says(answer: str, gold: str) -> bool:
-    """What Math-Verify thinks of an answer."""
+def math_verify_equivalent(answer: str, gold: str) -> bool:
+    """Whether Math-Verify considers two answers equal."""
     import math_verify
 
     gold_parsed, answer_parsed = (math_verify.parse(_delimited(text), parsing_timeout=None) for text in (gold, answer))
@@ -68,24 +68,24 @@ def math_verify_says(answer: str, gold: str) -> bool:
 
 
 def _delimited(text: str) -> str:
-    """Math-Verify reads LaTeX between dollar signs."""
+    """A text in dollar signs, where Math-Verify expects LaTeX."""
     return text if "$" in text else f"${text}$"
 
 
 def self_test(second_opinion: bool) -> None:
-    """See that formulas can be parsed at all, and load what the first comparisons would load.
+    """Check that formulas are parsed and compared correctly, and load everything the first comparisons need.
 
     Raises:
-        RuntimeError: they cannot; every comparison would come out as "not equal".
+        RuntimeError: they are not; without this check every comparison could silently give "not equal".
     """
     try:
         parse_latex("1")
     except ImportError as error:
-        raise RuntimeError(f"sympy cannot parse LaTeX, it needs antlr4-python3-runtime==4.11.*: {error}") from error
+        raise RuntimeError(f"sympy cannot parse LaTeX; install antlr4-python3-runtime==4.11.*: {error}") from error
     pairs = [(r"\frac{1}{\sqrt{2}}", r"\frac{\sqrt{2}}{2}"), ("(x+1)^2", "x^2+2x+1"), (r"\sin^2{x}", r"1-\cos^2{x}")]
     if not all(equivalent(*pair) for pair in pairs) or equivalent("x", "y"):
-        raise RuntimeError("sympy compares formulas wrongly")
-    if second_opinion and not (math_verify_says(r"\frac{2}{4}", "0.5") and not math_verify_says("1", "2")):
+        raise RuntimeError("sympy compares formulas incorrectly")
+    if second_opinion and not (math_verify_equivalent(r"\frac{2}{4}", "0.5") and not math_verify_equivalent("1", "2")):
         raise RuntimeError(
-            "Math-Verify compares formulas wrongly; it needs antlr4-python3-runtime==4.11.* as sympy does"
+            "Math-Verify compares formulas incorrectly; like sympy, it needs antlr4-python3-runtime==4.11.*"
         )

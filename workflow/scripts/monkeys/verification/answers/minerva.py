@@ -1,7 +1,7 @@
 r"""Final answers in the form of the Minerva prompt (Lewkowycz et al. 2022, arXiv 2206.14858, app. D).
 
-`answer_in` and `gold_in` find an answer, `normalised` brings it into one form. All take time linear in the length of a
-text, whatever is in it, and give what EleutherAI's lm-evaluation-harness 0.4.13 gives (task `minerva_math`).
+`answer_in` and `gold_in` extract an answer, `normalised` normalises it. All take time linear in the length of any text,
+and agree with EleutherAI's lm-evaluation-harness 0.4.13 (task `minerva_math`).
 """
 
 import re
@@ -35,15 +35,15 @@ _COMMAND = re.compile(r"(\\[a-zA-Z]+)")
 _SHORT_FRACTION = re.compile(r"(frac)([^{])(.)")
 _SHORT_ROOT = re.compile(r"(sqrt)(?!\[)([^{])")
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+")
-_BOLD = re.compile(r"(?<![\w)}])\*\*(.+?)\.?\*\*")  # behind a number or a bracket it is a power
+_BOLD = re.compile(r"(?<![\w)}])\*\*(.+?)\.?\*\*")  # after a number or bracket, ** means a power
 _DISPLAY = re.compile(r"\${2,}")
 
 
 def answer_in(text: str) -> str | None:
-    """The final answer in a sample, None if there is none.
+    """The final answer in a sample; None if there is none.
 
-    It is what stands between "Final Answer: The final answer is" and ". I hope it is correct." on one line, the first
-    time that both are there; the sample may have been cut before the last sentence, but not before its space.
+    It is the text between "Final Answer: The final answer is" and ". I hope it is correct.", on the first line with
+    both. A sample may stop before the last sentence, but not before the space that precedes it.
     """
     text += _END
     start = text.find(_BEFORE)
@@ -52,7 +52,7 @@ def answer_in(text: str) -> str | None:
         end = text.find("\n", start)
         if end < 0:
             end = len(text)
-        # a character (the full stop) before, and one after: in the original both are dots of a regular expression
+        # any one character before (the period) and one after: the original regular expression has a dot for each
         after = text.find(_AFTER, start + 1, end - 1)
         if after >= 0:
             return text[start : after - 1].strip()
@@ -61,7 +61,7 @@ def answer_in(text: str) -> str | None:
 
 
 def gold_in(solution: str) -> str | None:
-    r"""What is in the last `\boxed{…}` (or `\boxed …` up to a dollar sign) of a solution; None if there is none."""
+    r"""Content of the last `\boxed{…}` (or `\boxed …` up to a dollar sign) in a solution; None if there is none."""
     start = solution.rfind("\\boxed")
     if start < 0:
         return None
@@ -81,13 +81,13 @@ def gold_in(solution: str) -> str | None:
     return None
 
 
-def plain(answer: str) -> str:
-    r"""An answer as TeX alone, where a model has set it for readers: `**42**`, `$$42$$`, `74°`."""
+def without_markup(answer: str) -> str:
+    r"""An answer in plain TeX, without display markup such as `**42**`, `$$42$$`, `74°`."""
     return _DISPLAY.sub("$", _BOLD.sub(r"\1", answer)).replace("°", r"^\circ")
 
 
 def normalised(answer: str) -> str:
-    """An answer without units and decoration, in the form in which answers are compared."""
+    """An answer without units and decoration, in the form used for comparison."""
     answer = answer.rpartition("=")[2]
     for word, pattern in _WORDS.items():
         if word in answer:
@@ -107,14 +107,14 @@ def normalised(answer: str) -> str:
 
 
 def _without_word(answer: str, word: str) -> str:
-    r"""Remove a unit that is glued to its surroundings, but not from the names of commands (`\left` has an "ft")."""
+    r"""Remove a unit even inside longer words, but not from command names (`\left` contains "ft")."""
     parts = _COMMAND.split(answer)
     parts[::2] = [part.replace(word, "") for part in parts[::2]]
     return "".join(parts)
 
 
 def _unwrapped(line: str) -> str:
-    """What the first pair of dollar signs holds, if there is one, and what these commands hold."""
+    r"""Content of the first pair of dollar signs, if any, with `\text{…}`, `\boxed{…}` and the like unwrapped."""
     parts = line.split("$", 2)
     if len(parts) == 3:
         line = f"${parts[1]}$"
@@ -127,7 +127,7 @@ def _unwrapped(line: str) -> str:
 
 
 def _without_command(line: str, command: str) -> str:
-    """Remove every `command`, which ends in a brace, and the first closing brace after it."""
+    """Remove each `command` (which ends in an opening brace) and the next closing brace."""
     if command not in line:
         return line
     parts: list[str] = []

@@ -1,4 +1,4 @@
-"""Plain numbers, compared exactly and without computer algebra."""
+"""Exact comparison of plain numbers, without computer algebra."""
 
 import re
 from fractions import Fraction
@@ -7,38 +7,38 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?[0-9]*\.[0-9]+")
 _QUOTIENT = re.compile(r"([+-]?)(?:\\[dt]?frac\{([+-]?[0-9]+)\}\{([+-]?[0-9]+)\}|([0-9]+)/([0-9]+))")
 
-_LONGEST = 1000
-"""Characters of a number with which we compute (Python's limit is 4300); integers are compared as texts."""
+_MAX_LENGTH = 1000
+"""Maximum length of a number to compute with, characters (Python's limit is 4300). Integers are compared as text."""
 
 
-def same(answer: str, gold: str) -> bool | None:
-    r"""Whether two plain numbers (`-7`, `0.50`, `\frac{1}{2}`, `1/2`) are equal; None where that takes more than this.
+def equal(answer: str, gold: str) -> bool | None:
+    r"""Whether two plain numbers (`-7`, `0.50`, `\frac{1}{2}`, `1/2`) are equal; None if that cannot be decided here.
 
-    It takes more if one is no plain number, and if a decimal is so close to the other that its digits, cut off
-    somewhere, could stand for it.
+    It cannot if one is not a plain number, or if a decimal is so close to the other number that it may be a truncated
+    form of it.
     """
-    ours, theirs = _integer(answer), _integer(gold)
-    if ours and theirs:
-        return ours == theirs
+    integer, gold_integer = _integer(answer), _integer(gold)
+    if integer and gold_integer:
+        return integer == gold_integer
     x, y = _value(answer), _value(gold)
     if x is None or y is None:
-        # an integer that is longer than any value we compute with does not equal one
-        beyond = any(len(integer or "") > _LONGEST + 1 for integer in (ours, theirs))
-        return False if beyond and (x is not None or y is not None) else None
+        # an integer longer than any value we compute with cannot equal one
+        too_long = any(len(each or "") > _MAX_LENGTH + 1 for each in (integer, gold_integer))
+        return False if too_long and (x is not None or y is not None) else None
     if x == y:
         return True
     exact = "." not in answer and "." not in gold
     return False if exact or abs(x - y) > abs(y) / 10**9 else None
 
 
-def spelling(answer: str) -> str:
-    r"""A plain number in lowest terms, other texts as they are: `0.50`, `1/2` and `\frac{2}{4}` are all `1/2`."""
+def canonical(answer: str) -> str:
+    r"""A plain number in lowest terms; other texts unchanged. `0.50`, `1/2` and `\frac{2}{4}` are all `1/2`."""
     value = _value(answer)
     return answer if value is None else str(value)
 
 
 def _integer(text: str) -> str | None:
-    """An integer as it is written without need of more signs and zeros; None for other texts."""
+    """An integer without redundant signs and zeros; None for other texts."""
     if not _INTEGER.fullmatch(text):
         return None
     digits = text.lstrip("+-").lstrip("0") or "0"
@@ -46,7 +46,7 @@ def _integer(text: str) -> str | None:
 
 
 def _value(text: str) -> Fraction | None:
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         return None
     if _INTEGER.fullmatch(text) or _DECIMAL.fullmatch(text):
         return Fraction(text)

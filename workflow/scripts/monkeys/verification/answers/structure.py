@@ -1,7 +1,7 @@
-r"""Answers made of several formulas: tuples, intervals, sets, lists, unions, inequalities, matrices.
+r"""Compound answers: tuples, intervals, sets, lists, unions, inequalities, matrices.
 
-sympy's LaTeX parser either refuses them or reads no further than the first comma, so they are taken apart here and
-their elements compared one by one.
+sympy's LaTeX parser rejects them or stops at the first comma, so they are split here and compared element by
+element.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple
 _SPELLINGS = (
     (re.compile(r"\\(?:left|right)(?![a-zA-Z])|\\q?quad|\\[!,:;]|~"), ""),
     (re.compile(r"\\[dtc]frac"), r"\\frac"),
-    # normalisation leaves no space behind a command, so these may run into a variable
+    # normalisation removes spaces after commands, so a variable may follow directly
     (re.compile(r"\\leq(?:slant|q)?|\\le(?!ft|ss)"), "≤"),
     (re.compile(r"\\geq(?:slant|q)?|\\ge(?!ts)"), "≥"),
     (re.compile(r"\\lt(?!imes)"), "<"),
@@ -23,7 +23,7 @@ _TOKEN = re.compile(r"\\(?:begin|end)\{[a-zA-Z]*\}|\\[a-zA-Z]+|\\.|.", re.DOTALL
 _OPENING = frozenset({"(", "[", "{", r"\{"})
 _CLOSING = frozenset({")", "]", "}", r"\}"})
 _UNION, _COMMA = frozenset({r"\cup"}), frozenset({","})
-_TURNED = {">": "<", "≥": "≤", "<": ">", "≤": "≥"}
+_MIRRORED = {">": "<", "≥": "≤", "<": ">", "≤": "≥"}
 _THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _OPENING_BRACKET = re.compile(r"[(\[]|\\\{")
 _BRACKETED = re.compile(r"(\(|\[|\\\{)(.*?)(\)|\]|\\\})", re.DOTALL)
@@ -33,16 +33,16 @@ _BARE_COMMAND = re.compile(r"\A(?=[dt]?frac\{|sqrt[\[{])")
 
 
 class Compound(NamedTuple):
-    """An answer taken apart."""
+    """An answer split into elements."""
 
     kind: tuple[str, ...]
-    """Brackets and separators; compounds of different kinds are not equal."""
+    """Brackets and separators; compounds of different kinds are unequal."""
     elements: list[str]
     ordered: bool
 
 
-def spelled_out(text: str) -> str:
-    r"""A text in one of the spellings that mean the same, without `\(…\)` around it and `x \in` before it."""
+def canonical_spelling(text: str) -> str:
+    r"""Unify spellings with the same meaning, and remove an enclosing `\(…\)` and a leading `x \in`."""
     if text.startswith((r"\(", r"\[")) and text.rstrip(".").endswith((r"\)", r"\]")):
         text = text.rstrip(".")[2:-2]
     for pattern, replacement in _SPELLINGS:
@@ -50,8 +50,8 @@ def spelled_out(text: str) -> str:
     return text
 
 
-def parts(text: str) -> Compound | None:
-    """Take a text apart at its outermost level; None if it is a single formula."""
+def parse(text: str) -> Compound | None:
+    """Split a text at its outermost level; None if it is a single formula."""
     if matrix := _MATRIX.fullmatch(text):
         rows = [row.split("&") for row in _NEXT_ROW.split(matrix[2])]
         elements = [_BARE_COMMAND.sub(r"\\", element) for row in rows for element in row]
@@ -64,10 +64,10 @@ def parts(text: str) -> Compound | None:
     elements, found = _split(text, _COMMA)
     if found:
         return Compound(tuple(found), elements, ordered=True)
-    elements, found = _split(text, _TURNED.keys())
+    elements, found = _split(text, _MIRRORED.keys())
     if found:
         if found[0] in (">", "≥"):
-            elements, found = elements[::-1], [_TURNED[sign] for sign in reversed(found)]
+            elements, found = elements[::-1], [_MIRRORED[sign] for sign in reversed(found)]
         return Compound(tuple(found), elements, ordered=True)
     return _bracketed(text)
 
@@ -85,18 +85,18 @@ def _bracketed(text: str) -> Compound | None:
 
 
 def is_list(answer: Compound | None) -> bool:
-    """Whether it is elements with commas between them and no brackets around."""
+    """Whether an answer is a list: elements separated by commas, without brackets."""
     return answer is not None and answer.kind[0] == ","
 
 
-def first(text: str) -> str:
-    """The first element of a list; another text as it is."""
-    answer = parts(text)
+def first_element(text: str) -> str:
+    """The first element of a list; other texts unchanged."""
+    answer = parse(text)
     return answer.elements[0] if answer is not None and is_list(answer) else text
 
 
 def equal(answer: Compound, gold: Compound, same: Callable[[str, str], bool]) -> bool:
-    """Whether two compounds have the same structure and the same elements, which `same` decides."""
+    """Whether two compounds have the same structure, and equal elements according to `same`."""
     if answer.kind != gold.kind or len(answer.elements) != len(gold.elements):
         return False
     if gold.ordered:
@@ -105,12 +105,12 @@ def equal(answer: Compound, gold: Compound, same: Callable[[str, str], bool]) ->
 
 
 def _equal_in_any_order(answers: Sequence[str], golds: Sequence[str], same: Callable[[str, str], bool]) -> bool:
-    left = list(golds)
-    for element in sorted(answers, key=lambda element: element not in golds):  # those that are easy to pair first
-        partner = element if element in left else next((gold for gold in left if same(element, gold)), None)
+    unmatched = list(golds)
+    for element in sorted(answers, key=lambda element: element not in golds):  # textually equal ones first
+        partner = element if element in unmatched else next((gold for gold in unmatched if same(element, gold)), None)
         if partner is None:
             return False
-        left.remove(partner)
+        unmatched.remove(partner)
     return True
 
 

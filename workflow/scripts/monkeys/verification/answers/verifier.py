@@ -1,4 +1,4 @@
-"""What verifiers of math answers have in common."""
+"""Base class of verifiers of math answers."""
 
 from monkeys.verification import verifier
 from monkeys.verification.answers import rationals
@@ -7,7 +7,7 @@ from monkeys.verification.verifier import Settings
 
 
 class AnswerVerifier(verifier.Verifier):
-    """A verifier that compares answers with the gold answer."""
+    """A verifier that compares answers with a gold answer."""
 
     votes = True
     second_grader = "Math-Verify"
@@ -17,9 +17,9 @@ class AnswerVerifier(verifier.Verifier):
         self.equivalence = Equivalence(settings)
 
     @staticmethod
-    def spelling(answer: str) -> str:
-        """Plain numbers in lowest terms; other answers are compared as they are written."""
-        return rationals.spelling(answer)
+    def canonical(answer: str) -> str:
+        """Plain numbers in lowest terms; other answers unchanged."""
+        return rationals.canonical(answer)
 
     def __exit__(self, *_: object) -> None:
         self.equivalence.close()

@@ -1,9 +1,9 @@
-"""A worker process that compares formulas: it loads the computer algebra once and forks a child that does the work.
+"""A worker process that compares formulas: it loads computer algebra once and forks a child that does the work.
 
-The child answers one request after the other on the worker's own standard streams, until one takes more than twice the
-CPU time or more memory than allowed, or crashes. Then the worker says so in its place and forks the next, which is as
-warm as the first. What takes up to twice the time, load on the machine may have slowed: that timeout is not certain.
-No thread and no handler of a signal has a part in it, so a comparison that hangs deep in a C library ends as well.
+The child answers requests on the worker's own standard streams until one exceeds its memory limit or twice its CPU
+limit, or crashes. The worker then answers in its place and forks the next child, which is as warm as the first. A
+timeout below twice the CPU limit is uncertain, since system load may have caused it. No thread or signal handler is
+involved, so a comparison that hangs inside a C library is killed too.
 """
 
 import ctypes
@@ -28,12 +28,12 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Answer requests until the standard input closes."""
     limits = json.loads(sys.argv[1])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the job, which closes its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the job handles interrupts and closes its workers
     logging.disable(logging.WARNING)  # Math-Verify warns that its own time limits are off
     requests, answers = os.dup(0), os.dup(1)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)  # what libraries print
+    devnull = os.open(os.devnull, os.O_RDWR)
+    os.dup2(devnull, 0)
+    os.dup2(devnull, 1)  # discards output of libraries
     try:
         from monkeys.verification.answers import algebra
 
@@ -44,24 +44,24 @@ def main() -> None:
     frames.send(answers, {"ready": True})
     graders: dict[str, Callable[[str, str], bool]] = {
         "algebra": algebra.equivalent,
-        "math_verify": algebra.math_verify_says,
+        "math_verify": algebra.math_verify_equivalent,
     }
-    busy = mmap.mmap(-1, 1)  # shared with the child: whether it owes an answer
+    busy = mmap.mmap(-1, 1)  # shared with the child: whether a request is in progress
     gc.freeze()
     while True:
         child = os.fork()
         if not child:
-            os.dup2(nowhere, 2)
+            os.dup2(devnull, 2)
             _serve(requests, answers, graders, limits, busy)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if code == 0:
             return
         if busy[0]:
             busy[0] = 0
-            died = {-signal.SIGPROF: "timeout", _OUT_OF_MEMORY: "memory_limit", -signal.SIGKILL: "verifier_error"}
-            frames.send(answers, {"outcome": died.get(code, "runtime_error"), "certain": code == -signal.SIGPROF})
+            outcomes = {-signal.SIGPROF: "timeout", _OUT_OF_MEMORY: "memory_limit", -signal.SIGKILL: "verifier_error"}
+            frames.send(answers, {"outcome": outcomes.get(code, "runtime_error"), "certain": code == -signal.SIGPROF})
         elif code > 0:
-            raise SystemExit(f"a comparing process ended with status {code}")
+            raise SystemExit(f"a comparison process exited with status {code}")
 
 
 def _serve(
@@ -71,7 +71,7 @@ def _serve(
     limits: dict[str, float],
     busy: mmap.mmap,
 ) -> NoReturn:
-    """The child: answer requests, never return."""
+    """In the forked child: answer requests; never return."""
     code = 1
     try:
         _confine(int(limits["memory_mb"]))
@@ -84,9 +84,9 @@ def _serve(
             busy[0] = 1
             signal.setitimer(signal.ITIMER_PROF, 2 * limits["cpu_seconds"])
             equal = graders[request["grader"]](request["answer"], request["gold"])
-            left, _ = signal.setitimer(signal.ITIMER_PROF, 0)
+            remaining, _ = signal.setitimer(signal.ITIMER_PROF, 0)
             busy[0] = 0
-            late = left < limits["cpu_seconds"]
+            late = remaining < limits["cpu_seconds"]
             outcome = "timeout" if late else "correct" if equal else "wrong"
             frames.send(answers, {"outcome": outcome, "certain": not late})
     except MemoryError:
@@ -96,16 +96,16 @@ def _serve(
 
 
 def _confine(memory_mb: int) -> None:
-    """Die with the worker and of too much CPU time, and get no more memory than that on top of what is loaded."""
+    """Die with the worker or when the CPU timer expires; limit memory to `memory_mb` beyond what is loaded."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     loaded = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     memory = loaded + (memory_mb << 20)
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    if most != resource.RLIM_INFINITY:
-        memory = min(memory, most)
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
+    if hard_limit != resource.RLIM_INFINITY:
+        memory = min(memory, hard_limit)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 

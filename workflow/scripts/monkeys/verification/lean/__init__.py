@@ -1,1 +1,1 @@
-"""Check proofs with Lean 4: find the proof in a sample, refuse what no proof needs, ask a REPL; see docs/lean.md."""
+"""Check proofs with Lean 4: extract the proof, reject banned words, run it in a REPL; see docs/lean.md."""

@@ -1,4 +1,4 @@
-"""Words that no proof needs and that cheating does: a proof that has one is not shown to Lean."""
+"""Words that cheating needs and honest proofs do not; a proof with one of them is rejected before Lean sees it."""
 
 import re
 
@@ -8,7 +8,7 @@ _WORDS = {
     "searches for a proof": "exact? apply? rw? rewrite? have? observe? try? hint rw_search polyrith",
     "declares": "axiom theorem lemma def example abbrev instance structure inductive coinductive class opaque "
     "mutual deriving alias irreducible_def proof_wanted",
-    "changes what is read": "macro macro_rules syntax declare_syntax_cat elab elab_rules notation notation3 infix "
+    "changes how code is read": "macro macro_rules syntax declare_syntax_cat elab elab_rules notation notation3 infix "
     "infixl infixr prefix postfix binder_predicate attribute local scoped hiding renaming simproc dsimproc "
     "grind_pattern unif_hint seal unseal",
     "is a command": "import export include omit namespace section end variable universe private protected public "
@@ -17,19 +17,19 @@ _WORDS = {
 }
 _REASONS = {word: reason for reason, words in _WORDS.items() for word in words.split()}
 
-# Strings are searched, too: where Lean and a lexer disagree about what is in a string, nothing can hide.
+# Strings are searched too, so nothing can hide where Lean and our lexer disagree about string boundaries.
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_'!?\u2080-\u209c\u1d62-\u1d6a\u2c7c]*")
 _PATTERNS = (
     ("runs code", re.compile(r"\brun_\w+|\beval%|\belab_stx%")),
     ("is a command", re.compile(r"#[A-Za-z]\w+")),
     ("declares", re.compile(r"@\[")),
     ("sets an option", re.compile(r"\bset_option\b(?!\s+(?:maxHeartbeats|maxRecDepth)\s)")),
-    ("is a comment that does not end", re.compile(r"/-")),
+    ("is an unterminated comment", re.compile(r"/-")),
 )
 
 
-def banned(source: str) -> str | None:
-    """What in Lean source without comments is not allowed in a proof, and why, as one phrase; None if nothing is."""
+def find_banned(source: str) -> str | None:
+    """The first banned word or construct in comment-free Lean source, with the reason; None if there is none."""
     for match in _WORD.finditer(source):
         if match[0] in _REASONS:
             return f"`{match[0]}` {_REASONS[match[0]]}"

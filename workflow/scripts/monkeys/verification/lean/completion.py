@@ -1,18 +1,18 @@
-r"""Find the proof in a sample that continues a prompt ending in `:=\nby (\n`."""
+r"""Extract the proof from a sample that continues a prompt ending in `:=\nby (\n`."""
 
 import re
 
 from monkeys.verification.lean import lexer
 
 _END = re.compile(r"```|Write a lean4")
-"""What ends a sample at the latest: its fence, and the stop string of the prompt."""
+"""Terminators of a sample: its closing fence, and the prompt's stop string."""
 
 
-def proof(text: str) -> str | None:
-    """The proof up to the `)` that closes the prompt's `by (`, its fence or stop string; None if it is empty.
+def extract_proof(text: str) -> str | None:
+    """The proof up to the `)` that closes the prompt's `by (`, the fence or the stop string; None if it is empty.
 
-    Comments, white space at line ends and empty lines are left out, so that equal proofs look equal. Columns are kept,
-    and so is a block comment that never ends.
+    Comments, trailing white space and empty lines are removed, so that equal proofs become identical. Columns and
+    unterminated block comments are kept.
     """
     pieces = []
     depth = 0
@@ -21,5 +21,5 @@ def proof(text: str) -> str | None:
             depth += (piece == "(") - (piece == ")")
         if depth < 0:
             break
-        pieces.append(lexer.blanked(kind, piece))
+        pieces.append(lexer.blank_comment(kind, piece))
     return lexer.tidy("".join(pieces)) or None

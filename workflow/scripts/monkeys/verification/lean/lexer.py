@@ -1,4 +1,4 @@
-"""Cut Lean 4 source into the few kinds of tokens that matter for brackets and comments."""
+"""Split Lean 4 source into the few kinds of tokens needed to find brackets and comments."""
 
 import re
 from collections.abc import Iterator
@@ -14,43 +14,43 @@ _COMMENT_MARK = re.compile(r"/-|-/")
 
 
 def tokens(source: str) -> Iterator[tuple[str, str]]:
-    """All of the source in pieces: (kind, piece).
+    """Split the whole source: (kind, piece).
 
-    Kinds are `comment`, `unclosed` (a block comment that never ends), `text` (a string or character), `word` and `sign`
-    (the rest, one character at a time where it is a bracket).
+    Kinds are `comment`, `unclosed` (an unterminated block comment), `text` (a string or character), `word` and `sign`
+    (everything else; brackets are single characters).
     """
-    at = 0
-    while at < len(source):
-        match = _TOKEN.match(source, at)
+    position = 0
+    while position < len(source):
+        match = _TOKEN.match(source, position)
         assert match is not None and match.lastgroup is not None
         kind, end = match.lastgroup, match.end()
         if match[0] == "/-":
             closed = _end_of_block(source, end)
             kind, end = ("comment", closed) if closed else ("unclosed", len(source))
-        yield kind, source[at:end]
-        at = end
+        yield kind, source[position:end]
+        position = end
 
 
-def _end_of_block(source: str, at: int) -> int | None:
-    """Where a block comment ends, with those inside it; None if it does not."""
+def _end_of_block(source: str, position: int) -> int | None:
+    """End of the (possibly nested) block comment opened before `position`; None if it is unterminated."""
     depth = 1
-    for mark in _COMMENT_MARK.finditer(source, at):
+    for mark in _COMMENT_MARK.finditer(source, position):
         depth += 1 if mark[0] == "/-" else -1
         if not depth:
             return mark.end()
     return None
 
 
-def blanked(kind: str, piece: str) -> str:
-    """A token as it is, or a comment as white space of its shape: Lean minds columns."""
+def blank_comment(kind: str, piece: str) -> str:
+    """Replace a comment by white space of the same shape, since Lean is column-sensitive; keep other tokens."""
     return re.sub(r"[^\n]", " ", piece) if kind == "comment" else piece
 
 
 def without_comments(source: str) -> str:
-    """Source with white space for comments, and without white space at line ends and empty lines."""
-    return tidy("".join(blanked(kind, piece) for kind, piece in tokens(source)))
+    """Source with comments blanked and tidied (see `tidy`)."""
+    return tidy("".join(blank_comment(kind, piece) for kind, piece in tokens(source)))
 
 
 def tidy(source: str) -> str:
-    """Source without white space at line ends and without empty lines."""
+    """Source without trailing white space and empty lines."""
     return "\n".join(line for line in map(str.rstrip, source.split("\n")) if line)

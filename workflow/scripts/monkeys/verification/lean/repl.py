@@ -1,4 +1,4 @@
-"""A process of leanprover-community/repl, which answers commands as JSON; and limits on the time it takes for one."""
+"""A process of leanprover-community/repl, which answers commands as JSON, with limits on each command."""
 
 import contextlib
 import json
@@ -20,70 +20,70 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _OUT_OF_MEMORY = re.compile(r"out of memory|bad_alloc|unable to allocate|cannot allocate", re.IGNORECASE)
 
 
-class Unanswered(RuntimeError):
-    """A command has no answer that could be used; the REPL has ended or must not be used again.
+class CommandFailed(RuntimeError):
+    """A command got no usable answer; the REPL has ended or must not be used again.
 
     Args:
-        outcome: What is to be said of a proof that was the reason.
-        why: What happened.
-        certain: Whether load on the machine cannot be the reason.
-        if_again: What is to be said of the proof if it happens again when that is judged alone; None for the same.
+        outcome: Outcome of the proof that the command checked.
+        reason: What happened.
+        certain: Whether system load can be ruled out as the cause.
+        repeat_outcome: Outcome if the proof fails again when re-judged alone; None for the same outcome.
     """
 
-    def __init__(self, outcome: str, why: str, certain: bool, if_again: str | None = None) -> None:
-        super().__init__(why)
+    def __init__(self, outcome: str, reason: str, certain: bool, repeat_outcome: str | None = None) -> None:
+        super().__init__(reason)
         self.outcome = outcome
         self.certain = certain
-        self.if_again = if_again
+        self.repeat_outcome = repeat_outcome
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What Lean says to a command."""
+    """Lean's answer to a command."""
 
     environment: int
-    """The number of the environment after it."""
+    """Number of the environment after the command."""
     messages: list[tuple[str, str]]
-    """Severity (`error`, `warning` or `info`) and text of each."""
+    """(severity, text) of each; severities are `error`, `warning` and `info`."""
     open_goals: bool
-    """Whether there is a `sorry` in it."""
+    """Whether the command contains a `sorry`."""
 
-    def said(self, severity: str) -> list[str]:
-        """The texts of its messages of a severity."""
-        return [text for its, text in self.messages if its == severity]
+    def texts(self, severity: str) -> list[str]:
+        """Texts of the messages of one severity."""
+        return [text for each, text in self.messages if each == severity]
 
 
 class Repl(Child):
     """A REPL.
 
     Args:
-        installation: Where it is.
-        memory_mb: Its address space, MiB.
+        installation: The Lean installation.
+        memory_mb: Address space limit, MiB.
     """
 
     def __init__(self, installation: Installation, memory_mb: int) -> None:
         self._errors = tempfile.TemporaryFile()
-        told, tell = os.pipe()
-        with os.fdopen(told) as information:
+        read_end, write_end = os.pipe()
+        with os.fdopen(read_end) as pipe:
             try:
-                command = installation.command(memory_mb, tell)
-                kept = [tell] if installation.bubblewrap else []
-                super().__init__(command, installation.environment, stderr=self._errors, pass_fds=kept)
+                command = installation.command(memory_mb, write_end)
+                inherited = [write_end] if installation.bubblewrap else []
+                super().__init__(command, installation.environment, stderr=self._errors, pass_fds=inherited)
             finally:
-                os.close(tell)
-            said = information.read()  # nothing without bubblewrap, or if that could not start it
-        self._process_id = json.loads(said)["child-pid"] if said else self._process.pid
+                os.close(write_end)
+            information = pipe.read()  # empty without bubblewrap, or if bubblewrap failed
+        self._process_id = json.loads(information)["child-pid"] if information else self._process.pid
 
     def run(self, command: str, environment: int | None, limits: Limits) -> Answer:
         """Run a Lean command.
 
         Args:
             command: Lean source.
-            environment: After which environment; None for none, where modules can be imported.
-            limits: CPU time and wall time that it may take.
+            environment: Number of the environment to run it in; None for an empty one, which allows imports.
+            limits: Limits on CPU time, wall time and output.
 
         Raises:
-            Unanswered: it took too long or too much memory, the REPL died, or its answer is none.
+            CommandFailed: it exceeded a limit, the REPL died, or its answer was malformed.
         """
         request = {"cmd": command} | ({} if environment is None else {"env": environment})
         answer = self._ask(json.dumps(request).encode() + b"\n\n", limits)
@@ -92,7 +92,7 @@ class Repl(Child):
             messages = [(message["severity"], message["data"]) for message in fields.get("messages", ())]
             return Answer(fields["env"], messages, bool(fields.get("sorries")))
         except (ValueError, KeyError, TypeError, AttributeError):  # not JSON, or other JSON
-            raise self._unanswered(f"it answered {bytes(answer[:500])!r}") from None
+            raise self._failure(f"it answered {bytes(answer[:500])!r}") from None
 
     def _ask(self, request: bytes, limits: Limits) -> bytearray:
         cpu_at_start, deadline = self._cpu_seconds(), time.monotonic() + limits.wall_seconds
@@ -109,17 +109,21 @@ class Repl(Child):
                         raise self._died()
                     answer += part
                 if self._cpu_seconds() - cpu_at_start > limits.cpu_seconds:
-                    raise Unanswered("timeout", f"it took more than {limits.cpu_seconds:g} s of CPU time", certain=True)
+                    raise CommandFailed(
+                        "timeout", f"it took more than {limits.cpu_seconds:g} s of CPU time", certain=True
+                    )
                 if time.monotonic() > deadline:
-                    raise Unanswered("timeout", f"it took more than {limits.wall_seconds:g} s", certain=False)
+                    raise CommandFailed("timeout", f"it took more than {limits.wall_seconds:g} s", certain=False)
                 if len(answer) > limits.output_bytes:
-                    raise Unanswered("output_limit", f"it printed more than {limits.output_bytes} bytes", certain=True)
+                    raise CommandFailed(
+                        "output_limit", f"it printed more than {limits.output_bytes} bytes", certain=True
+                    )
         except BrokenPipeError:
             raise self._died() from None
         return answer
 
     def _cpu_seconds(self) -> float:
-        """CPU time of all its threads so far."""
+        """CPU time used so far by all threads of the REPL."""
         try:
             stat = Path(f"/proc/{self._process_id}/stat").read_text()
         except OSError:  # it has just died
@@ -127,19 +131,19 @@ class Repl(Child):
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / _TICKS_PER_SECOND
 
-    def _died(self) -> Unanswered:
+    def _died(self) -> CommandFailed:
         with contextlib.suppress(subprocess.TimeoutExpired):  # it may only have closed its output
             self._process.wait(timeout=10)
         self._errors.seek(0)
-        said = self._errors.read()[-2000:].decode(errors="replace")
-        return self._unanswered(f"it ended with status {self._process.poll()}: {said}", if_again="runtime_error")
+        errors = self._errors.read()[-2000:].decode(errors="replace")
+        return self._failure(f"it ended with status {self._process.poll()}: {errors}", repeat_outcome="runtime_error")
 
-    def _unanswered(self, why: str, if_again: str | None = None) -> Unanswered:
-        if _OUT_OF_MEMORY.search(why):
-            return Unanswered("memory_limit", why, certain=True)
-        return Unanswered("verifier_error", why, certain=False, if_again=if_again)
+    def _failure(self, reason: str, repeat_outcome: str | None = None) -> CommandFailed:
+        if _OUT_OF_MEMORY.search(reason):
+            return CommandFailed("memory_limit", reason, certain=True)
+        return CommandFailed("verifier_error", reason, certain=False, repeat_outcome=repeat_outcome)
 
     def close(self) -> None:
-        """End it."""
+        """Kill the REPL."""
         super().close()
         self._errors.close()

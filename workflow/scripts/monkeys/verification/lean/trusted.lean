@@ -1,5 +1,5 @@
-/-- What the kernel's environment says of a theorem, in JSON: whether it is one, whether it states the very same as
-another, level names and all, and whether it rests on allowed axioms alone. -/
+/-- Facts about `proof` from the kernel's environment, as JSON: whether it is a theorem, whether it states exactly what
+`statement` states (universe level names included), and whether it depends only on allowed axioms. -/
 def monkeysVerdict (proof statement : Lean.Name) (allowed : List Lean.Name) : Lean.Elab.Command.CommandElabM String := do
   let environment := (← Lean.getEnv).checked.get
   let axioms ← Lean.collectAxioms proof

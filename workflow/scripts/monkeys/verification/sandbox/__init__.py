@@ -1,8 +1,9 @@
-"""Run programs that language models wrote, isolated from the machine, without privileges or a container daemon.
+"""Run model-written programs isolated from the machine, without privileges or a container daemon.
 
-Layers, from the outside: bubblewrap where it is installed, else namespaces that the sandbox enters itself; Landlock
-where the kernel has it; for every run seccomp and limits on CPU time, memory and output. `find` tries what this
-machine has and runs canaries in it. `python -m monkeys.verification.sandbox` prints what they found.
+Layers, from the outside in: bubblewrap where it is installed, else namespaces that the server enters itself; Landlock
+where the kernel supports it; seccomp and limits on CPU time, memory and output for every run. `find` picks the
+strongest isolation level that works on this machine and runs canaries (real attacks) in it;
+`python -m monkeys.verification.sandbox` prints the result.
 """
 
 from monkeys.verification.sandbox.ladder import find

@@ -1,4 +1,4 @@
-"""Say how programs are isolated on this machine, and which attacks that was seen to prevent."""
+"""Print how programs are isolated on this machine and which attacks were prevented."""
 
 import json
 

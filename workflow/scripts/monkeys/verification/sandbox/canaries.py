@@ -1,4 +1,4 @@
-"""Attacks on a sandbox, really tried: what they do not manage is what it guarantees."""
+"""Canaries: real attacks run inside a sandbox. Those that fail are its guarantees."""
 
 import contextlib
 import os
@@ -107,7 +107,7 @@ def call(numbers, *arguments):
     if libc.syscall(ctypes.c_long(number), *passed) >= 0:
         print("open", number)
 """
-"""System calls by their numbers on x86_64 and aarch64: the C library has no name for some of them."""
+"""System calls by number on x86_64 and aarch64, since the C library does not wrap all of them."""
 
 SIGNALS = """
 import signal, struct
@@ -186,9 +186,9 @@ print("tried")
 
 
 def try_all(box: Sandbox) -> dict[str, bool]:
-    """Run every attack in a sandbox; for each whether it was prevented.
+    """Run every attack in a sandbox; maps each to whether it was prevented.
 
-    A sandbox that is a wreck afterwards is one that does not isolate; use another one for real programs.
+    Attacks that succeed may leave this sandbox unusable, so run real programs in a new one.
     """
     with ExitStack() as stack:
         results = {}
@@ -198,37 +198,42 @@ def try_all(box: Sandbox) -> dict[str, bool]:
     return results
 
 
-def _says(box: Sandbox, program: str, given: str = "") -> Run:
-    box.load([given.encode()])
+def _run(box: Sandbox, program: str, stdin: str = "") -> Run:
+    box.load([stdin.encode()])
     return box.run(program, 0)
 
 
 def _prints_open(box: Sandbox, program: str) -> bool:
-    return b"open" in _says(box, program).output
+    return b"open" in _run(box, program).output
 
 
-def _refused(box: Sandbox, calls: str) -> bool:
-    """Whether none of these system calls succeeded."""
-    output = _says(box, f"{RAW}{calls}\nprint('tried')").output
+def _all_refused(box: Sandbox, calls: str) -> bool:
+    """Whether all of these system calls failed."""
+    output = _run(box, f"{RAW}{calls}\nprint('tried')").output
     return b"tried" in output and b"open" not in output
 
 
 @contextmanager
 def reading_the_users_files(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """A secret in the home folder."""
+    """Read a secret in the home folder."""
     secret = secrets.token_hex()
     with _file_at_home(secret) as path:
-        yield lambda: secret.encode() not in _says(box, f"print(open({str(path)!r}).read())").output
+        yield lambda: secret.encode() not in _run(box, f"print(open({str(path)!r}).read())").output
 
 
 @contextmanager
 def writing_files(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Change a file of the user's."""
+    """Change, delete or hide one of the user's files."""
     with _file_at_home("as it was") as path:
 
         def prevented() -> bool:
-            for how in ("open(path, 'a').write('x')", "os.truncate(path, 0)", "os.remove(path)", "os.chmod(path, 0)"):
-                _says(box, f"import os\npath = {str(path)!r}\n{how}")
+            for attack in (
+                "open(path, 'a').write('x')",
+                "os.truncate(path, 0)",
+                "os.remove(path)",
+                "os.chmod(path, 0)",
+            ):
+                _run(box, f"import os\npath = {str(path)!r}\n{attack}")
             return path.is_file() and os.access(path, os.R_OK) and path.read_text() == "as it was"
 
         yield prevented
@@ -236,7 +241,7 @@ def writing_files(box: Sandbox) -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def filling_the_disk(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Create files wherever users often may."""
+    """Create files in commonly writable folders."""
     name = f"canary-{secrets.token_hex(8)}"
     folders = ["", "/", "/tmp/", "/var/tmp/", "/dev/shm/", "/run/", f"{Path.home()}/", f"{Path.cwd()}/"]
     program = f"""
@@ -261,7 +266,7 @@ for folder in {folders!r}:
 
 @contextmanager
 def network_of_this_machine(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Connect to a port and to a socket that listen here."""
+    """Connect to a TCP port and to a Unix socket that listen on this machine."""
     name = f"\0canary-{secrets.token_hex(8)}"
     with socket.create_server(("127.0.0.1", 0)) as port, socket.socket(socket.AF_UNIX) as local:
         local.bind(name)
@@ -280,7 +285,7 @@ for family, address in ((socket.AF_INET, ("127.0.0.1", {port.getsockname()[1]}))
 """
 
         def prevented() -> bool:
-            _says(box, program)
+            _run(box, program)
             for listener in (port, local):
                 with contextlib.suppress(BlockingIOError):
                     listener.accept()[0].close()
@@ -292,14 +297,14 @@ for family, address in ((socket.AF_INET, ("127.0.0.1", {port.getsockname()[1]}))
 
 @contextmanager
 def network_outside(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Find a way to an address that is reserved for documentation; nothing is sent."""
+    """Find a route to an address reserved for documentation (192.0.2.0/24); nothing is sent."""
     program = "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.1', 9))\nprint('open')"
     yield lambda: not _prints_open(box, program)
 
 
 @contextmanager
 def new_processes(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """A fork bomb, with few forks, and a command."""
+    """Start a small fork bomb and run commands."""
     program = """
 import os, subprocess
 def bomb():
@@ -317,11 +322,11 @@ for attack in (bomb, lambda: subprocess.run(["/bin/true"]), lambda: os.execv("/b
 
 @contextmanager
 def survivors(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Leave a process behind that has a session of its own."""
+    """Leave behind a process in its own session."""
 
     def prevented() -> bool:
         before = _processes_of(box)
-        _says(box, SURVIVOR)
+        _run(box, SURVIVOR)
         time.sleep(0.05)
         return _processes_of(box) <= before
 
@@ -330,53 +335,53 @@ def survivors(box: Sandbox) -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def killing_the_server(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """End the process that runs us."""
+    """Kill the process that executes runs."""
 
     def prevented() -> bool:
         before = box.starts
-        _says(box, "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
-        return _says(box, "print('alive')").output == b"alive\n" and box.starts == before
+        _run(box, "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
+        return _run(box, "print('alive')").output == b"alive\n" and box.starts == before
 
     yield prevented
 
 
 @contextmanager
 def signals_by_other_calls(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """End the process that runs us by the less known ways to signal it."""
+    """Kill the process that executes runs by less common signalling calls."""
 
     def prevented() -> bool:
         before = box.starts
-        refused = _refused(box, SIGNALS)
-        return refused and _says(box, "print('alive')").output == b"alive\n" and box.starts == before
+        refused = _all_refused(box, SIGNALS)
+        return refused and _run(box, "print('alive')").output == b"alive\n" and box.starts == before
 
     yield prevented
 
 
 @contextmanager
 def changing_what_is_said_of_files(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Mode, times and attributes of a file of the user's."""
+    """Change mode, times and attributes of one of the user's files."""
     with _file_at_home("as it was") as path:
-        yield lambda: _refused(box, METADATA.format(path=str(path)))
+        yield lambda: _all_refused(box, METADATA.format(path=str(path)))
 
 
 @contextmanager
 def leaving_something_for_the_next_run(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Priority, processors, marks on the input."""
-    yield lambda: _refused(box, TRACES)
+    """Change scheduling priority, CPU affinity, or flags and attributes of the input."""
+    yield lambda: _all_refused(box, TRACES)
 
 
 @contextmanager
 def reaching_the_machine(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Its name, other processes, folders to watch, and memory that no limit counts."""
-    yield lambda: _refused(box, MACHINE)
+    """Access the host name, other processes, folder watches, and memory that no limit covers."""
+    yield lambda: _all_refused(box, MACHINE)
 
 
 @contextmanager
 def threads_without_end(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """A bomb of threads, with few threads."""
+    """Start a small thread bomb."""
 
     def prevented() -> bool:
-        output = _says(box, THREADS.format(threads=400)).output
+        output = _run(box, THREADS.format(threads=400)).output
         return b"tried" in output and b"open" not in output
 
     yield prevented
@@ -384,18 +389,18 @@ def threads_without_end(box: Sandbox) -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def ending_as_an_error_of_the_machine(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Lower a limit, so that the kernel ends the run as else only a machine without memory does."""
+    """Lower a limit so that the kernel kills the run with SIGKILL, as the OOM killer would."""
 
     def prevented() -> bool:
         lower = "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (0, 0))\nwhile True: pass"
-        return _says(box, lower).status == "runtime_error"
+        return _run(box, lower).status == "runtime_error"
 
     yield prevented
 
 
 @contextmanager
 def seeing_other_processes(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Read in /proc what runs on this machine, and how it was started."""
+    """Read in /proc which processes run on this machine and their command lines."""
     program = f"""
 import os
 for attack in (lambda: os.listdir("/proc"), lambda: open("/proc/{os.getpid()}/cmdline").read()):
@@ -410,13 +415,13 @@ for attack in (lambda: os.listdir("/proc"), lambda: open("/proc/{os.getpid()}/cm
 
 @contextmanager
 def memory_beyond_the_limit(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Take twice the memory: at once, in a file in memory, and half of it in each of four processes."""
+    """Allocate twice the limit: at once, in an in-memory file, and as half the limit in each of four processes."""
     yield lambda: not _prints_open(box, MEMORY.format(memory=LIMITS.memory_mb << 20))
 
 
 @contextmanager
 def raising_its_limits(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Ask for more time and memory."""
+    """Raise the limits on time, memory and file size."""
     program = """
 import resource
 for what in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
@@ -431,30 +436,30 @@ for what in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
 
 @contextmanager
 def endless_output(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Print for ever."""
-    yield lambda: _says(box, "while True: print('x' * 10**6)").status == "output_limit"
+    """Print forever."""
+    yield lambda: _run(box, "while True: print('x' * 10**6)").status == "output_limit"
 
 
 @contextmanager
 def reading_the_expected_output(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Look for it in our memory, files, environment and in the job's processes."""
+    """Search for it in memory, open files, environment and the job's processes."""
     expected = f"expected-output-{secrets.token_hex(16)}"
-    yield lambda: expected.encode() not in _says(box, SEARCH.format(job=os.getpid())).output
+    yield lambda: expected.encode() not in _run(box, SEARCH.format(job=os.getpid())).output
 
 
 @contextmanager
 def forging_a_verdict(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Write an answer of the server's into every open file."""
+    """Write a forged server answer to every open descriptor."""
 
     def prevented() -> bool:
-        return _says(box, FORGERY).output == b"honest\n" and _says(box, "print('next')").output == b"next\n"
+        return _run(box, FORGERY).output == b"honest\n" and _run(box, "print('next')").output == b"next\n"
 
     yield prevented
 
 
 @contextmanager
 def changing_an_input(box: Sandbox) -> Iterator[Callable[[], bool]]:
-    """Write over the input that other programs will read."""
+    """Overwrite the input that other programs will read."""
 
     def prevented() -> bool:
         box.load([b"as it was"])
@@ -492,13 +497,13 @@ ATTACKS = (
 
 @contextmanager
 def _file_at_home(text: str) -> Iterator[Path]:
-    """A file of the user's, at home or where else they may write."""
+    """A file of the user, in the home folder or another writable one."""
     for folder in (Path.home(), Path.cwd(), Path(tempfile.gettempdir())):
         with contextlib.suppress(OSError):
             descriptor, name = tempfile.mkstemp(prefix=".canary-", dir=folder)
             break
     else:
-        raise OSError("no folder in which this user may write: neither home nor the working directory nor TMPDIR")
+        raise OSError("the canaries need a writable folder: the home folder, the working directory or TMPDIR")
     os.close(descriptor)
     path = Path(name)
     try:
@@ -509,7 +514,7 @@ def _file_at_home(text: str) -> Iterator[Path]:
 
 
 def _processes_of(box: Sandbox) -> set[str]:
-    """The processes of a sandbox, wherever they have gone."""
+    """Processes of a sandbox, identified by its label, including those that left its process tree."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What the kernel is asked to refuse: namespaces, Landlock, seccomp. It runs bare, with the standard library alone."""
+"""Kernel isolation by namespaces, Landlock and seccomp. Runs in a bare interpreter: standard library only."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x08000000, 0x10000000, 0x20000000, 0x4000
 _SET_DUMPABLE, _SET_NO_NEW_PRIVS = 4, 38
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _NEW_LISTENER = 8
-_GO_ON = 1  # of a decision: the call takes place
+_CONTINUE = 1  # flag of a notification response: the kernel executes the call
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.splice.restype = ctypes.c_ssize_t
@@ -29,13 +29,13 @@ def _prctl(option: int, *values: int) -> None:
     _checked(_libc.prctl(option, *arguments), "prctl")
 
 
-class _Program(ctypes.Structure):
+class _FilterProgram(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
 
 def install_filter(instructions: bytes) -> None:
-    """Apply a filter to this process for good."""
-    program = _Program(len(instructions) // 8, instructions)
+    """Apply a seccomp filter to this process permanently."""
+    program = _FilterProgram(len(instructions) // 8, instructions)
     _checked(
         _libc.prctl(
             system_calls.SET_SECCOMP, ctypes.c_ulong(2), ctypes.byref(program), ctypes.c_ulong(0), ctypes.c_ulong(0)
@@ -44,51 +44,51 @@ def install_filter(instructions: bytes) -> None:
     )
 
 
-def listen(instructions: bytes) -> int:
-    """Apply a filter to this process for good; returns the file on which it asks.
+def install_filter_with_listener(instructions: bytes) -> int:
+    """Apply a seccomp filter to this process permanently; returns the descriptor on which it sends notifications.
 
     Raises:
-        OSError: the kernel knows no listeners (before Linux 5.5), or somebody around us listens already.
+        OSError: the kernel does not support this (before Linux 5.5), or an enclosing sandbox already has a listener.
     """
-    program = _Program(len(instructions) // 8, instructions)
+    program = _FilterProgram(len(instructions) // 8, instructions)
     call, mode, flags = _SECCOMP[platform.machine()], ctypes.c_ulong(1), ctypes.c_ulong(_NEW_LISTENER)
     return _checked(_libc.syscall(call, mode, flags, ctypes.byref(program)), "seccomp")
 
 
-def decide(listener: int, allow: bool) -> None:
-    """Let the call take place that waits for a decision, or have it fail as if there were no resources for it."""
-    notice = ctypes.create_string_buffer(80)
-    if _libc.ioctl(listener, ctypes.c_ulong(system_calls.NOTICE), notice) < 0:
-        return  # who asked has ended
-    identity = struct.unpack_from("Q", notice)[0]
-    answer = struct.pack("QqiI", identity, 0, 0 if allow else -11, _GO_ON if allow else 0)  # EAGAIN
-    _libc.ioctl(listener, ctypes.c_ulong(system_calls.DECISION), answer)
+def answer_notification(listener: int, allow: bool) -> None:
+    """Let the pending system call proceed, or fail it with EAGAIN as if resources were exhausted."""
+    notification = ctypes.create_string_buffer(80)
+    if _libc.ioctl(listener, ctypes.c_ulong(system_calls.NOTIFICATION_RECEIVE), notification) < 0:
+        return  # the calling process has ended
+    identity = struct.unpack_from("Q", notification)[0]
+    response = struct.pack("QqiI", identity, 0, 0 if allow else -11, _CONTINUE if allow else 0)  # EAGAIN
+    _libc.ioctl(listener, ctypes.c_ulong(system_calls.NOTIFICATION_SEND), response)
 
 
-def _number(call: str) -> int:
-    return system_calls.numbers(platform.machine())[call]
+def _call_number(call: str) -> int:
+    return system_calls.call_numbers(platform.machine())[call]
 
 
-def open_process(pid: int) -> int:
-    """A file that can be read when a process has ended.
+def open_pidfd(pid: int) -> int:
+    """A descriptor that becomes readable when the process ends.
 
-    Python has this and the next two calls only where it was built with new headers.
+    Called directly, like the next two: Python has these functions only if it was built with recent headers.
     """
-    return _checked(_libc.syscall(_number("pidfd_open"), ctypes.c_long(pid), ctypes.c_ulong(0)), "pidfd_open")
+    return _checked(_libc.syscall(_call_number("pidfd_open"), ctypes.c_long(pid), ctypes.c_ulong(0)), "pidfd_open")
 
 
-def memory_file(name: str, sealable: bool = False) -> int:
-    """An empty file in memory."""
+def create_memory_file(name: str, sealable: bool = False) -> int:
+    """A new, empty in-memory file."""
     close_on_exec, allow_sealing = 1, 2
     flags = close_on_exec | (allow_sealing if sealable else 0)
-    return _checked(_libc.syscall(_number("memfd_create"), name.encode(), ctypes.c_ulong(flags)), "memfd_create")
+    return _checked(_libc.syscall(_call_number("memfd_create"), name.encode(), ctypes.c_ulong(flags)), "memfd_create")
 
 
-def move(source: int, target: int, size: int) -> None:
-    """Move so many bytes, at most, between a pipe and a file, without a copy in our memory.
+def splice(source: int, target: int, size: int) -> None:
+    """Move `size` bytes between a pipe and a file without copying them into this process's memory.
 
     Raises:
-        EOFError: there are fewer.
+        EOFError: the source ended early.
     """
     while size:
         moved = _checked(_libc.splice(source, None, target, None, ctypes.c_size_t(size), ctypes.c_uint(0)), "splice")
@@ -98,9 +98,9 @@ def move(source: int, target: int, size: int) -> None:
 
 
 def restrict_files(readable: list[str]) -> int:
-    """Let this process and its children read only beneath these paths, write and execute nothing, open no TCP port.
+    """Restrict this process and its children to reading beneath these paths: no writing, no execution, no TCP.
 
-    Returns the version of Landlock's interface, 0 where the kernel has none.
+    Returns the Landlock ABI version, 0 if the kernel has none.
     """
     create, add, restrict = 444, 445, 446
     version = _libc.syscall(create, None, ctypes.c_size_t(0), ctypes.c_uint(1))
@@ -115,34 +115,34 @@ def restrict_files(readable: list[str]) -> int:
     rules = _checked(_libc.syscall(create, attributes, ctypes.c_size_t(size), ctypes.c_uint(0)), "landlock")
     for path in readable:
         try:
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
         read = 1 << 2 | (1 << 3 if os.path.isdir(path) else 0)
-        rule = struct.pack("<Qi", read, place)
+        rule = struct.pack("<Qi", read, parent)
         _checked(_libc.syscall(add, rules, ctypes.c_uint(1), rule, ctypes.c_uint(0)), "landlock")
-        os.close(place)
+        os.close(parent)
     _checked(_libc.syscall(restrict, rules, ctypes.c_uint(0)), "landlock")
     os.close(rules)
     return version
 
 
 def die_with_parent() -> None:
-    """End this process when the thread that started it ends, however that happens."""
+    """Kill this process when the thread that started it ends for any reason."""
     _prctl(system_calls.PDEATHSIG, signal.SIGKILL)
 
 
-def give_up_privileges() -> None:
-    """Drop all capabilities, root's too, and never gain rights by executing something; hide our memory."""
+def drop_privileges() -> None:
+    """Drop all capabilities (even root's), forbid regaining any by exec, and hide this process's memory."""
     _checked(_libc.capset(struct.pack("Ii", 0x20080522, 0), b"\0" * 24), "capset")
     _prctl(_SET_NO_NEW_PRIVS, 1)
     _prctl(_SET_DUMPABLE, 0)
 
 
 def enter_namespaces(network: bool) -> None:
-    """Move into user, PID, IPC and, if asked, network namespaces of our own.
+    """Move into new user, PID, IPC and, if `network`, network namespaces.
 
-    The process that returns is the first of its PID namespace: when it ends, everything in it ends.
+    The process that returns is PID 1 of its namespace: when it ends, the kernel kills everything in it.
 
     Raises:
         OSError: the kernel does not allow them.

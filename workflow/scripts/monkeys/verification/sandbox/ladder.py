@@ -1,4 +1,4 @@
-"""Find out how programs can be isolated on this machine."""
+"""Find the strongest isolation level that works on this machine."""
 
 import functools
 import platform
@@ -6,52 +6,57 @@ import shutil
 from typing import Any
 
 from monkeys.verification.sandbox import canaries
-from monkeys.verification.sandbox.sandbox import Layers, Sandbox, SandboxError
+from monkeys.verification.sandbox.sandbox import IsolationLevel, Sandbox, SandboxError
 from monkeys.verification.workers import WorkerDied
 
 
-def rungs() -> list[Layers]:
-    """What can be put around programs on Linux, the best first."""
-    bare = [
-        Layers(bubblewrap=False, namespaces=namespaces, network=network)
+def isolation_levels() -> list[IsolationLevel]:
+    """Isolation levels possible on Linux, strongest first."""
+    without_bubblewrap = [
+        IsolationLevel(bubblewrap=False, namespaces=namespaces, network=network)
         for namespaces, network in ((True, True), (True, False), (False, False))
     ]
     if shutil.which("bwrap"):
-        return [Layers(bubblewrap=True, namespaces=True, network=network) for network in (True, False)] + bare
-    return bare
+        with_bubblewrap = [
+            IsolationLevel(bubblewrap=True, namespaces=True, network=network) for network in (True, False)
+        ]
+        return with_bubblewrap + without_bubblewrap
+    return without_bubblewrap
 
 
 @functools.cache
-def find(allow_unsandboxed: bool = False) -> tuple[Layers, dict[str, Any]]:
-    """The best layers that this machine allows, and what was seen of them: which ones, and what they prevented.
+def find(allow_unsandboxed: bool = False) -> tuple[IsolationLevel, dict[str, Any]]:
+    """The strongest isolation level that works here, and its guarantees: active layers and prevented attacks.
 
     Raises:
-        SandboxError: some attack succeeded, and `allow_unsandboxed` is false.
+        SandboxError: an attack succeeded and `allow_unsandboxed` is false, or no level works.
     """
-    for layers in rungs():
+    for level in isolation_levels():
         try:
-            box = Sandbox(layers, canaries.LIMITS)
-        except (WorkerDied, OSError):  # such as a bubblewrap that does not start
+            box = Sandbox(level, canaries.LIMITS)
+        except (WorkerDied, OSError):  # e.g. bubblewrap fails to start
             continue
         break
     else:
-        raise SandboxError("no interpreter could be started to run programs in; see the messages above")
+        raise SandboxError(
+            "no isolation level works: the interpreter for programs could not be started; see the messages above"
+        )
     try:
-        seen = {
-            "bubblewrap": layers.bubblewrap,
-            "network_namespace": layers.namespaces and layers.network,
-            **box.started_with,
+        guarantees = {
+            "bubblewrap": level.bubblewrap,
+            "network_namespace": level.namespaces and level.network,
+            **box.active_layers,
             "kernel": platform.release(),
             "python": platform.python_version(),
             "prevented": canaries.try_all(box),
         }
     finally:
         box.close()
-    possible = [attack for attack, prevented in seen["prevented"].items() if not prevented]
-    if possible and not allow_unsandboxed:
+    succeeded = [attack for attack, prevented in guarantees["prevented"].items() if not prevented]
+    if succeeded and not allow_unsandboxed:
         raise SandboxError(
-            f"programs could not be isolated on this machine; still possible: {', '.join(possible)}. Install "
-            "bubblewrap, or run where the kernel has seccomp and user namespaces or Landlock (Linux on x86_64 or "
+            f"this machine does not isolate programs; attacks that succeeded: {', '.join(succeeded)}. Install "
+            "bubblewrap, run where the kernel has seccomp and user namespaces or Landlock (Linux on x86_64 or "
             "aarch64), or accept the risk with verification.allow_unsandboxed: true"
         )
-    return layers, seen
+    return level, guarantees

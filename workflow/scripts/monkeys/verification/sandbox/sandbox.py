@@ -1,4 +1,4 @@
-"""One sandbox: a server process, the layers around it, and runs of programs in it."""
+"""A sandbox: a server process, the isolation around it, and runs of programs in it."""
 
 import itertools
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from monkeys.verification.workers import Worker, WorkerDied
 
 HERE = Path(__file__).parent
-_numbers = itertools.count()
+_label_numbers = itertools.count()
 
 SERVER_FILES = (HERE / "server.py", HERE / "isolation.py", HERE / "system_calls.py", HERE.parent / "frames.py")
 
@@ -23,48 +23,48 @@ class SandboxError(RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run of a program may use."""
+    """Resource limits of one run of a program."""
 
     cpu_seconds: float = 5
     memory_mb: int = 1024
-    """Address space."""
+    """Address space, MiB."""
     output_bytes: int = 16 << 20
 
     @property
     def wall_seconds(self) -> float:
-        """A guard against programs that hardly do anything; CPU time decides, also on a busy machine."""
+        """Wall-time limit for mostly idle programs; otherwise CPU time decides, even on a busy machine."""
         return 60 + 20 * self.cpu_seconds
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a program ended on one input."""
+    """Result of running a program on one input."""
 
     status: str
     """`finished`, `failed_assertion`, or an outcome."""
     output: bytes = b""
-    """What it printed, where it finished or crashed."""
+    """Standard output, if it finished or crashed."""
     cpu_seconds: float = 0.0
     certain: bool = True
     """False if system load may have affected the outcome."""
 
 
 @dataclass(frozen=True)
-class Layers:
-    """What is put around the server."""
+class IsolationLevel:
+    """Isolation around the server."""
 
     bubblewrap: bool
     namespaces: bool
     network: bool
-    """Whether the network gets a namespace of its own; some sites allow all others."""
+    """Whether the network has its own namespace; some sites forbid only this one."""
 
     def command(self, label: str) -> list[str]:
-        """How the server is started; its processes are known by the label."""
+        """Command that starts the server; the label identifies its processes."""
         python, readable = interpreter()
         start = [python, "-I", "-S", "-B", "-X", "int_max_str_digits=0"]
         if not self.bubblewrap:
-            kind = "none" if not self.namespaces else "ours" if self.network else "shared-network"
-            return [*start, str(SERVER_FILES[0]), kind, label, *readable]
+            mode = "none" if not self.namespaces else "ours" if self.network else "shared-network"
+            return [*start, str(SERVER_FILES[0]), mode, label, *readable]
         wrap = [
             shutil.which("bwrap") or "bwrap",
             "--unshare-user",
@@ -88,30 +88,30 @@ class Layers:
 
 
 def interpreter() -> tuple[str, list[str]]:
-    """The interpreter that runs programs, not the project's environment of it, and all that it must be able to read."""
+    """The base interpreter that runs programs (outside the project's environment), and the paths it must read."""
     python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     base = {"installed_base": sys.base_prefix, "installed_platbase": sys.base_exec_prefix}
     libraries = [sysconfig.get_path(name, vars=base) for name in ("stdlib", "platstdlib")]
-    places = [python, *libraries, f"{sys.base_prefix}/lib", "/usr/lib", "/usr/lib64", "/lib", "/lib64"]
-    places += ["/etc/ld.so.cache", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/urandom"]
-    return python, list(dict.fromkeys(places))
+    readable = [python, *libraries, f"{sys.base_prefix}/lib", "/usr/lib", "/usr/lib64", "/lib", "/lib64"]
+    readable += ["/etc/ld.so.cache", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/urandom"]
+    return python, list(dict.fromkeys(readable))
 
 
 class Sandbox:
-    """A server process that runs one program at a time, started again if it dies.
+    """A server process that runs one program at a time; restarted if it dies.
 
     Args:
-        layers: What is put around it.
-        limits: What each run may use; may be set anew between runs.
+        level: Isolation around the server.
+        limits: Limits of each run; may be changed between runs.
 
     Raises:
-        WorkerDied, OSError: the machine does not allow these layers.
+        WorkerDied, OSError: this machine does not support the isolation level.
     """
 
-    def __init__(self, layers: Layers, limits: Limits) -> None:
-        self.label = f"sandbox-{os.getpid()}-{next(_numbers)}"
+    def __init__(self, level: IsolationLevel, limits: Limits) -> None:
+        self.label = f"sandbox-{os.getpid()}-{next(_label_numbers)}"
         self.starts = 0
-        self._command = layers.command(self.label)
+        self._command = level.command(self.label)
         self.limits = limits
         self._inputs: Sequence[bytes] = ()
         self._start()
@@ -119,14 +119,14 @@ class Sandbox:
     def _start(self) -> None:
         self.starts += 1
         self._server = Worker(self._command, {"PYTHONHASHSEED": "0", "PATH": "/usr/bin:/bin", "TZ": "UTC", "HOME": "/"})
-        self.started_with, _ = self._server.receive(seconds=60)
+        self.active_layers, _ = self._server.receive(seconds=60)
         self._send_inputs()
 
     def _send_inputs(self) -> None:
         self._server.send({"inputs": [len(data) for data in self._inputs]}, b"".join(self._inputs))
 
     def load(self, inputs: Sequence[bytes]) -> None:
-        """Make these the inputs that runs can be given; nothing happens if they are already."""
+        """Load the inputs that runs refer to by index; does nothing if they are already loaded."""
         if inputs is not self._inputs:
             self._inputs = inputs
             try:
@@ -135,16 +135,16 @@ class Sandbox:
                 self._server.close()
                 self._start()
 
-    def run(self, program: str, given: int, end: str = "") -> Run:
-        """Run a program with the input of that number on its standard input.
+    def run(self, program: str, input_index: int, end_marker: str = "") -> Run:
+        """Run a program with a loaded input on its standard input.
 
         Args:
-            program: Its source.
-            given: The input's number.
-            end: What is printed when its last line has been executed; it is not in the program's text.
+            program: Source code.
+            input_index: Index into the loaded inputs.
+            end_marker: Text printed after the program's last line has executed; the program's source lacks it.
 
         Raises:
-            SandboxError: the machine does not allow the limits, though it did allow the layers.
+            SandboxError: this machine supports the isolation level but not the limits.
         """
         source = program.encode("utf-8", "replace")
         wall = self.limits.wall_seconds
@@ -152,7 +152,7 @@ class Sandbox:
         for _ in range(2):
             try:
                 answer, output = self._server.ask(
-                    {"input": given, "limits": limits, "end": end}, source, seconds=60 + 2 * wall
+                    {"input": input_index, "limits": limits, "end": end_marker}, source, seconds=60 + 2 * wall
                 )
                 if "failure" in answer:
                     raise SandboxError(f"{answer['failure']}: {output.decode(errors='replace')}")
@@ -163,5 +163,5 @@ class Sandbox:
         return Run("verifier_error", certain=False)
 
     def close(self) -> None:
-        """End the server and everything in it."""
+        """Kill the server and everything in it."""
         self._server.close()

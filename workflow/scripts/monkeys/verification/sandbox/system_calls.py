@@ -1,7 +1,7 @@
-"""Which system calls the sandbox lets through; all others, and those that a later kernel brings, do not exist there.
+"""System calls that the sandbox allows; all others, including those of future kernels, fail with ENOSYS.
 
-The server's filter holds for it and for all that it starts. A run takes on a second, small one, which keeps from it
-what the server alone needs. Numbers are those of Linux's headers, for x86_64 and aarch64. The module runs bare.
+The server's filter applies to the server and everything it starts. A run adds a second, small filter that denies the
+calls only the server needs. Numbers are from the Linux headers for x86_64 and aarch64. Runs in a bare interpreter.
 """
 
 import fcntl
@@ -13,25 +13,25 @@ import signal
 import struct
 import termios
 
-Rule = tuple[int, int, int, int]
-"""An instruction of a filter: what it does, how far to jump if so and if not, with what."""
-Answer = list[Rule]
-"""Instructions that come to a decision."""
-Calls = dict[str, tuple[int | None, int | None]]
-"""Numbers of system calls: on x86_64 (None where it has none), on aarch64."""
+Instruction = tuple[int, int, int, int]
+"""A BPF instruction: (opcode, jump if true, jump if false, operand)."""
+Decision = list[Instruction]
+"""Instructions that end in a return value for a call."""
+CallTable = dict[str, tuple[int | None, int | None]]
+"""System call numbers: (x86_64, aarch64), None where the architecture lacks the call."""
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_SET, _JUMP, _GIVE = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
-_ALLOW: Answer = [(_GIVE, 0, 0, 0x7FFF0000)]
-_KILL: Answer = [(_GIVE, 0, 0, 0x80000000)]
-_REFUSE: Answer = [(_GIVE, 0, 0, 0x00050000 | 1)]  # EPERM
-_UNKNOWN: Answer = [(_GIVE, 0, 0, 0x00050000 | 38)]  # ENOSYS: the C library then takes an older call
-_ASK: Answer = [(_GIVE, 0, 0, 0x7FC00000)]  # whoever holds the filter's listener
+_LOAD, _EQUAL, _AT_LEAST, _ANY_SET, _JUMP, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
+_ALLOW: Decision = [(_RETURN, 0, 0, 0x7FFF0000)]
+_KILL: Decision = [(_RETURN, 0, 0, 0x80000000)]
+_REFUSE: Decision = [(_RETURN, 0, 0, 0x00050000 | 1)]  # EPERM
+_UNKNOWN: Decision = [(_RETURN, 0, 0, 0x00050000 | 38)]  # ENOSYS: the C library falls back to an older call
+_NOTIFY: Decision = [(_RETURN, 0, 0, 0x7FC00000)]  # the listener decides
 
 _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
-"""Seccomp's name of a machine, and its place in the tables."""
+"""Per machine: (seccomp's architecture id, column in the tables)."""
 
-ALLOWED: dict[str, Calls] = {
-    "read, write and watch what is open": {
+ALLOWED: dict[str, CallTable] = {
+    "read, write and poll open files": {
         "read": (0, 63),
         "write": (1, 64),
         "readv": (19, 65),
@@ -59,7 +59,7 @@ ALLOWED: dict[str, Calls] = {
         "fdatasync": (75, 83),
         "fadvise64": (221, 223),
     },
-    "look at files, as far as Landlock and bubblewrap let it": {
+    "inspect files, within the limits of Landlock and bubblewrap": {
         "stat": (4, None),
         "fstat": (5, 80),
         "lstat": (6, None),
@@ -84,7 +84,7 @@ ALLOWED: dict[str, Calls] = {
         "mincore": (27, 232),
         "brk": (12, 214),
     },
-    "threads and the end": {
+    "threads and exit": {
         "futex": (202, 98),
         "set_robust_list": (273, 99),
         "set_tid_address": (218, 96),
@@ -98,7 +98,7 @@ ALLOWED: dict[str, Calls] = {
         "exit": (60, 93),
         "exit_group": (231, 94),
     },
-    "handle signals and set alarms for itself": {
+    "handle signals and set own alarms": {
         "rt_sigaction": (13, 134),
         "rt_sigprocmask": (14, 135),
         "rt_sigreturn": (15, 139),
@@ -112,7 +112,7 @@ ALLOWED: dict[str, Calls] = {
         "setitimer": (38, 103),
         "restart_syscall": (219, 128),
     },
-    "tell and pass the time": {
+    "read clocks and sleep": {
         "clock_gettime": (228, 113),
         "clock_getres": (229, 114),
         "clock_nanosleep": (230, 115),
@@ -122,7 +122,7 @@ ALLOWED: dict[str, Calls] = {
         "times": (100, 153),
         "getrusage": (98, 165),
     },
-    "know who and where it is": {
+    "query identity, limits and system": {
         "getpid": (39, 172),
         "getppid": (110, 173),
         "getpgrp": (111, None),
@@ -142,7 +142,7 @@ ALLOWED: dict[str, Calls] = {
     },
 }
 
-SERVERS_OWN: Calls = {
+SERVER_ONLY: CallTable = {
     "wait4": (61, 260),
     "kill": (62, 129),
     "memfd_create": (319, 279),
@@ -150,7 +150,7 @@ SERVERS_OWN: Calls = {
     "splice": (275, 76),
 }
 
-CHECKED: Calls = {
+ARGUMENT_CHECKED: CallTable = {
     "open": (2, None),
     "openat": (257, 56),
     "fcntl": (72, 25),
@@ -160,70 +160,70 @@ CHECKED: Calls = {
     "prlimit64": (302, 261),
 }
 
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-"""Flags of open; without one of them a file is neither changed nor made."""
+WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+"""Flags of `open`; without any of them it neither modifies nor creates a file."""
 
 CLONE_THREAD = 0x00010000
-OF_THREADS = 0x007D0F00
-"""Flags with which threads are made: everything shared, no namespace, nothing traced."""
-OF_FORKS = 0x01200000 | signal.SIGCHLD
+THREAD_FLAGS = 0x007D0F00
+"""Flags of `clone` allowed for threads: everything shared, no namespaces, no tracing."""
+FORK_FLAGS = 0x01200000 | signal.SIGCHLD
 
 PDEATHSIG, SET_NAME, GET_NAME, SET_SECCOMP = 1, 15, 16, 22
 ADD_SEALS = 1033
-NOTICE, DECISION = 0xC0502100, 0xC0182101
-"""Of ioctl: take what a listener has heard, and decide about it."""
+NOTIFICATION_RECEIVE, NOTIFICATION_SEND = 0xC0502100, 0xC0182101
+"""ioctl requests SECCOMP_IOCTL_NOTIF_RECV and SECCOMP_IOCTL_NOTIF_SEND."""
 
-ABOUT_FILES = (termios.TCGETS, termios.TIOCGWINSZ, termios.FIONREAD, termios.FIOCLEX, termios.FIONCLEX)
-"""Of ioctl: is it a terminal, how large, how much is unread; closed on execution or not."""
+FILE_REQUESTS = (termios.TCGETS, termios.TIOCGWINSZ, termios.FIONREAD, termios.FIOCLEX, termios.FIONCLEX)
+"""ioctl requests for terminal settings, window size, unread bytes and close-on-exec."""
 
 
 @functools.cache
-def numbers(machine: str) -> dict[str, int]:
-    """The numbers of all calls in the tables that a machine has."""
+def call_numbers(machine: str) -> dict[str, int]:
+    """Numbers on a machine of all calls in the tables that it has."""
     column = _MACHINES[machine][1]
-    tables = (*ALLOWED.values(), SERVERS_OWN, CHECKED)
+    tables = (*ALLOWED.values(), SERVER_ONLY, ARGUMENT_CHECKED)
     both = [(call, pair[column]) for table in tables for call, pair in table.items()]
     return {call: number for call, number in both if number is not None}
 
 
-def filters(ask: bool) -> tuple[bytes, bytes] | None:
-    """Two filters as bytes of BPF instructions, or None for a machine without tables.
+def filters(notify: bool) -> tuple[bytes, bytes] | None:
+    """(server filter, run filter) as BPF bytecode, None for a machine without tables.
 
-    The first is for the server and all that it starts. The second is for runs alone, on top of it: no processes, no
-    signals, no limits changed but that of the stack, no files in memory.
+    The first applies to the server and everything it starts. The second is stacked on top of it for runs: no new
+    processes, no signals, no changed limits except the stack's, no in-memory files.
 
     Args:
-        ask: Whether there is a listener, whom every new thread is asked of; else threads are not counted.
+        notify: Whether a listener decides about every new thread; otherwise threads are not counted.
     """
     if platform.machine() not in _MACHINES:
         return None
     machine = platform.machine()
-    for_all = {
-        **{call: _ALLOW for table in (*ALLOWED.values(), SERVERS_OWN) for call in table},
-        "open": _unless_set(1, WRITING),
-        "openat": _unless_set(2, WRITING),
-        # what stays with a file, such as its flags and its owner, the next run would find
+    server_rules = {
+        **{call: _ALLOW for table in (*ALLOWED.values(), SERVER_ONLY) for call in table},
+        "open": _unless_set(1, WRITE_FLAGS),
+        "openat": _unless_set(2, WRITE_FLAGS),
+        # flags, owner and the like stay with an open file, so the next run would see them
         "fcntl": _one_of(
             1, fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, ADD_SEALS
         ),
-        "ioctl": _one_of(1, *ABOUT_FILES, NOTICE, DECISION),
+        "ioctl": _one_of(1, *FILE_REQUESTS, NOTIFICATION_RECEIVE, NOTIFICATION_SEND),
         "clone": [
             _argument(0),
             (_ANY_SET, 0, 2, CLONE_THREAD),
-            (_ANY_SET, 3, 0, 0xFFFFFFFF & ~OF_THREADS),
-            *(_ASK if ask else _ALLOW),
-            (_ANY_SET, 1, 0, 0xFFFFFFFF & ~OF_FORKS),
+            (_ANY_SET, 3, 0, 0xFFFFFFFF & ~THREAD_FLAGS),
+            *(_NOTIFY if notify else _ALLOW),
+            (_ANY_SET, 1, 0, 0xFFFFFFFF & ~FORK_FLAGS),
             *_ALLOW,
             *_REFUSE,
         ],
         "prctl": _one_of(0, PDEATHSIG, SET_NAME, GET_NAME, SET_SECCOMP),
-        "prlimit64": _one_of(0, 0),  # of itself
+        "prlimit64": _one_of(0, 0),  # own limits only
     }
-    for_runs = {
-        **dict.fromkeys(SERVERS_OWN, _REFUSE),
+    run_rules = {
+        **dict.fromkeys(SERVER_ONLY, _REFUSE),
         "clone": [_argument(0), (_ANY_SET, 0, 1, CLONE_THREAD), *_ALLOW, *_REFUSE],
         "prctl": _one_of(0, SET_NAME, GET_NAME),
-        # may ask for any limit; set that of the stack, as recursive programs do: memory has another
+        # read any limit; set only the stack's, as recursive programs do (memory has its own limit)
         "prlimit64": [
             _argument(1),
             (_EQUAL, 4, 0, resource.RLIMIT_STACK),
@@ -235,46 +235,48 @@ def filters(ask: bool) -> tuple[bytes, bytes] | None:
             *_REFUSE,
         ],
     }
-    return _compiled(machine, for_all, _UNKNOWN), _compiled(machine, for_runs, _ALLOW)
+    return _compile(machine, server_rules, _UNKNOWN), _compile(machine, run_rules, _ALLOW)
 
 
-def _argument(index: int, high: bool = False) -> Rule:
-    """Look at half of an argument, on these little-endian machines."""
+def _argument(index: int, high: bool = False) -> Instruction:
+    """Load one 32-bit half of an argument; both machines are little-endian."""
     return (_LOAD, 0, 0, 16 + 8 * index + 4 * high)
 
 
-def _one_of(index: int, *values: int) -> Answer:
-    """Allow a call whose argument, of 32 bits, is one of these."""
+def _one_of(index: int, *values: int) -> Decision:
+    """Allow a call if the lower 32 bits of an argument equal one of these values."""
     jumps = [(_EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]
     return [_argument(index), *jumps, *_REFUSE, *_ALLOW]
 
 
-def _unless_set(index: int, bits: int) -> Answer:
-    """Allow a call whose argument has none of these bits."""
+def _unless_set(index: int, bits: int) -> Decision:
+    """Allow a call if an argument has none of these bits set."""
     return [_argument(index), (_ANY_SET, 1, 0, bits), *_ALLOW, *_REFUSE]
 
 
-def _compiled(machine: str, answers: dict[str, Answer], otherwise: Answer) -> bytes:
-    known = {number: answers[call] for call, number in numbers(machine).items() if call in answers}
-    # another architecture's calls have other numbers; those of x86_64's x32 lie beyond all others
+def _compile(machine: str, rules: dict[str, Decision], default: Decision) -> bytes:
+    by_number = {number: rules[call] for call, number in call_numbers(machine).items() if call in rules}
+    # other architectures number calls differently; x32 numbers on x86_64 lie above all others
     start = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, _MACHINES[machine][0]), *_KILL, (_LOAD, 0, 0, 0)]
-    return b"".join(struct.pack("HBBI", *rule) for rule in (*start, *_search(_ranges(known, otherwise))))
+    return b"".join(
+        struct.pack("HBBI", *instruction) for instruction in (*start, *_search(_ranges(by_number, default)))
+    )
 
 
-def _ranges(known: dict[int, Answer], otherwise: Answer) -> list[tuple[int, Answer]]:
-    """What is to be answered from a number on, up to the next of the list."""
-    ranges: list[tuple[int, Answer]] = [(0, otherwise)]
-    for found in sorted(known):
-        for first, answer in ((found, known[found]), (found + 1, otherwise)):
+def _ranges(by_number: dict[int, Decision], default: Decision) -> list[tuple[int, Decision]]:
+    """(first number, decision) of each range of call numbers; a range ends where the next begins."""
+    ranges: list[tuple[int, Decision]] = [(0, default)]
+    for number in sorted(by_number):
+        for first, decision in ((number, by_number[number]), (number + 1, default)):
             if ranges[-1][0] == first:
                 ranges.pop()
-            if not ranges or ranges[-1][1] is not answer:
-                ranges.append((first, answer))
+            if not ranges or ranges[-1][1] is not decision:
+                ranges.append((first, decision))
     return ranges
 
 
-def _search(ranges: list[tuple[int, Answer]]) -> Answer:
-    """Halve the ranges until one is left: eight comparisons a call, where a list would take a hundred."""
+def _search(ranges: list[tuple[int, Decision]]) -> Decision:
+    """Binary search over the ranges: about eight comparisons per call instead of a hundred."""
     if len(ranges) == 1:
         return ranges[0][1]
     middle = len(ranges) // 2

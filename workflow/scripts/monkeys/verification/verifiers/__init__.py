@@ -1,1 +1,1 @@
-"""The verifiers, one a module; a file that is put here can be named in a study's config."""
+"""The verifiers, one per module; a study's config can name any module in this folder."""

@@ -6,16 +6,16 @@ from typing import Any
 
 from monkeys.verification import verifier
 from monkeys.verification.lean import bans, completion, installation, statement
-from monkeys.verification.lean.repl import Unanswered
+from monkeys.verification.lean.repl import CommandFailed
 from monkeys.verification.lean.session import ALLOWED_AXIOMS, Session
 from monkeys.verification.verifier import Settings, Verdict
 from monkeys.verification.workers import Pool
 
 
 class Verifier(verifier.Verifier):
-    r"""A sample is correct if it proves the statement that it is given.
+    r"""A sample is correct if it proves the problem's statement.
 
-    The reference is the statement, which ends in `:= sorry`; the sample continues a prompt that ends in `:=\nby (\n`.
+    The reference is the statement and ends in `:= sorry`; the sample continues a prompt that ends in `:=\nby (\n`.
     """
 
     version = 1
@@ -38,8 +38,8 @@ class Verifier(verifier.Verifier):
         self._sessions.close()
 
     def guarantees(self) -> dict[str, Any]:
-        """Which Lean judged, by which rules."""
-        if self._lean is None:  # no proof got as far
+        """Versions and settings of the Lean that judged."""
+        if self._lean is None:  # no proof reached Lean
             self._session().close()
         return {
             "toolchain": self._installation.toolchain,
@@ -51,29 +51,29 @@ class Verifier(verifier.Verifier):
         }
 
     @staticmethod
-    def prepared(settings: Settings) -> None:
-        """Lean's project and REPL must be there; the nodes that verify may have more than this machine."""
-        installation.places(settings.lean)
+    def check_setup(settings: Settings) -> None:
+        """Lean's project and REPL must exist; only the nodes that verify need to be able to run them."""
+        installation.locate(settings.lean)
 
     @staticmethod
     def check(problem: Mapping[str, Any]) -> None:
-        """The reference must be one theorem that is left open."""
+        """The reference must be one open theorem statement."""
         statement.parse(problem["reference"])
 
     def extract(self, text: str) -> str | None:
         """The proof without comments."""
-        return completion.proof(text)
+        return completion.extract_proof(text)
 
     def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
-        """Have Lean check the proofs that have nothing in them that is banned."""
+        """Reject proofs with banned words; have Lean check the others."""
         for answer in answers:
-            yield Verdict("wrong") if bans.banned(answer) else self._verdict(problem, answer)
+            yield Verdict("wrong") if bans.find_banned(answer) else self._verdict(problem, answer)
 
     def _verdict(self, problem: Mapping[str, Any], proof: str) -> Verdict:
         try:
-            with self._sessions.member() as session:
+            with self._sessions.borrow() as session:
                 return session.verdict(problem, proof)
-        except Unanswered as reason:
-            if reason.outcome == "verifier_error":
-                print(f"no verdict on a proof of {problem['problem_id']}: {reason}", file=sys.stderr)
-            return Verdict(reason.outcome, certain=reason.certain, if_again=reason.if_again)
+        except CommandFailed as failure:
+            if failure.outcome == "verifier_error":
+                print(f"no verdict on a proof of {problem['problem_id']}: {failure}", file=sys.stderr)
+            return Verdict(failure.outcome, certain=failure.certain, repeat_outcome=failure.repeat_outcome)

@@ -1,6 +1,6 @@
 r"""Final answers to MATH problems, judged as in the paper (section 2 and its released code); see docs/math-answers.md.
 
-The reference is a solution whose last `\boxed{…}` holds the gold answer, or that answer alone.
+The reference is a solution whose last `\boxed{…}` contains the gold answer, or the answer alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,37 +20,37 @@ class Verifier(AnswerVerifier):
 
     @staticmethod
     def check(problem: Mapping[str, Any]) -> None:
-        """A gold answer is needed that is not empty."""
+        """The reference must contain a non-empty gold answer."""
         if not _comparable(Verifier.gold(problem)):
-            raise ValueError(f"there is no answer in its reference {problem['reference']!r}")
+            raise ValueError(f"its reference {problem['reference']!r} contains no answer")
 
     @staticmethod
     def gold(problem: Mapping[str, Any]) -> str:
-        """The gold answer as it is written.
+        """The gold answer as written.
 
         Raises:
-            ValueError: there is none.
+            ValueError: the reference has none.
         """
         reference = problem["reference"]
         if not isinstance(reference, str):
-            raise ValueError("its reference must be a text, a solution with \\boxed{…} or the answer alone")
+            raise ValueError("its reference must be a string: a solution with \\boxed{…} or the answer alone")
         answer = minerva.gold_in(reference) if "\\boxed" in reference else reference.strip()
         if answer is None:
-            raise ValueError(f"there is no whole \\boxed{{…}} at the end of its reference {reference!r}")
+            raise ValueError(f"the last \\boxed in its reference {reference!r} has no complete {{…}}")
         return answer
 
     def extract(self, text: str) -> str | None:
-        """The answer as it is written."""
+        """The answer as written."""
         return minerva.answer_in(text)
 
     def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
-        """Compare answers with the gold answer. A verdict's answer is normalised, so that equal answers look equal."""
-        written = self.gold(problem)
-        wanted = _comparable(written)
+        """Compare answers with the gold answer; verdicts contain the normalised answers."""
+        gold = self.gold(problem)
+        comparable_gold = _comparable(gold)
         for answer in answers:
-            yield self.equivalence.verdict(_comparable(answer), wanted, (answer, written))
+            yield self.equivalence.verdict(_comparable(answer), comparable_gold, (answer, gold))
 
 
 def _comparable(answer: str) -> str:
-    """An answer, or the gold one, in the form in which they are compared."""
-    return minerva.normalised(minerva.plain(answer))
+    """A sample's or gold answer, normalised for comparison."""
+    return minerva.normalised(minerva.without_markup(answer))

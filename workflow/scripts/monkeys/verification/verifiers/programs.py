@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from monkeys.verification.code import FENCE, ProgramVerifier, doubtful
+from monkeys.verification.code import FENCE, ProgramVerifier, uncertain_verdict
 from monkeys.verification.outputs import same_output
 from monkeys.verification.sandbox import Limits, Sandbox
 from monkeys.verification.verifier import Settings, Verdict
 
 
 class Verifier(ProgramVerifier):
-    """A program is correct if it ends well and prints what is expected on every test case.
+    """A program is correct if it exits with status 0 and prints the expected output on every test case.
 
     The reference is a list of {input, output}.
     """
@@ -23,41 +23,43 @@ class Verifier(ProgramVerifier):
 
     @staticmethod
     def check(problem: Mapping[str, Any]) -> None:
-        """Test cases are needed, and outputs that a run is allowed to print."""
+        """The reference must be test cases whose outputs fit within the output limit."""
         cases = problem["reference"]
         if not cases or not all(isinstance(case, Mapping) and {"input", "output"} <= case.keys() for case in cases):
             raise ValueError("its reference must be a list of at least one test case {input, output}")
         longest = max(len(case["output"].encode()) for case in cases)
         if longest >= Limits.output_bytes:
-            raise ValueError(f"an expected output has {longest:,} bytes; a run may print {Limits.output_bytes:,}")
+            raise ValueError(
+                f"an expected output has {longest:,} bytes; a run may print fewer than {Limits.output_bytes:,}"
+            )
 
     def extract(self, text: str) -> str | None:
-        """The program without the blanks around it, which the paper's judge removes, too: prompts end in `A:`."""
+        """The program, stripped as by the paper's judge, since prompts end in `A:`."""
         program = super().extract(text)
         return program and (FENCE if program.startswith(FENCE) else "") + program.removeprefix(FENCE).strip()
 
     def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
-        """Run each program until a test case fails, those first that most programs before it have failed."""
+        """Run each program until a test case fails, starting with the cases that most earlier programs failed."""
         cases = problem["reference"]
         inputs = self._inputs.setdefault(problem["problem_id"], [case["input"].encode() for case in cases])
         expected = [case["output"].encode() for case in cases]
-        failed = [0] * len(cases)
+        failures = [0] * len(cases)
         with self.sandbox(problem) as box:
             box.load(inputs)
             for answer in answers:
-                yield _judge(box, answer, expected, failed)
+                yield _judge(box, answer, expected, failures)
 
 
-def _judge(box: Sandbox, answer: str, expected: list[bytes], failed: list[int]) -> Verdict:
-    """The verdict on one program; what it fails is counted."""
-    for case in sorted(range(len(expected)), key=lambda case: -failed[case]):
+def _judge(box: Sandbox, answer: str, expected: list[bytes], failures: list[int]) -> Verdict:
+    """Judge one program, and count the test case it fails."""
+    for case in sorted(range(len(expected)), key=lambda case: -failures[case]):
         run = box.run(answer.removeprefix(FENCE), case)
         if run.status == "finished" and same_output(run.output, expected[case]):
             continue
         if not run.certain:
-            return doubtful(run)
-        failed[case] += 1
+            return uncertain_verdict(run)
+        failures[case] += 1
         if run.status == "syntax_error" and not answer.startswith(FENCE):
-            return Verdict("no_answer")  # words, not a program
+            return Verdict("no_answer")  # prose, not a program
         return Verdict({"finished": "wrong", "failed_assertion": "runtime_error"}.get(run.status, run.status))
     return Verdict("correct")
