@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def test_a_result_of_ones_own_is_one_module(finished, root):
-    (module,) = re.findall(r"```python\n(.*?)```", (root / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    module = re.search(r"## Add a result\n.*?```python\n(.*?)```", (root / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
     (finished.folder / "workflow/scripts/monkeys/results/reliability.py").write_text(module)
     jobs = finished.plan()
     assert {name for name in jobs if " " in name} == {"table result=reliability", "figure result=reliability"}

@@ -207,6 +207,7 @@ rule overview:
     conda:
         "../../envs/analysis.yaml"
     params:
+        template=lambda _: (ROOT / "workflow/report/overview.rst").read_text(),
         missing=registry.missing(STUDY),
         code=code_of("overview"),
     script:
