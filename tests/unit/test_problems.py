@@ -4,11 +4,11 @@ import pytest
 import yaml
 
 from monkeys import study, verification
-from monkeys.hub import NotThere, OutOfReach
+from monkeys.hub import HubUnreachable, NotAvailable
 from monkeys.sampling.published import fetch
 from monkeys.storage import read_provenance
 from monkeys.tasks.draws import choose, draw
-from monkeys.tasks.problems import build_problems, build_prompts, digest_of, told_of, write_problems
+from monkeys.tasks.problems import build_problems, build_prompts, digest_of, naming_task, write_problems
 from monkeys.tasks.rows import Dataset, TaskData
 
 ROWS = [{"key": f"k{i}", "q": f"What is {i} + {i}?", "a": f"{2 * i}", "seconds": i} for i in range(20)]
@@ -194,11 +194,11 @@ def test_plain_numbers_are_answers(verifier, gold, answer):
     [
         (ValueError("columns.id: it is not unique"), r"tasks\.sums\.columns\.id: it is not unique"),
         (ValueError("problem a cannot be"), r"tasks\.sums: problem a cannot be"),
-        (OutOfReach("o/d is not in the cache"), r"tasks\.sums: o/d is not in the cache"),
+        (HubUnreachable("o/d is not in the cache"), r"tasks\.sums: o/d is not in the cache"),
     ],
 )
 def test_mistakes_are_told_with_their_task(error, said):
-    with pytest.raises((ValueError, NotThere), match=said), told_of("sums"):
+    with pytest.raises((ValueError, NotAvailable), match=said), naming_task("sums"):
         raise error
 
 
@@ -274,9 +274,9 @@ def test_a_datasets_card_may_not_name_files_that_are_not_its_own(tmp_path, card,
     entry = f"configs: [{{config_name: default, data_files: {form.format(path)}}}]"
     (folder.parent / card).write_text(f"---\n{entry}\n---\n" if card == "README.md" else entry)
     (folder / "test.jsonl").write_text('{"q": "1"}\n')
-    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is no file of its folder"):
+    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is not a file in its folder"):
         list(Dataset(str(folder.parent), None, None, "test").rows())
-    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is no file of its folder"):
+    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is not a file in its folder"):
         fetch(str(folder.parent), None, None, "test")
 
 

@@ -473,7 +473,7 @@ def refuse_what_slurm_would():
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
     requests = [
         slurm.Request(
-            comment=slurm.comment(job.name, job.wildcards),
+            comment=slurm.job_comment(job.name, job.wildcards),
             # what cannot be known yet has a placeholder
             resources={
                 name: value
@@ -485,7 +485,7 @@ def refuse_what_slurm_would():
         for job in jobs
     ]
     settings = workflow.executor_settings
-    refused = slurm.objections(
+    refused = slurm.preflight_errors(
         requests,
         settings.status_command,
         settings.init_seconds_before_status_checks,
@@ -507,7 +507,7 @@ def look_before_sampling():
     drawing = [
         job for job in jobs if job.name in ("sample", "request_samples", "score")
     ]
-    preflight.leave_word({job.wildcards.model for job in drawing})
+    preflight.announce_models({job.wildcards.model for job in drawing})
     tasks = {}
     for job in drawing:
         file = f"{config['results']}/problems/{job.wildcards.task}.parquet"
@@ -515,7 +515,7 @@ def look_before_sampling():
             tasks.setdefault(job.wildcards.model, {})[job.wildcards.task] = file
     problems = {model: preflight.read_problems(files) for model, files in tasks.items()}
     try:
-        preflight.refuse(config, problems, sys.stderr)
+        preflight.check_models(config, problems, sys.stderr)
     except ValueError as mistakes:
         raise WorkflowError(f"nothing was started:\n{mistakes}") from None
 
@@ -593,7 +593,7 @@ def what_there_is():
     options = [
         f"--configfile {here([file])}" for file in workflow.overwrite_configfiles
     ]
-    return console.closing(config["results"], " ".join(options))
+    return console.closing_summary(config["results"], " ".join(options))
 
 
 def show_end(succeeded, log):

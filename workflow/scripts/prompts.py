@@ -12,7 +12,7 @@ if __name__ == "__main__":
         # fail before sampling if a problem cannot be verified, or a model that is to be sampled cannot be
         prompts, problems, data = preflight.load_problems(config, task)
         by_id = {row["problem_id"]: row for row in problems}
-        models = [name for name in preflight.to_be_sampled(config) if task in config["models"][name]["tasks"]]
-        preflight.refuse(config, {name: {task: by_id} for name in models}, console)
+        models = [name for name in preflight.models_to_sample(config) if task in config["models"][name]["tasks"]]
+        preflight.check_models(config, {name: {task: by_id} for name in models}, console)
         write_problems(snakemake.output.prompts, prompts, data.provenance)
         write_text(snakemake.output.digest, digest_of(prompts, "prompt") + "\n")

@@ -9,10 +9,10 @@ if __name__ == "__main__":
         from pathlib import Path
 
         from monkeys import kept
-        from monkeys.progress import noted
+        from monkeys.progress import progress_note
         from monkeys.sampling.shard import Shard, sampling
         from monkeys.storage import read_rows
-        from monkeys.usage import usage_noted
+        from monkeys.usage import record_usage
 
         # How a model is executed is read from the config, not from the params: it invalidates nothing.
         model = snakemake.config["models"][snakemake.wildcards.model]
@@ -37,8 +37,8 @@ if __name__ == "__main__":
             print("These samples were drawn before, with the same settings, and are taken up again.")
             sys.exit()
         with (
-            usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
-            noted(snakemake.log[0]) as note,
+            record_usage(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
+            progress_note(snakemake.log[0]) as note,
             sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console, note, results) as progress,
         ):
             sample(progress, model, shard.model_settings["sampling"])

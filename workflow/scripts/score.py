@@ -13,18 +13,18 @@ if __name__ == "__main__":
         os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
 
         from monkeys import kept
-        from monkeys.progress import noted
+        from monkeys.progress import progress_note
         from monkeys.rewards.reward import Reward
         from monkeys.rewards.shard import score_shard
-        from monkeys.usage import usage_noted
+        from monkeys.usage import record_usage
 
         name = snakemake.wildcards.reward
         # How a model is executed is read from the config, not from the params: it invalidates nothing.
         config = snakemake.config["rewards"][name]
         commit = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         with (
-            usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
-            noted(snakemake.log[0]) as note,
+            record_usage(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
+            progress_note(snakemake.log[0]) as note,
         ):
             score_shard(
                 problems=snakemake.input.problems,

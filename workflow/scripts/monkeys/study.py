@@ -1,6 +1,6 @@
-"""A study's config: checked against the schema and for sense, with every default filled in.
+"""A study's config: validated against the schema and for consistency, with all defaults filled in.
 
-Whatever is wrong is said here, before any job starts, with the key's path and what is allowed.
+Mistakes are reported before any job starts, each with the key's path and what is allowed.
 """
 
 import copy
@@ -24,51 +24,51 @@ from monkeys.sampling import engine_arguments
 from monkeys.tasks.prompts import compile_template, names_in
 
 SOURCES = ("weights", "endpoint", "published", "outcomes")
-"""The ways in which a model's results come into the pipeline; a model has exactly one."""
+"""Sources of a model's results; a model has exactly one."""
 
 COUNTS = ("samples", "shard_size")
-"""Keys of a task for which a model may have a number of its own."""
+"""Keys of a task that a model may override."""
 
 MOST_SHARDS = 50_000
-"""Shards of a study; Snakemake plans some 250 a second, in 50 kB each."""
+"""Maximum number of shards in a study; Snakemake plans about 250 per second, at 50 kB each."""
 
 LONGEST_NAME = 100
-"""Characters in the name of a task, model or reward model: it is part of names of files."""
+"""Maximum length of the name of a task, model or reward model, which is part of file names."""
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
 class ConfigError(ValueError):
-    """The study's config cannot be run; the message names each key and what is allowed there."""
+    """The config is invalid; the message names each key and what is allowed there."""
 
 
 def load_schema() -> dict[str, Any]:
-    """The JSON schema that documents every key of a config."""
-    # libyaml's loader, which is much faster, is there in almost every build of PyYAML
+    """The JSON schema, which documents every key of a config."""
+    # almost every build of PyYAML has libyaml's loader, which is much faster
     return yaml.load(SCHEMA.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def checked(config: dict[str, Any]) -> dict[str, Any]:
-    """Fill in the defaults of a config and check it; the argument is changed and returned.
+    """Fill in the defaults of a config, in place, and validate it; returns the config.
 
     Raises:
-        ConfigError: with one line per mistake.
+        ConfigError: one line per mistake.
     """
-    errors = list(_unusable(config))
+    errors = list(_unusable_values(config))
     if not errors:
         if isinstance(config.get("tasks"), dict):
             config["tasks"] = {name: _from_base(name, task) for name, task in config["tasks"].items()}
         schema = load_schema()
         errors = [line for error in _with_defaults(schema).iter_errors(config) for line in _explain(error, schema)]
     if not errors:
-        errors = list(_senseless(config)) or list(_too_many_shards(config))
+        errors = list(_inconsistencies(config)) or list(_check_number_of_shards(config))
     if errors:
         raise ConfigError("the study's config is not valid:\n" + "\n".join(f"  {error}" for error in errors))
     return config
 
 
 def doubtful(config: dict[str, Any]) -> Iterator[str]:
-    """What in a checked config can be run but is likely to be a mistake, each in one line."""
+    """Likely mistakes in a valid config, one line each."""
     used = {task for model in config["models"].values() for task in model["tasks"]}
     for name, task in config["tasks"].items():
         if name not in used:
@@ -90,17 +90,17 @@ def doubtful(config: dict[str, Any]) -> Iterator[str]:
 
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-"""What Jinja reads, in whose texts \\n is a line break."""
+"""Jinja expressions and statements: in their strings \\n is a line break."""
 
 _BACKSLASH_N = re.compile(r"\\n(?!abla|eq|eg|e\b|o|i\b|u\b|mid|ewline|ewcommand)")
-"""A line break that became none, and no command of LaTeX."""
+"""A backslash and an n that were probably meant as a line break, and are not a LaTeX command."""
 
 
 def read(path: str | Path) -> list[str]:
-    """What a config file says twice, a line each; a key that stands twice in one place loses its first value.
+    """Duplicate keys of a config file, one line each; YAML drops the first value of a duplicate key.
 
     Raises:
-        ConfigError: it is not valid YAML; the message says in which line and column.
+        ConfigError: the file is not valid YAML; the message gives line and column.
     """
     try:
         root = yaml.compose(Path(path).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -111,13 +111,13 @@ def read(path: str | Path) -> list[str]:
         raise ConfigError(
             f"{path}: {where}{wrong}; indent with blanks, and put texts that hold `: `, `#` or braces between quotes"
         ) from None
-    return list(_twice(path, root, ""))
+    return list(_duplicate_keys(path, root, ""))
 
 
-def _twice(path: str | Path, node: Any, where: str) -> Iterator[str]:
+def _duplicate_keys(path: str | Path, node: Any, where: str) -> Iterator[str]:
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
-            yield from _twice(path, item, f"{where}.{number}")
+            yield from _duplicate_keys(path, item, f"{where}.{number}")
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
@@ -126,29 +126,29 @@ def _twice(path: str | Path, node: Any, where: str) -> Iterator[str]:
                 line = key.start_mark.line + 1
                 yield f"{path}: {name} stands in line {lines[name]} and again in line {line}; the first is not read"
             lines[name] = key.start_mark.line + 1
-            if value.start_mark.index > key.start_mark.index:  # else an alias, which was looked at where it stands
-                yield from _twice(path, value, name)
+            if value.start_mark.index > key.start_mark.index:  # else an alias, which was checked where it is defined
+                yield from _duplicate_keys(path, value, name)
 
 
-def _unusable(config: Any, where: str = "", others: bool = False) -> Iterator[str]:
-    """Keys that are no text, and numbers that no setting can have; the keys of `others` are theirs to judge."""
+def _unusable_values(config: Any, where: str = "", others: bool = False) -> Iterator[str]:
+    """Keys that are not strings, and unusable numbers; keys below `parameters` and `arguments` are not checked."""
     if isinstance(config, dict):
         for key, value in config.items():
             path = f"{where}.{key}".lstrip(".")
             if not isinstance(key, str) and not others:
                 yield f"{path}: the name is not text but {key!r}; put it between quotes"
             else:
-                yield from _unusable(value, path, others or key in ("parameters", "arguments"))
+                yield from _unusable_values(value, path, others or key in ("parameters", "arguments"))
     elif isinstance(config, list):
         for number, value in enumerate(config):
-            yield from _unusable(value, f"{where}.{number}", others)
+            yield from _unusable_values(value, f"{where}.{number}", others)
     elif isinstance(config, float) and not math.isfinite(config):
         yield f"{where}: {config} is no number to work with"
     elif isinstance(config, int | float) and abs(config) > 1e15:
         yield f"{where}: {float(config) if abs(config) < 1e300 else 'it'} is larger than anything here can be"
 
 
-def _too_many_shards(config: dict[str, Any]) -> Iterator[str]:
+def _check_number_of_shards(config: dict[str, Any]) -> Iterator[str]:
     sampled = [(task, model) for task, model in pairs(config) if config["models"][model]["outcomes"] is None]
     total = sum(len(shards(config, task, model)) for task, model in sampled)
     if total > MOST_SHARDS:
@@ -164,7 +164,7 @@ def _too_many_shards(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _from_base(name: str, task: Any) -> Any:
-    """A task's config with the settings of the built-in task that it starts from: the named one, or its namesake."""
+    """A task's config merged with its built-in base: the one named by `base`, or the one with the task's name."""
     task = {} if task is None else task
     if not isinstance(task, dict):
         return task
@@ -175,7 +175,7 @@ def _from_base(name: str, task: Any) -> Any:
 
 
 def _merged(defaults: Any, given: Any) -> Any:
-    """Mappings key by key, everything else as given."""
+    """Merge mappings key by key; other values are taken from `given`."""
     if not (isinstance(defaults, dict) and isinstance(given, dict)):
         return copy.deepcopy(given)
     both = {key: _merged(value, given.get(key, value)) for key, value in defaults.items()}
@@ -183,7 +183,7 @@ def _merged(defaults: Any, given: Any) -> Any:
 
 
 def _with_defaults(schema: dict[str, Any]) -> Draft202012Validator:
-    """A validator that also writes the schema's defaults into what it checks."""
+    """A validator that also fills in the schema's defaults."""
     check_properties = Draft202012Validator.VALIDATORS["properties"]
 
     def fill(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -194,9 +194,9 @@ def _with_defaults(schema: dict[str, Any]) -> Draft202012Validator:
                     instance.setdefault(key, value.copy() if isinstance(value, dict | list) else value)
         yield from check_properties(validator, properties, instance, schema)
 
-    # to JSON's schemas 16.0 is an integer, but nobody can draw 16.0 samples
+    # JSON Schema accepts 16.0 as an integer; a number of samples must be an int
     whole = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    # `properties` must come first: what is filled in may be required or allowed by other keywords
+    # `properties` must come first: other keywords may require or allow what it fills in
     return validators.extend(Draft202012Validator, {"properties": fill}, type_checker=whole)(schema)
 
 
@@ -208,7 +208,7 @@ RENAMED = {
     "attempt": "sample",
     "about": "context",
 }
-"""Keys by their former names."""
+"""Renamed keys: former name → present name."""
 
 WORDS = {
     "object": "lines of `name: value`, indented further",
@@ -218,18 +218,18 @@ WORDS = {
     "number": "a number",
     "boolean": "true or false",
 }
-"""What people call the types of a schema."""
+"""Names of the schema's types in messages."""
 
 
 def _explain(error: ValidationError, schema: dict[str, Any]) -> Iterator[str]:
-    """A mistake, in lines: key path, what is wrong, what is allowed."""
+    """Message lines for a schema error: key path, problem, what is allowed."""
     path = ".".join(map(str, error.absolute_path)) or "config"
     here, value = error.schema, error.instance
     about = here.get("description", "").strip().split("\n")[0]
     about = f" ({about})" if about else ""
     if error.validator == "additionalProperties":
         for key in sorted(set(value) - set(here.get("properties", {}))):
-            yield f"{path}: unknown key {key!r}; {_meant(key, here, schema)}"
+            yield f"{path}: unknown key {key!r}; {_suggestion(key, here, schema)}"
     elif error.validator == "required":
         yield f"{path}: missing {', '.join(key for key in error.validator_value if key not in value)}"
     elif "propertyNames" in error.schema_path:
@@ -251,8 +251,8 @@ def _explain(error: ValidationError, schema: dict[str, Any]) -> Iterator[str]:
         yield f"{path}: {error.message}{about}"
 
 
-def _meant(key: str, here: dict[str, Any], schema: dict[str, Any]) -> str:
-    """What an unknown key is likely to be: a misspelt one, or one of another place; else those that are allowed."""
+def _suggestion(key: str, here: dict[str, Any], schema: dict[str, Any]) -> str:
+    """Suggestion for an unknown key: its new name, its right place, a similar key, or else the allowed keys."""
     allowed = here.get("properties", {})
     if (new := RENAMED.get(key)) in allowed:
         return f"it is called {new!r} now"
@@ -271,33 +271,33 @@ def _meant(key: str, here: dict[str, Any], schema: dict[str, Any]) -> str:
     return f"it belongs under {' or '.join(places)}" if places else f"allowed: {', '.join(sorted(allowed))}"
 
 
-def _senseless(config: dict[str, Any]) -> Iterator[str]:
-    """Mistakes that a schema cannot express."""
-    if mistakes := list(_senseless_results(config["results"])):
+def _inconsistencies(config: dict[str, Any]) -> Iterator[str]:
+    """Mistakes that the schema cannot express."""
+    if mistakes := list(_check_results(config["results"])):
         yield from mistakes
         return
     for kind in ("tasks", "models", "rewards"):
-        yield from _senseless_names(kind, list(config[kind]))
+        yield from _check_names(kind, list(config[kind]))
     for name, task in config["tasks"].items():
-        yield from _senseless_task(f"tasks.{name}", task)
+        yield from _check_task(f"tasks.{name}", task)
     for name, model in config["models"].items():
-        yield from _senseless_model(name, model, config)
+        yield from _check_model(name, model, config)
     for name, reward in config["rewards"].items():
-        yield from _senseless_reward(f"rewards.{name}", reward, config)
+        yield from _check_reward(f"rewards.{name}", reward, config)
     bins = config["analysis"]["audit"]["bins"]
     if sorted(set(bins)) != bins:
         yield f"analysis.audit.bins: {bins} are not increasing"
-    yield from _senseless_grades("analysis.audit.graded", config)
+    yield from _check_grades("analysis.audit.graded", config)
 
 
-def _senseless_results(results: str) -> Iterator[str]:
+def _check_results(results: str) -> Iterator[str]:
     if found := re.search(r"[{}<>\x00-\x1f]", results):
         yield f"results: holds {found[0]!r}, which no folder's name here may hold"
     elif len(results) > 1000 or any(len(part) > 255 for part in Path(results).parts):
         yield "results: is longer than a folder's name can be"
 
 
-def _senseless_names(kind: str, names: list[str]) -> Iterator[str]:
+def _check_names(kind: str, names: list[str]) -> Iterator[str]:
     lower: dict[str, str] = {}
     for name in names:
         if len(name) > LONGEST_NAME:
@@ -308,7 +308,7 @@ def _senseless_names(kind: str, names: list[str]) -> Iterator[str]:
             yield f"{kind}.{name}: differs from {other} in case alone, and some file systems tell no case"
 
 
-def _senseless_grades(where: str, config: dict[str, Any]) -> Iterator[str]:
+def _check_grades(where: str, config: dict[str, Any]) -> Iterator[str]:
     for task, files in config["analysis"]["audit"]["graded"].items():
         for model, file in files.items():
             if (task, model) not in pairs(config):
@@ -322,16 +322,16 @@ def _senseless_grades(where: str, config: dict[str, Any]) -> Iterator[str]:
                 )
 
 
-def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
-    yield from _no_multiple(f"{where}.samples", task["samples"], f"{where}.shard_size", task["shard_size"])
+def _check_task(where: str, task: dict[str, Any]) -> Iterator[str]:
+    yield from _check_multiple(f"{where}.samples", task["samples"], f"{where}.shard_size", task["shard_size"])
     if task["base"] not in (builtin_tasks.NONE, *builtin_tasks.names()):
         there = ", ".join([*builtin_tasks.names(), builtin_tasks.NONE])
         yield f"{where}.base: {task['base']} is none of the built-in tasks: {there}"
-    yield from _no_such_dataset(f"{where}.dataset", task["dataset"])
-    yield from _no_such_dataset(f"{where}.examples.dataset", task["examples"]["dataset"])
+    yield from _check_dataset(f"{where}.dataset", task["dataset"])
+    yield from _check_dataset(f"{where}.examples.dataset", task["examples"]["dataset"])
     if (file := task["examples"]["file"]) is not None and not _is_file(file):
         yield f"{where}.examples.file: no file {file}"
-    yield from _senseless_verifier(where, task)
+    yield from _check_verifier(where, task)
     for key, template in templates(task).items():
         try:
             compile_template(template)
@@ -342,7 +342,7 @@ def _senseless_task(where: str, task: dict[str, Any]) -> Iterator[str]:
                 yield f"{where}.few_shot: {task['few_shot']}, but {where}.prompt shows no `examples`"
 
 
-def _no_multiple(where: str, samples: int | None, of: str, shard: int | None) -> Iterator[str]:
+def _check_multiple(where: str, samples: int | None, of: str, shard: int | None) -> Iterator[str]:
     if samples and shard and samples % shard:
         yield (
             f"{where}: {samples} is not a multiple of the shard size {shard} ({of}); the next is "
@@ -351,7 +351,7 @@ def _no_multiple(where: str, samples: int | None, of: str, shard: int | None) ->
 
 
 def templates(task: dict[str, Any]) -> dict[str, str]:
-    """All templates of a task, by key."""
+    """Templates of a task, by key."""
     reference = task["reference"]
     parts = reference if isinstance(reference, dict) else {"": reference}
     found = {"prompt": task["prompt"], "question": task["question"]}
@@ -359,7 +359,7 @@ def templates(task: dict[str, Any]) -> dict[str, str]:
     return {key: template for key, template in found.items() if template is not None}
 
 
-def _senseless_verifier(where: str, task: dict[str, Any]) -> Iterator[str]:
+def _check_verifier(where: str, task: dict[str, Any]) -> Iterator[str]:
     name = task["verifier"]
     if name is None:
         return
@@ -373,7 +373,7 @@ def _senseless_verifier(where: str, task: dict[str, Any]) -> Iterator[str]:
         yield f"{where}: needs {where}.columns.reference or a template {where}.reference for its verifier, not both"
 
 
-def _senseless_model(name: str, model: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
+def _check_model(name: str, model: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
     where, tasks = f"models.{name}", config["tasks"]
     sources = [source for source in SOURCES if model[source] is not None]
     if len(sources) != 1:
@@ -384,21 +384,21 @@ def _senseless_model(name: str, model: dict[str, Any], config: dict[str, Any]) -
         if task not in tasks:
             yield f"{where}.tasks: {task} is not a task of this study; defined: {', '.join(tasks)}"
             continue
-        for key in _needed_of_task(model):
+        for key in _required_task_keys(model):
             if tasks[task][key] is None and not (key in COUNTS and task in model[key]):
                 yield f"tasks.{task}: missing {key}, which {where} needs"
-    yield from _senseless_counts(name, model, config)
+    yield from _check_counts(name, model, config)
     (source,) = sources
     yield from {
-        "weights": _senseless_weights,
-        "endpoint": _senseless_endpoint,
-        "published": _senseless_published,
-        "outcomes": _senseless_outcomes,
+        "weights": _check_weights,
+        "endpoint": _check_endpoint,
+        "published": _check_published,
+        "outcomes": _check_outcomes,
     }[source](where, model)
 
 
-def _senseless_counts(name: str, model: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with the model's own numbers of samples, and sizes of shards."""
+def _check_counts(name: str, model: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
+    """Mistakes in a model's own numbers of samples and shard sizes."""
     where = f"models.{name}"
     for key in COUNTS:
         if model[key] and model["outcomes"] is not None:
@@ -407,15 +407,17 @@ def _senseless_counts(name: str, model: dict[str, Any], config: dict[str, Any]) 
             if task not in model["tasks"]:
                 yield f"{where}.{key}.{task}: the model has no such task; {where}.tasks: {', '.join(model['tasks'])}"
     for task in model["tasks"]:
-        # else it is a mistake of the task
+        # otherwise the mistake is reported for the task
         if task in config["tasks"] and any(task in model[key] for key in COUNTS):
             samples_key, shard_key = (
                 f"{where}.{key}.{task}" if task in model[key] else f"tasks.{task}.{key}" for key in COUNTS
             )
-            yield from _no_multiple(samples_key, samples(config, task, name), shard_key, shard_size(config, task, name))
+            yield from _check_multiple(
+                samples_key, samples(config, task, name), shard_key, shard_size(config, task, name)
+            )
 
 
-def _senseless_reward(where: str, reward: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
+def _check_reward(where: str, reward: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
     if where == "rewards.logprob":
         yield f"{where}: is the sampler's own log-probability; name it otherwise"
     for key in ("tasks", "models"):
@@ -429,17 +431,17 @@ def _senseless_reward(where: str, reward: dict[str, Any], config: dict[str, Any]
         for key in ("dataset", "prompt"):
             if config["tasks"][task][key] is None:
                 yield f"tasks.{task}: missing {key}, which {where} needs to show the problems to its model"
-    yield from _no_such_model(where, reward)
+    yield from _check_model_folder(where, reward)
 
 
 def scores(reward: dict[str, Any], config: dict[str, Any], task: str, model: str) -> bool:
-    """Whether a reward model scores the samples of a task and model."""
+    """Whether a reward model scores the samples of this task and model."""
     chosen = task in reward["tasks"] and (reward["models"] is None or model in reward["models"])
     return chosen and config["models"][model]["outcomes"] is None
 
 
-def _needed_of_task(model: dict[str, Any]) -> tuple[str, ...]:
-    """Keys of a task that must be set for a model of this source."""
+def _required_task_keys(model: dict[str, Any]) -> tuple[str, ...]:
+    """Task keys that must be set for a model with this source."""
     if model["outcomes"] is not None:
         return ()
     if model["published"] is not None and not model["published"]["verify"]:
@@ -447,13 +449,13 @@ def _needed_of_task(model: dict[str, Any]) -> tuple[str, ...]:
     return ("dataset", "prompt", "verifier", "samples", "shard_size")
 
 
-def _senseless_weights(where: str, model: dict[str, Any]) -> Iterator[str]:
-    yield from _no_such_model(where, model)
+def _check_weights(where: str, model: dict[str, Any]) -> Iterator[str]:
+    yield from _check_model_folder(where, model)
     for mistake in engine_arguments.mistakes(model["engine"]):
         yield f"{where}.engine.arguments: {mistake}"
 
 
-def _no_such_model(where: str, model: dict[str, Any]) -> Iterator[str]:
+def _check_model_folder(where: str, model: dict[str, Any]) -> Iterator[str]:
     weights = model["weights"]
     if not _is_path(weights):
         if model["revision"] is None:
@@ -468,7 +470,7 @@ def _no_such_model(where: str, model: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _senseless_endpoint(where: str, model: dict[str, Any]) -> Iterator[str]:
+def _check_endpoint(where: str, model: dict[str, Any]) -> Iterator[str]:
     address = model["endpoint"]["base_url"]
     if "@" in address.partition("://")[2].partition("/")[0]:
         yield (
@@ -485,9 +487,9 @@ def _senseless_endpoint(where: str, model: dict[str, Any]) -> Iterator[str]:
         yield f"{where}.endpoint.base_url: {address!r} is no address, such as http://localhost:8000/v1"
 
 
-def _senseless_published(where: str, model: dict[str, Any]) -> Iterator[str]:
+def _check_published(where: str, model: dict[str, Any]) -> Iterator[str]:
     published = model["published"]
-    yield from _no_such_dataset(f"{where}.published.dataset", published["dataset"])
+    yield from _check_dataset(f"{where}.published.dataset", published["dataset"])
     if not _is_path(published["dataset"]) and published["revision"] is None:
         yield f"{where}.published.revision: a dataset of the hub needs one, so that all shards come from one release"
     for task in model["tasks"]:
@@ -495,7 +497,7 @@ def _senseless_published(where: str, model: dict[str, Any]) -> Iterator[str]:
             yield f"{where}.published.subsets: none for task {task}"
 
 
-def _senseless_outcomes(where: str, model: dict[str, Any]) -> Iterator[str]:
+def _check_outcomes(where: str, model: dict[str, Any]) -> Iterator[str]:
     for task in model["tasks"]:
         if task not in model["outcomes"]:
             yield f"{where}.outcomes: no file for task {task}"
@@ -503,7 +505,7 @@ def _senseless_outcomes(where: str, model: dict[str, Any]) -> Iterator[str]:
             yield f"{where}.outcomes.{task}: no file {path}"
 
 
-def _no_such_dataset(where: str, dataset: str | None) -> Iterator[str]:
+def _check_dataset(where: str, dataset: str | None) -> Iterator[str]:
     if dataset is None or not _is_path(dataset) or _is_dir(dataset):
         return
     if _is_file(dataset):
@@ -516,7 +518,7 @@ def _no_such_dataset(where: str, dataset: str | None) -> Iterator[str]:
 
 
 def _is_dir(path: str) -> bool:
-    """Whether it is a folder; what cannot be the name of one is none."""
+    """Whether a path is a folder; False for text that cannot be a path."""
     try:
         return Path(path).is_dir()
     except OSError:
@@ -524,7 +526,7 @@ def _is_dir(path: str) -> bool:
 
 
 def _is_file(path: str) -> bool:
-    """The same of a file."""
+    """Whether a path is a file; False for text that cannot be a path."""
     try:
         return Path(path).is_file()
     except OSError:
@@ -532,7 +534,7 @@ def _is_file(path: str) -> bool:
 
 
 def _is_path(text: str) -> bool:
-    """Whether a dataset or model is meant as a folder: a hub id is `name` or `organisation/name`."""
+    """Whether a dataset or model is given as a folder and not as a hub id (`name` or `organisation/name`)."""
     return _is_dir(text) or len(text) > 200 or re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", text) is None
 
 
@@ -551,14 +553,14 @@ def problem_settings(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def sampling_settings(config: dict[str, Any], task: str, model: str) -> dict[str, Any]:
-    """How a model is sampled on a task: the task's settings, overridden by the model's."""
+    """Sampling settings of a model on a task: the task's, overridden by the model's."""
     return {**config["tasks"][task]["sampling"], **config["models"][model]["sampling"]}
 
 
 def distribution(config: dict[str, Any], task: str, model: str) -> dict[str, Any]:
     """Everything in the config that the distribution of a model's samples depends on, except the prompts.
 
-    Changing any of it draws the samples anew; nothing else does. Where a server is reached is not part of it.
+    Changing any of it triggers resampling; nothing else does. A server's address is not part of it.
     """
     about = config["models"][model]
     sampling = sampling_settings(config, task, model)
@@ -575,7 +577,7 @@ def distribution(config: dict[str, Any], task: str, model: str) -> dict[str, Any
 
 
 def outcomes_of(model: dict[str, Any], task: str) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """File with a model's outcomes on a task, the file's names of columns, and which of its rows count."""
+    """File with a model's outcomes on a task, its column names, and the values that select its rows."""
     entry = model["outcomes"][task]
     if isinstance(entry, str):
         return entry, {}, {}
@@ -583,38 +585,38 @@ def outcomes_of(model: dict[str, Any], task: str) -> tuple[str, dict[str, str], 
 
 
 def samples(config: dict[str, Any], task: str, model: str) -> int:
-    """How many samples of every problem of a task a model has: its own number, or else the task's."""
+    """Samples per problem of a model on a task: the model's own number, or else the task's."""
     return config["models"][model]["samples"].get(task, config["tasks"][task]["samples"])
 
 
 def shard_size(config: dict[str, Any], task: str, model: str) -> int:
-    """How many samples of every problem a shard of a task and model holds: the model's own number, or the task's."""
+    """Samples per problem in a shard of a task and model: the model's own number, or else the task's."""
     return config["models"][model]["shard_size"].get(task, config["tasks"][task]["shard_size"])
 
 
 def shards(config: dict[str, Any], task: str, model: str) -> range:
-    """The numbers of the shards of a task and model."""
+    """Indices of the shards of a task and model."""
     return range(samples(config, task, model) // shard_size(config, task, model))
 
 
 def verdict_stage(config: dict[str, Any], model: str) -> str:
-    """The folder of the verdicts that count: `verdicts` (ours), or `published` with the samples."""
+    """Folder of the verdicts that count: `verdicts` (ours), or `published` (those that came with the samples)."""
     published = config["models"][model]["published"]
     return "published" if published and not published["verify"] else "verdicts"
 
 
 def pairs(config: dict[str, Any]) -> list[tuple[str, str]]:
-    """All (task, model) of the study, by task, each in the config's order."""
+    """All (task, model) pairs of the study, by task, in the config's order."""
     return [
         (task, name) for task in config["tasks"] for name, model in config["models"].items() if task in model["tasks"]
     ]
 
 
 def told(path: str | Path) -> str:
-    """All that is to be said of a config file, without Snakemake, which says of broken YAML no more than that.
+    """Warnings on a config file and whether it can be run. Unlike Snakemake, it says what is wrong with broken YAML.
 
     Raises:
-        ConfigError: the study cannot be run.
+        ConfigError: the config is invalid.
     """
     twice = read(path)
     config = yaml.safe_load(Path(path).read_text())

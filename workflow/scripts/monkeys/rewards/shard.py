@@ -54,7 +54,7 @@ def score_shard(
     with open(samples, "rb") as file:
         drawn = hashlib.file_digest(file, "sha256").hexdigest()  # other samples may lie here when a killed job goes on
     settings = digest([reward.settings(), shown, drawn])
-    texts = kept.digests_of_texts(samples)
+    texts = kept.text_digests(samples)
     if strangers := [problem for problem in texts if problem not in shown]:
         raise ValueError(f"{samples}: problem {strangers[0]} is not in the problems file")
     about = {problem: digest([shown[problem], text])[:16] for problem, text in texts.items()}
@@ -164,7 +164,7 @@ def _write(journal: Journal, samples: str, rewards: str, reward: Reward, made_fr
     counts = Counter[str](distinct=0, cut_problems=0, cut_samples=0, taken_up=0)
     provenance: dict[str, Any] = {
         "samples": {key: value for key, value in read_provenance(samples).items() if key != kept.KEY},
-        **made_from.noted(),
+        **made_from.as_provenance(),
         "reward": reward.name,
         "settings": reward.settings(),
         "starts": starts,

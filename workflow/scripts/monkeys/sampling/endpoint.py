@@ -153,7 +153,7 @@ def _of_request(error: Exception, request: Request) -> Exception:
     )
 
 
-def look(endpoint: dict[str, Any], key: str | None) -> str | None:
+def check_server(endpoint: dict[str, Any], key: str | None) -> str | None:
     """What is wrong with a server as it answers now; None if nothing is known to be.
 
     Args:

@@ -249,7 +249,7 @@ class Progress:
             "sampler_version": SAMPLER_VERSION,
             "project_version": __version__,
             "settings": self.shard.settings(self.prompts),
-            **self.shard.made_from(self.prompts).noted(),
+            **self.shard.made_from(self.prompts).as_provenance(),
             "engine_starts": self._starts,
             "samples": self.samples,
         }
@@ -318,7 +318,7 @@ def sampling(
 
     with (
         unwinding(in_journal, console),
-        Journal(journal, shard.settings(prompts), console=console, about=made_from.noted()) as opened,
+        Journal(journal, shard.settings(prompts), console=console, about=made_from.as_provenance()) as opened,
     ):
         progress = Progress(shard, prompts, opened, console, note)
         if taken := _take_up(progress, made_from, samples, results, console):
@@ -334,7 +334,7 @@ def _take_up(progress: Progress, made_from: MadeFrom, samples: str, results: str
     """Take up what finished samples and journals of other problems hold; the number of samples."""
     taken = 0
     for path in progress.journal.set_aside():
-        if shared := made_from.shared(MadeFrom.of(read_header(path))):
+        if shared := made_from.shared_problems(MadeFrom.of(read_header(path))):
             taken += progress.take_up(read_entries(path), shared)
     if results is not None:
         for path, shared in kept.candidates(results, samples, made_from, console):

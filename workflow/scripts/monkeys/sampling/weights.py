@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from monkeys import hub
-from monkeys.hub import NotThere
+from monkeys.hub import NotAvailable
 
 FACTS = {
     "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
@@ -31,17 +31,17 @@ def fetch(weights: str, commit: str | None, trust_remote_code: bool = False) -> 
         trust_remote_code: Fetch the model's own code, too.
 
     Raises:
-        NotThere: no such model or commit, no access to it, or no network.
+        NotAvailable: no such model or commit, no access to it, or no network.
     """
     if commit is None:
         return Path(weights)
     try:
-        files = hub.files_of("model", weights, commit)
+        files = hub.list_files("model", weights, commit)
         kind = next((kind for kind in WEIGHTS if any(Path(file).match(kind) for file in files)), None)
         if kind is None:
-            raise NotThere(f"{weights} at revision {commit} has no weights that vLLM loads ({', '.join(WEIGHTS)})")
+            raise NotAvailable(f"{weights} at revision {commit} has no weights that vLLM loads ({', '.join(WEIGHTS)})")
         return hub.fetch("model", weights, commit, **_wanted(kind, trust_remote_code))
-    except hub.OutOfReach:
+    except hub.HubUnreachable:
         if folder := _cached(weights, commit, trust_remote_code):
             return folder
         raise
@@ -56,12 +56,12 @@ def fetch_alongside(weights: str, commit: str | None, trust_remote_code: bool = 
         trust_remote_code: As for `fetch`.
 
     Raises:
-        NotThere: as for `fetch`.
+        NotAvailable: as for `fetch`.
     """
     if commit is None:
         return Path(weights)
     wanted = _wanted(None, trust_remote_code)
-    folder = hub.cached("model", weights, commit, **wanted)
+    folder = hub.cached_folder("model", weights, commit, **wanted)
     if folder and (folder / "config.json").exists() and any(folder.glob("tokenizer*")):
         return folder  # a commit never changes
     return hub.fetch("model", weights, commit, **wanted)
@@ -76,7 +76,7 @@ def local_folder(weights: str, commit: str | None, trust_remote_code: bool = Fal
         trust_remote_code: As for `fetch`.
 
     Raises:
-        NotThere: it is not in this machine's Hugging Face cache, or not all of it.
+        NotAvailable: it is not in this machine's Hugging Face cache, or not all of it.
     """
     if commit is None:
         return Path(weights)
@@ -84,7 +84,7 @@ def local_folder(weights: str, commit: str | None, trust_remote_code: bool = Fal
         return folder
     from huggingface_hub import constants
 
-    raise NotThere(
+    raise NotAvailable(
         f"{weights} at revision {commit} is not in the Hugging Face cache {constants.HF_HUB_CACHE}; set HF_HOME "
         "to a folder that all nodes share, fetch it again with --forcerun fetch_model, then run again"
     )
@@ -92,7 +92,7 @@ def local_folder(weights: str, commit: str | None, trust_remote_code: bool = Fal
 
 def _cached(weights: str, commit: str, code: bool) -> Path | None:
     for kind in WEIGHTS:
-        folder = hub.cached("model", weights, commit, **_wanted(kind, code))
+        folder = hub.cached_folder("model", weights, commit, **_wanted(kind, code))
         if folder and any(folder.glob(kind)):
             return folder
     return None

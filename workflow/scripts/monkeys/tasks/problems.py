@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monkeys import tasks, verification
-from monkeys.hub import NotThere
-from monkeys.storage import PROVENANCE_KEY, WRITING, canonical, digest, replacing
+from monkeys.hub import NotAvailable
+from monkeys.storage import PARQUET_OPTIONS, PROVENANCE_KEY, canonical, digest, replacing
 from monkeys.tasks.draws import choose, draw
 from monkeys.tasks.prompts import compile_template
 from monkeys.tasks.rows import Reader
@@ -25,13 +25,13 @@ LIMITS: dict[str, tuple[float, float | None, str]] = {
 
 
 @contextmanager
-def told_of(task: str) -> Iterator[None]:
+def naming_task(task: str) -> Iterator[None]:
     """Say which task a mistake is one of, by the key in the config where that is known."""
     try:
         yield
-    except (ValueError, NotThere) as error:
+    except (ValueError, NotAvailable) as error:
         key = "." if re.match(r"[a-z_.]+: ", str(error)) else ": "
-        kind = ValueError if isinstance(error, ValueError) else NotThere
+        kind = ValueError if isinstance(error, ValueError) else NotAvailable
         raise kind(f"tasks.{task}{key}{error}") from error
 
 
@@ -204,7 +204,7 @@ def write_problems(path: str, problems: list[dict[str, Any]], provenance: dict[s
     """Write a problems file, or one of prompts, with where they come from in its metadata."""
     table = pa.Table.from_pylist(problems).replace_schema_metadata({PROVENANCE_KEY: canonical(provenance)})
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, **WRITING)
+        pq.write_table(table, temporary, **PARQUET_OPTIONS)
 
 
 def digest_of(problems: list[dict[str, Any]], *columns: str) -> str:

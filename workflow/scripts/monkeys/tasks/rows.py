@@ -30,7 +30,7 @@ class Dataset:
             columns: The columns to read; none reads them all.
 
         Raises:
-            NotThere: the hub does not give the dataset.
+            NotAvailable: the hub does not give the dataset.
             ValueError: it has no such configuration, split or columns, no rows, or cannot be read.
         """
         folder = hub.dataset(self.name, self.commit, self.subsets)

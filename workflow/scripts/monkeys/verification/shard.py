@@ -54,7 +54,7 @@ def verify_shard(
     kind = verification.load(verifier)
     for row in by_id.values():
         verification.check(verifier, row)
-    texts = kept.digests_of_texts(samples)
+    texts = kept.text_digests(samples)
     if strangers := [problem for problem in texts if problem not in by_id]:
         raise ValueError(f"{samples}: problem {strangers[0]} is not in the problems file")
     about = {problem: [{key: by_id[problem].get(key) for key in JUDGED_BY}, text] for problem, text in texts.items()}
@@ -72,7 +72,7 @@ def verify_shard(
                 book.enter(number, verdict.settled())
         provenance = {
             "samples": {key: value for key, value in source.items() if key != kept.KEY},
-            **made_from.noted(),
+            **made_from.as_provenance(),
             "verifier": verifier,
             "verifier_version": kind.version,
             "settings": {key: value for key, value in vars(settings).items() if key not in ("threads", "lean")},
