@@ -8,7 +8,7 @@ import pytest
 from monkeys import kept
 from monkeys.kept import MadeFrom
 from monkeys.sampling.journal import Journal
-from monkeys.sampling.shard import Sample, Shard, sampling
+from monkeys.sampling.shard import Sample, Shard, open_shard
 from monkeys.storage import SAMPLES, read_provenance, read_rows, write_parquet
 
 ROW = {
@@ -128,7 +128,7 @@ def drawn(results, prompts, shard=SHARD, most=None, per_request=4):
     file = results / "samples/t/m/1.parquet"
     journal = results / ".journal/t/m/1.jsonl"
     asked = []
-    with sampling(shard, prompts, str(journal), str(file), results=str(results)) as progress:
+    with open_shard(shard, prompts, str(journal), str(file), results=str(results)) as progress:
         progress.begin({"engine": f"for {len(prompts)}", "seed": 1})
         for number, request in enumerate(list(progress.requests(per_request))):
             if number == most:
@@ -191,7 +191,7 @@ def test_the_time_of_what_is_taken_up_is_its_share(results):
 
 
 def test_a_journal_says_in_its_first_line_which_problems_it_holds(tmp_path):
-    with Journal(tmp_path / "0.jsonl", "settings", about=WARM.as_provenance()):
+    with Journal(tmp_path / "0.jsonl", "settings", header=WARM.as_provenance()):
         pass
     header = json.loads((tmp_path / "0.jsonl").read_text().partition(" ")[2])
     assert MadeFrom.of(header) == WARM

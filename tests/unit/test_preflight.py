@@ -152,7 +152,7 @@ def test_a_key_that_is_not_there_is_a_mistake(look, monkeypatch):
     ("key", "model", "said"),
     [
         ("secret", "marmoset", None),
-        ("secret", "gibbon", "lists no model gibbon, but marmoset"),
+        ("secret", "gibbon", "does not list the model gibbon, but marmoset"),
         ("wrong", "marmoset", "refuses its key (endpoint.api_key_env): status 401"),
     ],
 )
@@ -186,7 +186,7 @@ def test_before_the_first_sample_all_are_taken_to_be_as_long_as_they_may(tmp_pat
         "GPU hours": "0.00028",  # 2 × 2,560 tokens ÷ 5,000 a second
         "disk": "15.4 KB",
         "dollars": "5.28",  # 40 × 4 × 0.001 + 2,560 × 0.002
-        "taken to be": "as long as they may",
+        "assumed length": "maximum",
     }
 
 
@@ -204,7 +204,7 @@ def test_once_there_are_samples_the_others_are_taken_to_be_like_them(tmp_path):
     assert (row["samples to draw"], row["tokens"]) == ("20", "160")
     assert row["GPU hours"] == "0.0044"  # 160 tokens at 10 a second
     assert row["dollars"] == "?"
-    assert row["taken to be"] == "like the 20 there are"
+    assert row["assumed length"] == "like the 20 drawn so far"
 
 
 def test_jobs_look_at_the_models_that_the_run_is_going_to_sample_and_at_all_if_it_did_not_say(tmp_path, monkeypatch):

@@ -490,7 +490,7 @@ def test_engine_arguments_are_checked_against_the_engines_own(name, said):
 def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
     config = copy.deepcopy(CONFIG)
     config["models"]["m"]["engine"] = {"arguments": {"speculative_config": {"method": "ngram"}}, "max_model_len": 2048}
-    arguments = engine_arguments.of(study.checked(config)["models"]["m"]["engine"])
+    arguments = engine_arguments.llm_arguments(study.checked(config)["models"]["m"]["engine"])
     assert arguments["speculative_config"] == {"method": "ngram"}
     assert arguments["max_model_len"] == 2048
     assert not {"max_num_seqs", "arguments", "separate_process"} & set(arguments)

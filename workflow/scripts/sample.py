@@ -10,7 +10,7 @@ if __name__ == "__main__":
 
         from monkeys import kept
         from monkeys.progress import progress_note
-        from monkeys.sampling.shard import Shard, sampling
+        from monkeys.sampling.shard import Shard, open_shard
         from monkeys.storage import read_rows
         from monkeys.usage import record_usage
 
@@ -39,7 +39,9 @@ if __name__ == "__main__":
         with (
             record_usage(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
             progress_note(snakemake.log[0]) as note,
-            sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console, note, results) as progress,
+            open_shard(
+                shard, prompts, snakemake.params.journal, snakemake.output[0], console, note, results
+            ) as progress,
         ):
             sample(progress, model, shard.model_settings["sampling"])
         kept.keep(results, snakemake.output[0])

@@ -14,7 +14,7 @@ from monkeys import hub, study, verification
 from monkeys.hub import NotAvailable
 from monkeys.rewards.reward import Reward
 from monkeys.sampling import endpoint, weights
-from monkeys.sampling.tokens import MissingTemplate, encoded, refuse_overlong
+from monkeys.sampling.tokens import MissingTemplate, encode_prompts, refuse_overlong
 from monkeys.storage import read_rows
 from monkeys.tasks.problems import build_problems, build_prompts, naming_task
 from monkeys.tasks.rows import TaskData
@@ -115,7 +115,7 @@ def _config_folder(
     """Folder with a model's config and tokenizer; None, and a mistake in `findings`, if they cannot be obtained."""
     try:
         commit = hub.commit_of("model", about["weights"], about["revision"], config["results"])
-        return weights.fetch_alongside(about["weights"], commit, trust_remote_code)
+        return weights.fetch_config_files(about["weights"], commit, trust_remote_code)
     except NotAvailable as mistake:
         findings.mistakes.append(f"{where}.weights: {mistake}")
         return None
@@ -137,7 +137,7 @@ def _prompt_lengths(
     """Length of every prompt in tokens, by task and problem.
 
     The library `tokenizers` encodes a text almost like transformers, which takes seconds to import. Only if a prompt
-    seems too long (more tokens than `room` has for its task) is it encoded again with transformers.
+    seems too long (more tokens than `room` has for its task) is it encode_prompts again with transformers.
     """
     file = folder / "tokenizer.json"
     if file.is_file() and not about["chat"]:
@@ -153,7 +153,9 @@ def _prompt_lengths(
             return lengths
     full_tokenizer = _tokenizer(folder, about["engine"]["trust_remote_code"])
     return {
-        task: {problem: len(ids) for problem, ids in encoded(full_tokenizer, texts, about["chat"], model).items()}
+        task: {
+            problem: len(ids) for problem, ids in encode_prompts(full_tokenizer, texts, about["chat"], model).items()
+        }
         for task, texts in prompts.items()
     }
 

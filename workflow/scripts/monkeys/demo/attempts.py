@@ -10,7 +10,7 @@ from typing import Any
 from monkeys import verification
 from monkeys.demo import arithmetic, programs
 from monkeys.demo.examples import RESERVED_LEVELS, RESERVED_PER_LEVEL
-from monkeys.sampling.shard import Shard, sampling
+from monkeys.sampling.shard import Shard, open_shard
 from monkeys.sampling.vllm import sample
 from monkeys.storage import read_rows
 from monkeys.tasks.prompts import compile_template
@@ -87,7 +87,7 @@ def drawn(tasks: list[Exercise], name: str, model: dict[str, Any], seed: int, fo
     shard = Shard("exercises", seed, "exercises", name, index=0, size=ATTEMPTS, model_settings={"sampling": SAMPLING})
     prompts = {str(number): exercise.prompt for number, exercise in enumerate(tasks)}
     path = folder / f"{name}.parquet"
-    with sampling(shard, prompts, str(folder / f"{name}.jsonl"), str(path)) as progress:
+    with open_shard(shard, prompts, str(folder / f"{name}.jsonl"), str(path)) as progress:
         sample(progress, model, SAMPLING)
     texts: list[list[str]] = [[] for _ in tasks]
     for row in read_rows(path, ["problem_id", "text"]):

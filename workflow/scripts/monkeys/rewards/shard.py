@@ -17,7 +17,7 @@ from monkeys.rewards.model import RewardModel
 from monkeys.rewards.reward import Reward
 from monkeys.rewards.wording import Wording
 from monkeys.sampling import weights
-from monkeys.sampling.journal import Journal, read_entries, unwinding
+from monkeys.sampling.journal import Journal, exit_on_signals, read_entries
 from monkeys.storage import REWARDS, digest, parquet_writer, read_provenance, read_rows
 
 WINDOW = 4096
@@ -67,7 +67,7 @@ def score_shard(
     def told() -> str:
         return f"the rewards of {scored()} samples of {samples} in the journal"
 
-    with unwinding(told, console), Journal(journal, settings, console=console) as opened:
+    with exit_on_signals(told, console), Journal(journal, settings, console=console) as opened:
         done = scored()
         total = pq.read_metadata(samples).num_rows
         if done < total:

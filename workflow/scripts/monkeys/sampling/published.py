@@ -1,8 +1,8 @@
-"""Samples that others published, in the layout of the paper's own release.
+"""Import published samples in the layout of the paper's release.
 
 A record is a problem: `samples` (texts), `is_corrects` (their published verdicts, in the same order) and the problem's
-name in its dataset (`orig_dset_idx`, a row number, or `theorem_name`). Files are read one record at a time: those of
-the paper hold a gigabyte, of which a record is some megabytes.
+name in its dataset (`orig_dset_idx`, a row number, or `theorem_name`). Files are read one record at a time: the paper's
+files have a gigabyte, a record a few megabytes.
 """
 
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ from monkeys.sampling.shard import Shard
 from monkeys.storage import SAMPLES, VERDICTS, parquet_writer
 
 PROBLEM_NAMES = ("orig_dset_idx", "theorem_name")
-"""Columns that may name the problem; the first that a record has counts."""
+"""Columns that may name the problem; the first one that a record has is used."""
 
 
 def fetch(dataset: str, commit: str | None, subset: str | None, split: str) -> list[str]:
-    """The data files of one split, downloaded into the Hugging Face cache if the dataset is on the hub.
+    """Data files of one split, downloaded into the Hugging Face cache if the dataset is on the hub.
 
     Args:
-        dataset: Hub id, or a folder that `datasets.load_dataset` understands.
-        commit: Which commit of the id; None for a folder.
+        dataset: Hub id, or a folder that `datasets.load_dataset` can read.
+        commit: Commit of the id; None for a folder.
         subset: The dataset's configuration name; None if it has only one.
         split: Name of the split.
 
@@ -41,7 +41,7 @@ def fetch(dataset: str, commit: str | None, subset: str | None, split: str) -> l
 
 
 def read_records(path: str) -> Iterator[dict[str, Any]]:
-    """The records of a JSON file (an array, or one record a line) or a parquet file, one at a time."""
+    """Records of a JSON file (an array, or one record per line) or a parquet file, one at a time."""
     with open(path, "rb") as file:
         start = file.read(4)
         file.seek(0)
@@ -55,17 +55,18 @@ def read_records(path: str) -> Iterator[dict[str, Any]]:
 
 
 def import_shard(files: list[str], shard: Shard, problems: list[str] | None, samples: str, verdicts: str) -> None:
-    """Write one shard of published samples, and their published verdicts.
+    """Write one shard of published samples and their published verdicts.
 
     Args:
         files: The published files.
-        shard: Which samples of every problem; the first published sample has the number 0.
-        problems: Names of the wanted problems; None takes all.
-        samples: Where the samples go; tokens, finish reasons and log-probabilities are null, nobody published them.
-        verdicts: Where the published verdicts go.
+        shard: The shard; the first published sample of a problem has the number 0.
+        problems: Names of the wanted problems; None for all.
+        samples: Output file for the samples; tokens, finish reasons and log-probabilities are null, as they were not
+            published.
+        verdicts: Output file for the published verdicts.
 
     Raises:
-        ValueError: a record that is not as described above, or has too few samples; a wanted problem that is missing.
+        ValueError: a record has the wrong layout or too few samples, or a wanted problem is missing.
     """
     provenance = {
         "study": shard.study,
@@ -102,10 +103,10 @@ def import_shard(files: list[str], shard: Shard, problems: list[str] | None, sam
                     f"lower tasks.{shard.task}.samples, or models.{shard.model}.samples.{shard.task} if it is set"
                 )
             for position in range(first, end):
-                about = {"problem_id": problem, "sample": position}
+                row = {"problem_id": problem, "sample": position}
                 unknown = dict.fromkeys(("prompt_tokens", "tokens", "finish_reason", "logprob"))
-                add_sample({**about, "text": texts[position], **unknown})
-                add_verdict({**about, "outcome": _outcome(corrects[position], where), "answer": None})
+                add_sample({**row, "text": texts[position], **unknown})
+                add_verdict({**row, "outcome": _outcome(corrects[position], where), "answer": None})
         missing = sorted(set(problems or ()) - seen)
         if missing or not seen:
             raise ValueError(f"{', '.join(files)}: no problem {', '.join(missing[:10]) or 'at all'}")
@@ -113,7 +114,7 @@ def import_shard(files: list[str], shard: Shard, problems: list[str] | None, sam
 
 
 def _problem(record: dict[str, Any], where: str) -> str:
-    """The name of a record's problem, once it is known to be a record as it should be."""
+    """Name of a record's problem; checks the record's layout."""
     missing = [column for column in ("samples", "is_corrects") if not isinstance(record.get(column), list)]
     name = next((str(record[column]) for column in PROBLEM_NAMES if record.get(column) is not None), None)
     if missing or name is None:
