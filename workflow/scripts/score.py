@@ -14,7 +14,7 @@ if __name__ == "__main__":
 
         from monkeys import kept
         from monkeys.progress import progress_note
-        from monkeys.rewards.reward import Reward
+        from monkeys.rewards.reward import RewardModelConfig
         from monkeys.rewards.shard import score_shard
         from monkeys.usage import record_usage
 
@@ -31,7 +31,7 @@ if __name__ == "__main__":
                 samples=snakemake.input.samples,
                 rewards=snakemake.output[0],
                 journal=snakemake.params.journal,
-                reward=Reward.of(name, config, commit),
+                reward=RewardModelConfig.of(name, config, commit),
                 console=console,
                 note=note,
                 results=snakemake.config["results"],

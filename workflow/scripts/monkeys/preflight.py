@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from monkeys import hub, study, verification
 from monkeys.hub import NotAvailable
-from monkeys.rewards.reward import Reward
+from monkeys.rewards.reward import RewardModelConfig
 from monkeys.sampling import endpoint, weights
 from monkeys.sampling.tokens import MissingTemplate, encode_prompts, refuse_overlong
 from monkeys.storage import read_rows
@@ -177,10 +177,10 @@ def _check_reward(findings: Findings, config: dict[str, Any], name: str, problem
     folder = _config_folder(findings, config, f"rewards.{name}", about, about["trust_remote_code"])
     if folder is None:
         return
-    reward = Reward.of(name, about, commit=None)
+    reward = RewardModelConfig.of(name, about, commit=None)
     try:
         if (context := context_length(folder)) is not None:
-            reward.longest(context)
+            reward.token_limit(context)
     except ValueError as mistake:
         findings.mistakes.append(str(mistake))
     if not about["chat"]:
@@ -191,7 +191,7 @@ def _check_reward(findings: Findings, config: dict[str, Any], name: str, problem
         findings.warnings.append(f"rewards.{name}.weights: its tokenizer cannot be loaded here ({error})")
         return
     try:
-        reward.refuse_missing_template(tokenizer)
+        reward.check_chat_template(tokenizer)
     except ValueError as mistake:
         findings.mistakes.append(str(mistake))
 
