@@ -120,7 +120,7 @@ def test_maths_published_problems_are_drawn_whatever_the_order_of_the_copy(publi
 def test_another_set_of_problems_is_not_taken_for_maths(published_order, rows):
     with pytest.raises(
         ValueError,
-        match=r"not have the 5,000 problems of the MATH test split.*1 of the test split are missing.*number 4999",
+        match=r"not have the 5,000 problems of the MATH test split.*1 of the split are missing.*number 4999",
     ):
         made("math", {"problems": rows})
 

@@ -50,7 +50,7 @@ TAIL_LINES = 5
 STARTUP_MESSAGES = ("Building DAG of jobs", "Assuming unrestricted", "Using shell", "Conda environments: ignored")
 STARTUP_EVENTS = ("workflow_started", "resources_info", "run_info")
 REPLACED_MESSAGES = ("At least one job did not complete", "Exiting because a job execution failed")
-"""Messages of Snakemake that this display replaces or that help nobody."""
+"""Messages of Snakemake that this display replaces or that do not help."""
 
 
 @dataclass

@@ -72,12 +72,12 @@ def doubtful(config: dict[str, Any]) -> Iterator[str]:
     used = {task for model in config["models"].values() for task in model["tasks"]}
     for name, task in config["tasks"].items():
         if name not in used:
-            yield f"tasks.{name}: no model has it among its tasks, so nothing is done for it"
+            yield f"tasks.{name}: no model has this task, so it is not used"
         texts = templates(task) | {f"sampling.stop.{n}": stop for n, stop in enumerate(task["sampling"]["stop"])}
         for key, text in texts.items():
             if _BACKSLASH_N.search(_JINJA.sub("", text)):
                 yield (
-                    f"tasks.{name}.{key}: holds a backslash and an n, not a line break; in YAML \\n is one only "
+                    f"tasks.{name}.{key}: contains a backslash and an n, not a line break; in YAML \\n is one only "
                     "between double quotes"
                 )
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -109,7 +109,7 @@ def read(path: str | Path) -> list[str]:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         wrong = getattr(error, "problem", None) or str(error)
         raise ConfigError(
-            f"{path}: {where}{wrong}; indent with blanks, and put texts that hold `: `, `#` or braces between quotes"
+            f"{path}: {where}{wrong}; indent with spaces, and quote texts that contain `: `, `#` or braces"
         ) from None
     return list(_duplicate_keys(path, root, ""))
 
@@ -124,7 +124,7 @@ def _duplicate_keys(path: str | Path, node: Any, where: str) -> Iterator[str]:
             name = f"{where}.{key.value}".lstrip(".")
             if name in lines and key.value != "<<":
                 line = key.start_mark.line + 1
-                yield f"{path}: {name} stands in line {lines[name]} and again in line {line}; the first is not read"
+                yield f"{path}: {name} is given in line {lines[name]} and again in line {line}; the first is ignored"
             lines[name] = key.start_mark.line + 1
             if value.start_mark.index > key.start_mark.index:  # else an alias, which was checked where it is defined
                 yield from _duplicate_keys(path, value, name)
@@ -136,16 +136,16 @@ def _unusable_values(config: Any, where: str = "", others: bool = False) -> Iter
         for key, value in config.items():
             path = f"{where}.{key}".lstrip(".")
             if not isinstance(key, str) and not others:
-                yield f"{path}: the name is not text but {key!r}; put it between quotes"
+                yield f"{path}: the name must be text, not {key!r}; put it in quotes"
             else:
                 yield from _unusable_values(value, path, others or key in ("parameters", "arguments"))
     elif isinstance(config, list):
         for number, value in enumerate(config):
             yield from _unusable_values(value, f"{where}.{number}", others)
     elif isinstance(config, float) and not math.isfinite(config):
-        yield f"{where}: {config} is no number to work with"
+        yield f"{where}: {config} is not a finite number"
     elif isinstance(config, int | float) and abs(config) > 1e15:
-        yield f"{where}: {float(config) if abs(config) < 1e300 else 'it'} is larger than anything here can be"
+        yield f"{where}: {float(config) if abs(config) < 1e300 else 'it'} is too large for any setting"
 
 
 def _check_number_of_shards(config: dict[str, Any]) -> Iterator[str]:
@@ -233,7 +233,7 @@ def _explain(error: ValidationError, schema: dict[str, Any]) -> Iterator[str]:
     elif error.validator == "required":
         yield f"{path}: missing {', '.join(key for key in error.validator_value if key not in value)}"
     elif "propertyNames" in error.schema_path:
-        yield f"{path}: {error.message}; names hold letters, digits, '.', '_', '-' and start with a letter or digit"
+        yield f"{path}: {error.message}; names use letters, digits, '.', '_', '-' and start with a letter or digit"
     elif error.validator == "type":
         types = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
         wanted = " or ".join(WORDS[name] for name in types if name != "null")
@@ -244,9 +244,9 @@ def _explain(error: ValidationError, schema: dict[str, Any]) -> Iterator[str]:
         else:
             number = re.sub("[,_ ]", "", value) if isinstance(value, str) and {"integer", "number"} & set(types) else ""
             written = f", written as {float(number):.15g}" if re.fullmatch(r"\d+(\.\d+)?(e\d{1,2})?", number) else ""
-            yield f"{path}: must be {wanted}{written}, and is {value!r}{about}"
+            yield f"{path}: must be {wanted}{written}, but is {value!r}{about}"
     elif error.validator in ("oneOf", "anyOf"):
-        yield f"{path}: {value!r} is not what it may be{about}"
+        yield f"{path}: {value!r} is not allowed{about}"
     else:
         yield f"{path}: {error.message}{about}"
 
@@ -292,9 +292,9 @@ def _inconsistencies(config: dict[str, Any]) -> Iterator[str]:
 
 def _check_results(results: str) -> Iterator[str]:
     if found := re.search(r"[{}<>\x00-\x1f]", results):
-        yield f"results: holds {found[0]!r}, which no folder's name here may hold"
+        yield f"results: contains {found[0]!r}, which the name of a results folder must not contain"
     elif len(results) > 1000 or any(len(part) > 255 for part in Path(results).parts):
-        yield "results: is longer than a folder's name can be"
+        yield "results: is too long for the name of a folder"
 
 
 def _check_names(kind: str, names: list[str]) -> Iterator[str]:
@@ -305,7 +305,7 @@ def _check_names(kind: str, names: list[str]) -> Iterator[str]:
         elif repeated := re.search(r"(.+?)\1{19}$", name):
             yield f"{kind}.{name}: the name repeats {repeated[1]!r} so often that Snakemake takes it for a mistake"
         if (other := lower.setdefault(name.lower(), name)) != name:
-            yield f"{kind}.{name}: differs from {other} in case alone, and some file systems tell no case"
+            yield f"{kind}.{name}: differs from {other} only in case, which some file systems ignore"
 
 
 def _check_grades(where: str, config: dict[str, Any]) -> Iterator[str]:
@@ -317,7 +317,7 @@ def _check_grades(where: str, config: dict[str, Any]) -> Iterator[str]:
                 yield f"{where}.{task}.{model}: no file {file}"
             elif Path(file).resolve().is_relative_to(Path(config["results"]).resolve()):
                 yield (
-                    f"{where}.{task}.{model}: {file} lies among the results, where another draw would overwrite the "
+                    f"{where}.{task}.{model}: {file} is in the results folder, where drawing again would overwrite the "
                     "grades; move it elsewhere"
                 )
 
@@ -326,7 +326,7 @@ def _check_task(where: str, task: dict[str, Any]) -> Iterator[str]:
     yield from _check_multiple(f"{where}.samples", task["samples"], f"{where}.shard_size", task["shard_size"])
     if task["base"] not in (builtin_tasks.NONE, *builtin_tasks.names()):
         there = ", ".join([*builtin_tasks.names(), builtin_tasks.NONE])
-        yield f"{where}.base: {task['base']} is none of the built-in tasks: {there}"
+        yield f"{where}.base: {task['base']} is not one of the built-in tasks: {there}"
     yield from _check_dataset(f"{where}.dataset", task["dataset"])
     yield from _check_dataset(f"{where}.examples.dataset", task["examples"]["dataset"])
     if (file := task["examples"]["file"]) is not None and not _is_file(file):
@@ -339,7 +339,7 @@ def _check_task(where: str, task: dict[str, Any]) -> Iterator[str]:
             yield f"{where}.{key}: {error}"
         else:
             if key == "prompt" and task["few_shot"] and "examples" not in names_in(template):
-                yield f"{where}.few_shot: {task['few_shot']}, but {where}.prompt shows no `examples`"
+                yield f"{where}.few_shot: {task['few_shot']}, but {where}.prompt does not use `examples`"
 
 
 def _check_multiple(where: str, samples: int | None, of: str, shard: int | None) -> Iterator[str]:
@@ -364,7 +364,7 @@ def _check_verifier(where: str, task: dict[str, Any]) -> Iterator[str]:
     if name is None:
         return
     if name not in verification.names():
-        yield f"{where}.verifier: {name} is none of the verifiers: {', '.join(verification.names())}"
+        yield f"{where}.verifier: {name} is not one of the verifiers: {', '.join(verification.names())}"
     elif task["second_opinion"] and verification.load(name).second_grader is None:
         yield f"{where}.second_opinion: the verifier {name} has none; set it to false"
     elif task["lists"] != "whole" and not verification.load(name).lists:
@@ -419,7 +419,7 @@ def _check_counts(name: str, model: dict[str, Any], config: dict[str, Any]) -> I
 
 def _check_reward(where: str, reward: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
     if where == "rewards.logprob":
-        yield f"{where}: is the sampler's own log-probability; name it otherwise"
+        yield f"{where}: is the sampler's own log-probability; choose another name"
     for key in ("tasks", "models"):
         for name in reward[key] or []:
             if name not in config[key]:
@@ -460,7 +460,7 @@ def _check_model_folder(where: str, model: dict[str, Any]) -> Iterator[str]:
     if not _is_path(weights):
         if model["revision"] is None:
             yield (
-                f"{where}.revision: a model of the hub needs one, so that all shards come from the same weights; "
+                f"{where}.revision: a model from the hub needs one, so that all shards come from the same weights; "
                 f"its commits are listed on https://huggingface.co/{weights}/commits/main"
             )
     elif not _is_file(f"{weights}/config.json"):
@@ -474,7 +474,7 @@ def _check_endpoint(where: str, model: dict[str, Any]) -> Iterator[str]:
     address = model["endpoint"]["base_url"]
     if "@" in address.partition("://")[2].partition("/")[0]:
         yield (
-            f"{where}.endpoint.base_url: holds a user or password; put the key into an environment variable "
+            f"{where}.endpoint.base_url: contains a user name or password; put the key into an environment variable "
             f"and name that in {where}.endpoint.api_key_env"
         )
         return
@@ -484,14 +484,14 @@ def _check_endpoint(where: str, model: dict[str, Any]) -> Iterator[str]:
     except ValueError:
         usable = False
     if not usable:
-        yield f"{where}.endpoint.base_url: {address!r} is no address, such as http://localhost:8000/v1"
+        yield f"{where}.endpoint.base_url: {address!r} is not a URL such as http://localhost:8000/v1"
 
 
 def _check_published(where: str, model: dict[str, Any]) -> Iterator[str]:
     published = model["published"]
     yield from _check_dataset(f"{where}.published.dataset", published["dataset"])
     if not _is_path(published["dataset"]) and published["revision"] is None:
-        yield f"{where}.published.revision: a dataset of the hub needs one, so that all shards come from one release"
+        yield f"{where}.published.revision: a dataset from the hub needs one, so that all shards come from one release"
     for task in model["tasks"]:
         if task not in published["subsets"]:
             yield f"{where}.published.subsets: none for task {task}"
@@ -510,7 +510,7 @@ def _check_dataset(where: str, dataset: str | None) -> Iterator[str]:
         return
     if _is_file(dataset):
         yield (
-            f"{where}: {dataset} is a file; give its folder, in which the file is called after the split, such as "
+            f"{where}: {dataset} is a file; give its folder, with the file named after the split, such as "
             f"test{Path(dataset).suffix}"
         )
     else:

@@ -62,8 +62,8 @@ class Task(task.Task):
             examples = f", such as number {', '.join(map(str, missing[:5]))}" if missing else ""
             raise ValueError(
                 f"the dataset does not have the {len(order):,} problems of the MATH test split, from which subsets are "
-                f"drawn: it has {len(row_of):,} problems, and {len(missing):,} of the test split are missing{examples}; set "
-                "`dataset` to another copy, or set `base: none` and all of the task's keys for problems of your own"
+                f"drawn: it has {len(row_of):,} problems, and {len(missing):,} of the split are missing{examples}; "
+                "set `dataset` to another copy, or set `base: none` and all of the task's keys for problems of your own"
             )
         for index, name in enumerate(order):
             yield index, row_of[name]
