@@ -33,4 +33,4 @@ if __name__ == "__main__":
             print(f"ERROR {mistake}", file=console)
         if mistakes:
             raise SystemExit(1)
-        print("Nothing is wrong that can be findings before sampling.", file=console)
+        print("Nothing is wrong that can be seen before sampling.", file=console)
