@@ -81,14 +81,14 @@ def ours(llm: Any, prompts: dict[str, str], sampling: dict[str, Any], samples: i
     """Draw a shard with a journal and write its samples file."""
     from monkeys.sampling import vllm
     from monkeys.sampling.journal import Journal
-    from monkeys.sampling.shard import Progress, Shard
-    from monkeys.sampling.tokens import encoded
+    from monkeys.sampling.shard import Shard, ShardProgress
+    from monkeys.sampling.tokens import encode_prompts
 
     shard = Shard("bench", 0, "arithmetic", "model", 0, samples, {"sampling": sampling})
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "0.jsonl", "bench") as journal:
-        progress = Progress(shard, prompts, journal)
+        progress = ShardProgress(shard, prompts, journal)
         progress.begin({"engine": "vllm"})
-        vllm.run(llm, progress, encoded(llm.get_tokenizer(), prompts, chat=False, model="model"), sampling)
+        vllm.run(llm, progress, encode_prompts(llm.get_tokenizer(), prompts, chat=False, model="model"), sampling)
         progress.write(str(Path(folder) / "0.parquet"))
 
 

@@ -45,7 +45,7 @@ def test_the_check_says_what_to_fill_in_and_is_content_once_that_was_done(login,
     ("key", "value", "message"),
     [
         ("slurm_partition", "nope", "invalid partition specified: nope"),
-        ("slurm_account", "nobody", "nobody is not an account of yours; yours are lab, root"),
+        ("slurm_account", "nobody", "nobody is not one of your accounts; yours are lab, root"),
         ("gpu_model", "a100", "Requested node configuration is not available"),
         ("constraint", "gpu80", "Invalid feature specification"),
     ],
@@ -66,7 +66,7 @@ def test_the_check_names_jobs_that_wait_for_ever(login, accounted):
         said = check(login)
     finally:
         cluster.said("scancel", submitted)
-    assert f"WARNING job {submitted} (patient) waits because of Partition" in said
+    assert f"WARNING job {submitted} (patient) is pending because of Partition" in said
 
 
 def test_the_check_names_commands_that_are_missing(login, accounted, tmp_path):

@@ -237,7 +237,7 @@ def test_a_driver_that_was_killed_is_started_again_when_its_jobs_are_ended(distu
     driver.wait()
     login.snakemake("--unlock")
     said = login.snakemake("samples", succeeds=False)
-    assert "jobs of an earlier run are still at work on what is to be done" in said and f"scancel {job}" in said
+    assert "jobs of an earlier run for the same files are still running or pending" in said and f"scancel {job}" in said
     subprocess.run(["scancel", job], check=True)
     wait(lambda: not cluster.said("squeue", "--noheader"), "the end of the job")
     left = disturbed.recorded(*shard)

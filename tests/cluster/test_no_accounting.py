@@ -29,8 +29,8 @@ def test_without_accounting_sacct_is_not_to_be_asked(root, unaccounted, tmp_path
     """It would be asked in vain for ever."""
     login = smoke_study(root, tmp_path / "checkout")
     said = login.snakemake("--slurm-status-command", "sacct", succeeds=False)
-    assert "there is no accounting, so that sacct knows of no job's end" in said
+    assert "the cluster has no accounting, so sacct cannot report when jobs end" in said
     login.fill_in("slurm_account")
     said = login.snakemake(succeeds=False)
-    assert "lab is not an account of yours; there is no accounting, so leave it out" in said
-    assert "slurm_account    nothing: there is no accounting" in check(login)
+    assert "lab is not one of your accounts; the cluster has no accounting, so leave it out" in said
+    assert "slurm_account    nothing: the cluster has no accounting" in check(login)

@@ -33,7 +33,10 @@ def main() -> None:
 
     model = json.loads(sys.argv[1])
     llm = LLM(
-        model["weights"], generation_config="vllm", disable_log_stats=True, **engine_arguments.of(model["engine"])
+        model["weights"],
+        generation_config="vllm",
+        disable_log_stats=True,
+        **engine_arguments.llm_arguments(model["engine"]),
     )
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks that end leave no zombies
     print("ready", file=answers)
@@ -55,8 +58,8 @@ def carry_out(llm, order: dict) -> dict:
 
     from monkeys.logs import logging_to
     from monkeys.sampling import journal, vllm
-    from monkeys.sampling.shard import Shard, sampling
-    from monkeys.sampling.tokens import encoded
+    from monkeys.sampling.shard import Shard, open_shard
+    from monkeys.sampling.tokens import encode_prompts
 
     journal.LEASE_SECONDS = order.get("lease_seconds", journal.LEASE_SECONDS)
     folder, shard = Path(order["folder"]), Shard(**order["shard"])
@@ -66,11 +69,11 @@ def carry_out(llm, order: dict) -> dict:
     try:
         with (
             logging_to(folder / "log"),
-            sampling(shard, order["prompts"], folder / "journal.jsonl", folder / "samples.parquet") as progress,
+            open_shard(shard, order["prompts"], folder / "journal.jsonl", folder / "samples.parquet") as progress,
         ):
-            seed = shard.engine_seed(progress.samples)
+            seed = shard.engine_seed(progress.num_samples)
             set_random_seed(seed)
-            prompts = encoded(llm.get_tokenizer(), progress.prompts, False, "m")
+            prompts = encode_prompts(llm.get_tokenizer(), progress.prompts, False, "m")
             progress.begin({"engine": "vllm", "seed": seed})
             vllm.run(llm, progress, prompts, settings)
     except SystemExit as end:

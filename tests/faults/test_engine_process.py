@@ -22,10 +22,10 @@ if __name__ == "__main__":
     from monkeys.logs import logging_to
     with logging_to(order["log"]) as console:
         from monkeys.sampling import vllm
-        from monkeys.sampling.shard import Shard, sampling
+        from monkeys.sampling.shard import Shard, open_shard
         from monkeys.study.study import SourcedModel
         shard = Shard("s", 0, "t", "m", 0, order["size"], {})
-        with sampling(shard, order["prompts"], order["journal"], order["samples"], console) as progress:
+        with open_shard(shard, order["prompts"], order["journal"], order["samples"], console) as progress:
             vllm.sample(progress, SourcedModel.model_validate(order["model"]), order["sampling"])
 """
 
@@ -107,7 +107,7 @@ def test_a_dead_engine_is_an_error_and_a_signal_an_end_and_all_are_gone_on_from(
     _, said = job.process.communicate(timeout=HANGS)
     assert job.process.returncode == 1
     assert "the engine died" in said
-    assert "run again to go on" in said
+    assert "run again to resume" in said
     recorded = job.requests()
     assert recorded >= 10
 

@@ -131,7 +131,7 @@ def test_a_second_job_on_a_shard_does_not_write_and_names_the_first(engine, tmp_
     second = engine.start(tmp_path, 4000, lease_seconds=4)
     assert second.ended()["status"] == 1
     assert f"process {first.pid} on " in second.log()
-    assert "is at work on this shard" in second.log()
+    assert "is working on this shard" in second.log()
     assert first.alive()
     first.kill(signal.SIGKILL)  # a dead holder on the same machine is not waited for
     wait_until(lambda: not first.alive(), "the first one's end")

@@ -12,7 +12,7 @@ from monkeys.demo.examples import demo_rows
 from monkeys.demo.reward import samples
 from monkeys.demo.training import UNLABELLED
 from monkeys.rewards.model import RewardModel
-from monkeys.rewards.reward import Reward
+from monkeys.rewards.reward import RewardModelConfig
 
 TEMPLATES = {"arithmetic_prompt": "{{ question }}", "programs_prompt": "{{ specification }}"}
 
@@ -79,7 +79,7 @@ PROGRAMS = [
 @pytest.mark.parametrize(("solved", "spoil"), [(WORD_PROBLEMS, miscalculated), (PROGRAMS, misread)])
 def test_the_shipped_model_mostly_prefers_the_right_one_of_two_solutions(shipped, solved, spoil):
     rng = random.Random(0)
-    reward = Reward(
+    reward = RewardModelConfig(
         "r", str(shipped), None, chat=False, context="prompt", max_length=None, batch_tokens=2048, dtype="float32"
     )
     model = RewardModel(reward, shipped)

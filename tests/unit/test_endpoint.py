@@ -19,7 +19,7 @@ import pytest
 
 from monkeys.sampling import endpoint
 from monkeys.sampling.journal import Journal, read_entries
-from monkeys.sampling.shard import Progress, Shard
+from monkeys.sampling.shard import Shard, ShardProgress
 from monkeys.study.study import SourcedModel
 
 KEY = "sk-very-secret"
@@ -126,7 +126,7 @@ def server():
 def progress(tmp_path):
     shard = Shard("s", 0, "t", "m", 0, 8, {"sampling": SAMPLING})
     with Journal(tmp_path / "0.jsonl", "settings") as journal:
-        yield Progress(shard, {"a": "prompt a", "b": "prompt b"}, journal)
+        yield ShardProgress(shard, {"a": "prompt a", "b": "prompt b"}, journal)
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_no_seed_is_sent_or_recorded_where_the_server_takes_none(server, progres
 def test_where_n_is_not_taken_samples_are_asked_for_one_by_one_and_each_pays_for_its_prompt(server, draw, how, capsys):
     setattr(server, how, {"n"})
     entries = draw()
-    assert "pays for its prompt; say so with endpoint.samples_per_request: 1" in capsys.readouterr().out
+    assert "pays for its prompt; set endpoint.samples_per_request: 1" in capsys.readouterr().out
     assert [len(entry["samples"]) for entry in entries] == [1] * 16
     assert not any("n" in body for body in server.sampled())
 
@@ -218,7 +218,7 @@ def test_tokens_are_unknown_without_log_probabilities_unless_asked_for_one_by_on
         == {s["logprob"] for e in entries for s in e["samples"]}
         == {None}
     )
-    assert "the server tells no tokens per sample" in capsys.readouterr().out
+    assert "the server does not report tokens per sample" in capsys.readouterr().out
 
 
 def test_one_sample_a_request_makes_tokens_known_from_the_usage(server, draw):
@@ -318,7 +318,7 @@ def test_a_request_refused_for_good_fails_the_shard_names_its_problem_and_keeps_
     server.say = lambda body: (400, refused, {}) if body in server.sampled() and body["prompt"] == "prompt b" else None
     with pytest.raises(RuntimeError, match=r"problem b, samples from 0: .* answers 400: the prompt is too long"):
         draw(concurrency=1)
-    assert progress.samples == 8
+    assert progress.num_samples == 8
     server.say = lambda body: None
     draw()
     assert progress.missing == 0
@@ -363,7 +363,7 @@ def test_a_limit_of_another_name_and_parameters_of_the_servers_own_are_sent(serv
 @pytest.mark.parametrize("before", [0, 190, 490])
 def test_the_key_is_not_told_either_where_an_answer_is_cut_in_the_middle_of_it(server, draw, status, before):
     server.say = lambda body: (status, "." * before + KEY, {})
-    with pytest.raises(Exception, match=r"no completion|answers 502") as error:
+    with pytest.raises(Exception, match=r"no valid completion|answers 502") as error:
         draw(patience=0)
     assert KEY[:8] not in str(error.value)
 
@@ -388,14 +388,14 @@ def slowly():
 
 def test_an_answer_that_comes_ever_so_slowly_is_given_up_after_the_time_of_a_request(server, draw):
     server.say = lambda body: (200, slowly(), {})
-    with pytest.raises(Exception, match=r"gives no whole answer within 0\.5 seconds \(endpoint\.timeout\)"):
+    with pytest.raises(Exception, match=r"sent no complete answer within 0\.5 seconds \(endpoint\.timeout\)"):
         draw(timeout=0.5, patience=1)
 
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_an_answer_without_end_is_read_no_further_than_an_answer_can_be_long(server, draw, status):
     server.say = lambda body: (status, itertools.repeat(b" " * 100_000), {})
-    with pytest.raises(Exception, match="gives more than 1,256,000 bytes"):
+    with pytest.raises(Exception, match="sent more than 1,256,000 bytes"):
         draw(patience=0)
     assert server.sent < 40_000_000  # what buffers between the two hold, with it
 
@@ -403,7 +403,7 @@ def test_an_answer_without_end_is_read_no_further_than_an_answer_can_be_long(ser
 def test_no_compression_is_asked_for_and_a_compressed_answer_is_not_unpacked(server, draw):
     bomb = gzip.compress(b" " * 10_000_000)
     server.say = lambda body: (200, bomb, {"content-encoding": "gzip"})
-    with pytest.raises(Exception, match=r"gives no completion .*compressed, which was not asked for"):
+    with pytest.raises(Exception, match=r"sent no valid completion .*compressed, which was not requested"):
         draw(patience=0)
 
 
@@ -448,7 +448,7 @@ def test_an_odd_answer_is_one_clear_error_and_nothing_of_it_is_recorded(server, 
         return 200, answer, {}
 
     server.say = say
-    with pytest.raises(RuntimeError, match=rf"problem a, samples from 0: .* gives no completion \(.*{said}"):
+    with pytest.raises(RuntimeError, match=rf"problem a, samples from 0: .* sent no valid completion \(.*{said}"):
         draw(patience=0, concurrency=1)
     server.say = lambda body: None
     draw()
@@ -462,7 +462,7 @@ def test_an_odd_answer_is_one_clear_error_and_nothing_of_it_is_recorded(server, 
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_no_answer_whatever_ends_in_a_traceback(server, draw, status, body):
     server.say = lambda _: (status, body, {"content-type": "application/json; charset=rot13"})
-    with pytest.raises((endpoint.Unavailable, endpoint.Refused), match=rf"gives no completion|answers {status}"):
+    with pytest.raises((endpoint.Unavailable, endpoint.Refused), match=rf"sent no valid completion|answers {status}"):
         draw(patience=0)
 
 
@@ -495,7 +495,9 @@ def test_the_key_is_not_told_either_where_the_server_writes_it_in_other_letters(
 @pytest.mark.parametrize("key", ["sk-broken\nkey", "schlüssel", "a\x00b"])
 def test_a_key_that_no_request_can_carry_is_an_error_that_does_not_tell_it(draw, monkeypatch, key):
     monkeypatch.setattr(os, "environ", {**os.environ, "SERVER_KEY": key})
-    with pytest.raises(ValueError, match=r"api_key_env: the environment variable SERVER_KEY holds letters") as error:
+    with pytest.raises(
+        ValueError, match=r"api_key_env: the environment variable SERVER_KEY contains characters"
+    ) as error:
         draw()
     assert key[:4] not in str(error.value)
 
@@ -534,10 +536,10 @@ JOB = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from monkeys.sampling import endpoint
-from monkeys.sampling.shard import Shard, sampling
+from monkeys.sampling.shard import Shard, open_shard
 from monkeys.study.study import SourcedModel
 order = json.loads(sys.argv[2])
-with sampling(Shard("s", 0, "t", "m", 0, 8, {}), {"a": "prompt a"}, order["journal"], order["samples"]) as progress:
+with open_shard(Shard("s", 0, "t", "m", 0, 8, {}), {"a": "prompt a"}, order["journal"], order["samples"]) as progress:
     model = SourcedModel.model_validate({"endpoint": order["endpoint"], "tasks": ["t"]})
     endpoint.sample(progress, model, order["sampling"])
 """
@@ -569,6 +571,6 @@ def test_a_signal_ends_a_job_at_once_while_it_waits_for_the_server_and_says_what
     said, _ = job.communicate(timeout=10)
     assert time.monotonic() - asked < 5
     assert job.returncode == 128 + number, said
-    assert f"ended by {number.name} with 4 of 8 samples of t m shard 0 in the journal; run again to go on" in said
+    assert f"ended by {number.name} with 4 of 8 samples of t m shard 0 in the journal; run again to resume" in said
     assert "Traceback" not in said
     assert sum("problem_id" in entry for entry in read_entries(files["journal"])) == 1

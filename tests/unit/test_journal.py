@@ -52,7 +52,7 @@ def test_samples_of_other_settings_are_not_continued_but_kept_until_those_return
     path = tmp_path / "0.jsonl"
     write(path, {"n": 1}, settings="0.6 warm")
     assert read(path, settings="0.8 hot") == []
-    assert "of other settings, kept as 0.jsonl.0.6 warm" in capsys.readouterr().err
+    assert "has other settings, kept as 0.jsonl.0.6 warm" in capsys.readouterr().err
     write(path, {"n": 2}, settings="0.8 hot")
     assert read(path, settings="0.6 warm") == [{"n": 1}]
     assert read(path, settings="0.8 hot") == [{"n": 2}]
@@ -127,7 +127,7 @@ def test_a_lock_that_another_process_took_stops_the_loser_who_says_so(late):
     marker = Path(f"{late.path}.lock")
     other = marker.read_text().replace(f"pid={os.getpid()}\n", "pid=1\n").replace("token=", "token=0")
     marker.write_text(other)
-    with pytest.raises(RuntimeError, match=r"0.jsonl.lock was lost: process 1 on .* holds it; run again to go on"):
+    with pytest.raises(RuntimeError, match=r"0.jsonl.lock was lost: process 1 on .* holds it; run again to resume"):
         late.append({"n": 1})
     assert list(late.entries()) == []
 

@@ -8,7 +8,7 @@ import pytest
 from monkeys import kept
 from monkeys.kept import MadeFrom
 from monkeys.sampling.journal import Journal
-from monkeys.sampling.shard import Sample, Shard, sampling
+from monkeys.sampling.shard import Sample, Shard, open_shard
 from monkeys.storage import SAMPLES, read_provenance, read_rows, write_parquet
 
 ROW = {
@@ -32,7 +32,7 @@ def results(tmp_path):
 def samples(results):
     path = results / "samples/t/m/0.parquet"
     rows = [{**ROW, "sample": n, "text": f"{n} is 42"} for n in range(1000)]
-    write_parquet(path, SAMPLES, rows, WARM.noted())
+    write_parquet(path, SAMPLES, rows, WARM.as_provenance())
     kept.keep(results, path)
     return path
 
@@ -47,7 +47,7 @@ def test_samples_that_were_deleted_come_back_with_their_settings_alone(results, 
 
 
 def test_samples_of_several_settings_are_kept_side_by_side(results, samples):
-    write_parquet(samples, SAMPLES, [{**ROW, "text": "43"}], COLD.noted())
+    write_parquet(samples, SAMPLES, [{**ROW, "text": "43"}], COLD.as_provenance())
     kept.keep(results, samples)
     for settings, text in ((WARM, "0 is 42"), (COLD, "43"), (WARM, "0 is 42")):
         assert kept.restore(results, samples, settings)
@@ -56,7 +56,7 @@ def test_samples_of_several_settings_are_kept_side_by_side(results, samples):
 
 def test_the_second_name_takes_no_room(results, samples):
     kept.keep(results, samples)
-    assert samples.samefile(kept.place(results, samples, WARM))
+    assert samples.samefile(kept.kept_path(results, samples, WARM))
 
 
 def damage(path):
@@ -66,7 +66,7 @@ def damage(path):
 
 
 def test_kept_samples_that_are_damaged_are_not_taken(results, samples, capsys):
-    damage(there := kept.place(results, samples, WARM))
+    damage(there := kept.kept_path(results, samples, WARM))
     assert not kept.restore(results, samples, WARM)
     assert "damaged" in capsys.readouterr().err and not there.exists()
 
@@ -82,7 +82,7 @@ def made(results, settings, problems, shard=0):
     """A file of three samples of each of these problems, kept."""
     path = results / f"samples/t/m/{shard}.parquet"
     rows = [{**ROW, "problem_id": p, "sample": n, "text": f"{settings} {p} {n}"} for p in problems for n in range(3)]
-    write_parquet(path, SAMPLES, rows, MadeFrom(settings, problems).noted())
+    write_parquet(path, SAMPLES, rows, MadeFrom(settings, problems).as_provenance())
     kept.keep(results, path)
     return path
 
@@ -98,7 +98,7 @@ def test_rows_of_the_same_problems_are_found_in_whatever_files_hold_them(results
 
 def test_rows_of_a_damaged_file_are_looked_for_in_another_one(results, capsys):
     path = made(results, "warm", {"a": "1", "b": "1"})
-    damage(kept.place(results, path, MadeFrom("warm", {"a": "1", "b": "1"})))
+    damage(kept.kept_path(results, path, MadeFrom("warm", {"a": "1", "b": "1"})))
     made(results, "warm", {"a": "1"})
     found = kept.rows(results, path, MadeFrom("warm", {"a": "1", "b": "1"}))
     assert {row["problem_id"] for row in found} == {"a"}
@@ -108,7 +108,7 @@ def test_rows_of_a_damaged_file_are_looked_for_in_another_one(results, capsys):
 def texts_digests(tmp_path, rows):
     path = tmp_path / "some.parquet"
     write_parquet(path, SAMPLES, [{**ROW, "problem_id": p, "sample": n, "text": text} for p, n, text in rows], {})
-    return kept.digests_of_texts(path)
+    return kept.text_digests(path)
 
 
 def test_samples_of_a_problem_are_told_from_others_by_number_and_text_and_not_by_their_order(tmp_path):
@@ -128,7 +128,7 @@ def drawn(results, prompts, shard=SHARD, most=None, per_request=4):
     file = results / "samples/t/m/1.parquet"
     journal = results / ".journal/t/m/1.jsonl"
     asked = []
-    with sampling(shard, prompts, str(journal), str(file), results=str(results)) as progress:
+    with open_shard(shard, prompts, str(journal), str(file), results=str(results)) as progress:
         progress.begin({"engine": f"for {len(prompts)}", "seed": 1})
         for number, request in enumerate(list(progress.requests(per_request))):
             if number == most:
@@ -191,7 +191,7 @@ def test_the_time_of_what_is_taken_up_is_its_share(results):
 
 
 def test_a_journal_says_in_its_first_line_which_problems_it_holds(tmp_path):
-    with Journal(tmp_path / "0.jsonl", "settings", about=WARM.noted()):
+    with Journal(tmp_path / "0.jsonl", "settings", header=WARM.as_provenance()):
         pass
     header = json.loads((tmp_path / "0.jsonl").read_text().partition(" ")[2])
     assert MadeFrom.of(header) == WARM

@@ -100,7 +100,7 @@ def test_rewards_belong_to_their_tasks_and_models():
         ({"tasks": ["gsm9k"]}, "rewards.judge.tasks: gsm9k is not in tasks of this study; defined: gsm8k, programs"),
         ({"models": ["b"]}, "rewards.judge.models: b is not in models of this study; defined: a"),
         ({"weights": "./none"}, "rewards.judge.weights: no model in the folder ./none"),
-        ({"revision": None}, "rewards.judge.revision: a model of the hub needs one"),
+        ({"revision": None}, "rewards.judge.revision: a model from the hub needs one"),
     ],
 )
 def test_mistakes_about_rewards_are_named(reward, message):

@@ -49,7 +49,7 @@ def look(tmp_path):
     """What is seen of a model, and of its rewards, on these problems."""
 
     def look(model, rewards=None, problems=PROBLEMS):
-        return preflight.look_at(checked(tmp_path, model, rewards), "m", problems)
+        return preflight.check_model(checked(tmp_path, model, rewards), "m", problems)
 
     return look
 
@@ -69,7 +69,7 @@ def altered(tmp_path, name="marmoset-0.2m", **config):
 
 def test_of_a_model_that_fits_the_prompts_lengths_and_context_are_told(look):
     seen = look(weights())
-    assert (seen.mistakes, seen.doubts, seen.context) == ([], [], 320)
+    assert (seen.mistakes, seen.warnings, seen.context) == ([], [], 320)
     assert seen.lengths == {"sums": {"a": 3, "b": 5}}
 
 
@@ -98,7 +98,7 @@ def test_a_tokenizer_that_cannot_be_loaded_is_a_doubt(look, tmp_path):
     Path(folder, "tokenizer.json").write_text("{}")
     seen = look({"weights": folder})
     assert seen.mistakes == []
-    assert seen.doubts[0].startswith("models.m.weights: its tokenizer cannot be loaded here")
+    assert seen.warnings[0].startswith("models.m.weights: its tokenizer cannot be loaded here")
 
 
 def reward(**settings):
@@ -110,8 +110,8 @@ def test_a_reward_that_fits_has_no_mistakes_and_all_others_are_told_at_once(look
     assert look(weights(), reward()).mistakes == []
     mistakes = look(weights(), reward(chat=True, context="question", max_length=1000)).mistakes
     assert mistakes == [
-        "rewards.judge.context: problem b of task sums has no question; set tasks.sums.question, or show the model "
-        "something else",
+        "rewards.judge.context: problem b of task sums has no question; set tasks.sums.question, or choose "
+        "another context",
         "rewards.judge.max_length: 1000 exceeds the model's context of 320 tokens",
         "rewards.judge.chat: is true, but its tokenizer has no chat template",
     ]
@@ -153,20 +153,20 @@ def test_a_key_that_is_not_there_is_a_mistake(look, monkeypatch):
     ("key", "model", "said"),
     [
         ("secret", "marmoset", None),
-        ("secret", "gibbon", "lists no model gibbon, but marmoset"),
+        ("secret", "gibbon", "does not list the model gibbon, but marmoset"),
         ("wrong", "marmoset", "refuses its key (endpoint.api_key_env): status 401"),
     ],
 )
 def test_servers_are_asked_for_their_models(tmp_path, server, monkeypatch, key, model, said):
     monkeypatch.setenv("SOME_KEY", key)
     endpoint = {"base_url": server, "model": model, "api_key_env": "SOME_KEY"}
-    found = list(preflight.look_at_servers(checked(tmp_path, {"endpoint": endpoint})))
+    found = list(preflight.check_servers(checked(tmp_path, {"endpoint": endpoint})))
     assert found == ([] if said is None else [f"models.m.endpoint: {server}/models {said}"])
 
 
 def test_a_server_that_does_not_answer_is_named(tmp_path):
     endpoint = {"base_url": "http://127.0.0.1:1/v1", "model": "marmoset"}
-    (found,) = preflight.look_at_servers(checked(tmp_path, {"endpoint": endpoint}))
+    (found,) = preflight.check_servers(checked(tmp_path, {"endpoint": endpoint}))
     assert found.startswith("models.m.endpoint: no answer from http://127.0.0.1:1/v1/models: ")
 
 
@@ -187,7 +187,7 @@ def test_before_the_first_sample_all_are_taken_to_be_as_long_as_they_may(tmp_pat
         "GPU hours": "0.00028",  # 2 × 2,560 tokens ÷ 5,000 a second
         "disk": "15.4 KB",
         "dollars": "5.28",  # 40 × 4 × 0.001 + 2,560 × 0.002
-        "taken to be": "as long as they may",
+        "assumed length": "maximum",
     }
 
 
@@ -205,13 +205,13 @@ def test_once_there_are_samples_the_others_are_taken_to_be_like_them(tmp_path):
     assert (row["samples to draw"], row["tokens"]) == ("20", "160")
     assert row["GPU hours"] == "0.0044"  # 160 tokens at 10 a second
     assert row["dollars"] == "?"
-    assert row["taken to be"] == "like the 20 there are"
+    assert row["assumed length"] == "like the 20 drawn so far"
 
 
 def test_jobs_look_at_the_models_that_the_run_is_going_to_sample_and_at_all_if_it_did_not_say(tmp_path, monkeypatch):
     monkeypatch.delenv(preflight.TO_BE_SAMPLED, raising=False)
-    assert preflight.to_be_sampled(checked(tmp_path, weights())) == ["m"]
+    assert preflight.models_to_sample(checked(tmp_path, weights())) == ["m"]
     monkeypatch.setenv(preflight.TO_BE_SAMPLED, "[]")
-    assert preflight.to_be_sampled(checked(tmp_path, weights())) == []
-    preflight.leave_word({"b", "a"})
-    assert preflight.to_be_sampled(checked(tmp_path, weights())) == ["a", "b"]
+    assert preflight.models_to_sample(checked(tmp_path, weights())) == []
+    preflight.announce_models({"b", "a"})
+    assert preflight.models_to_sample(checked(tmp_path, weights())) == ["a", "b"]

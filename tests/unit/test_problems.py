@@ -4,12 +4,12 @@ import pytest
 import yaml
 
 from monkeys import verification
-from monkeys.hub import NotThere, OutOfReach
+from monkeys.hub import HubUnreachable, NotAvailable
 from monkeys.sampling.published import fetch
 from monkeys.storage import read_provenance
 from monkeys.study import Study
 from monkeys.tasks.draws import choose, draw
-from monkeys.tasks.problems import build_problems, build_prompts, digest_of, told_of, write_problems
+from monkeys.tasks.problems import build_problems, build_prompts, digest_of, naming_task, write_problems
 from monkeys.tasks.rows import Dataset, TaskData
 
 ROWS = [{"key": f"k{i}", "q": f"What is {i} + {i}?", "a": f"{2 * i}", "seconds": i} for i in range(20)]
@@ -76,7 +76,9 @@ def test_line_ends_of_a_template_are_kept():
 def test_a_limit_of_a_dataset_that_is_none_is_refused_with_its_place(limit, value):
     rows = [{**row, "seconds": value} for row in ROWS]
     columns = {"id": "key", "reference": "a", limit: "seconds"}
-    with pytest.raises(ValueError, match=rf"problem k0, column seconds: .* is no {limit}; wanted is a number from"):
+    with pytest.raises(
+        ValueError, match=rf"problem k0, column seconds: .* is not a valid {limit}; it must be a number from"
+    ):
         problems(rows, columns=columns)
 
 
@@ -129,7 +131,7 @@ def test_examples_may_be_fixed_by_their_ids():
 @pytest.mark.parametrize("examples", [{}, {"ids": ["e1"]}])
 def test_more_examples_than_there_are_cannot_be_shown(examples):
     task = complete({**TASK, "few_shot": 9, "prompt": SHOWING, "examples": examples})
-    with pytest.raises(ValueError, match=r"few_shot: 9 examples asked for, there are [18]"):
+    with pytest.raises(ValueError, match=r"few_shot: 9 examples requested, but there are only [18]"):
         build_prompts(task, read)
 
 
@@ -148,7 +150,10 @@ def test_a_list_of_problems_is_taken_in_the_datasets_order():
         ({"question": "{{ qq }}"}, "^question: 'qq' is undefined; the dataset has the columns key, q, a, seconds$"),
         ({"prompt": "{{ q.x.y }}"}, "^prompt: 'str object' has no attribute 'x'"),
         ({"prompt": "{{ q + 1 }}"}, "^prompt: problem k0: can only concatenate str"),
-        ({"prompt": "{{ none }}"}, r"^prompt: problem k0: a value that it shows is missing; .* \{\{ column or '' \}\}"),
+        (
+            {"prompt": "{{ none }}"},
+            r"^prompt: problem k0: a value in the template is missing; .* \{\{ column or '' \}\}",
+        ),
         (
             {"rows": [{**ROWS[0], "a": None}], "verifier": "gsm8k"},
             "^columns.reference: problem k0 has no value in column a",
@@ -158,9 +163,9 @@ def test_a_list_of_problems_is_taken_in_the_datasets_order():
             "^prompt: 'question' is undefined; the dataset has the columns key, q, a, seconds$",
         ),
         ({"problems": ["k1", "k99"]}, "not in the dataset: k99; its ids look like 'k0'"),
-        ({"problems": 21}, "21 asked for, the dataset has 20"),
-        ({"rows": []}, "^dataset: there are no problems in split test"),
-        ({"rows": [*ROWS, ROWS[1]]}, r"columns\.id: it is not unique: k1"),
+        ({"problems": 21}, "21 requested, but the dataset has only 20"),
+        ({"rows": []}, "^dataset: split test has no problems"),
+        ({"rows": [*ROWS, ROWS[1]]}, r"columns\.id: ids are not unique: k1"),
     ],
 )
 def test_what_the_dataset_does_not_have_is_named(changes, message):
@@ -193,13 +198,13 @@ def test_plain_numbers_are_answers(verifier, gold, answer):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (ValueError("columns.id: it is not unique"), r"tasks\.sums\.columns\.id: it is not unique"),
+        (ValueError("columns.id: ids are not unique"), r"tasks\.sums\.columns\.id: ids are not unique"),
         (ValueError("problem a cannot be"), r"tasks\.sums: problem a cannot be"),
-        (OutOfReach("o/d is not in the cache"), r"tasks\.sums: o/d is not in the cache"),
+        (HubUnreachable("o/d is not in the cache"), r"tasks\.sums: o/d is not in the cache"),
     ],
 )
 def test_mistakes_are_told_with_their_task(error, said):
-    with pytest.raises((ValueError, NotThere), match=said), told_of("sums"):
+    with pytest.raises((ValueError, NotAvailable), match=said), naming_task("sums"):
         raise error
 
 
@@ -253,7 +258,7 @@ def test_configurations_of_a_dataset_may_follow_each_other(sums):
 
 def test_a_dataset_that_is_not_as_expected_is_refused_with_what_it_has(sums):
     with pytest.raises(
-        ValueError, match=r"no column question; it has key, q, a, seconds, subset; wanted are question, a"
+        ValueError, match=r"no column question; it has key, q, a, seconds, subset; required are question, a"
     ):
         list(Dataset(sums, None, "small", "test").rows(["question", "a"]))
     with pytest.raises(ValueError, match=r"tiny, split test: .*small.*large"):
@@ -275,9 +280,9 @@ def test_a_datasets_card_may_not_name_files_that_are_not_its_own(tmp_path, card,
     entry = f"configs: [{{config_name: default, data_files: {form.format(path)}}}]"
     (folder.parent / card).write_text(f"---\n{entry}\n---\n" if card == "README.md" else entry)
     (folder / "test.jsonl").write_text('{"q": "1"}\n')
-    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is no file of its folder"):
+    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is not a file in its folder"):
         list(Dataset(str(folder.parent), None, None, "test").rows())
-    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is no file of its folder"):
+    with pytest.raises(ValueError, match=f"its {card} names .*secret.jsonl, which is not a file in its folder"):
         fetch(str(folder.parent), None, None, "test")
 
 

@@ -31,7 +31,7 @@ def test_text_of_a_dataset_is_never_taken_for_a_template():
     ],
 )
 def test_a_template_reaches_nothing_but_the_row_and_makes_no_endless_text(template):
-    with pytest.raises(ValueError, match="a template does what is not allowed"):
+    with pytest.raises(ValueError, match="the template does something that is not allowed"):
         compile_template(template).render({"question": "why?", "examples": []})
 
 

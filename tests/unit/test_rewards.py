@@ -21,9 +21,9 @@ from monkeys import kept
 from monkeys.demo import arithmetic
 from monkeys.rewards import shard as rewards_shard
 from monkeys.rewards.model import RewardModel
-from monkeys.rewards.reward import Reward
+from monkeys.rewards.reward import RewardModelConfig
 from monkeys.rewards.shard import score_shard
-from monkeys.rewards.wording import Wording
+from monkeys.rewards.wording import InputBuilder
 from monkeys.sampling.journal import read_entries
 from monkeys.storage import REWARDS, SAMPLES, read_provenance, read_rows, write_parquet
 
@@ -93,7 +93,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def reward(tiny):
-    return Reward(
+    return RewardModelConfig(
         "r", str(tiny), None, chat=False, context="prompt", max_length=None, batch_tokens=2048, dtype="float32"
     )
 
@@ -211,7 +211,7 @@ def test_a_model_with_absolute_positions_can_be_padded_on_the_left(tiny, reward,
     GPT2ForSequenceClassification(config).save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(tiny, padding_side="left").save_pretrained(tmp_path)
     model = RewardModel(replace(reward, weights=str(tmp_path)), tmp_path)
-    assert model.longest == 200
+    assert model.token_limit == 200
     texts = [model.tokenizer.encode("12+30=42\n" * n) for n in (1, 8)]
     ((numbers, together),) = model.rewards(texts)
     assert together == pytest.approx([next(model.rewards([texts[number]]))[1][0] for number in numbers], abs=1e-4)
@@ -239,8 +239,8 @@ def test_a_model_with_code_of_its_own_gives_its_score(files, reward, tiny, tmp_p
 def test_a_text_that_is_too_long_loses_the_beginning_of_its_problem(reward, tiny, chat):
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     tokenizer.chat_template = TEMPLATE
-    wording = Wording(replace(reward, chat=chat), tokenizer, longest=60)
-    fits, cut, far_too_long = wording.words(
+    builder = InputBuilder(replace(reward, chat=chat), tokenizer, token_limit=60)
+    fits, cut, far_too_long = builder.build(
         [("1+1=", "2"), ("7" * 50 + "\nend of prompt\n", "12345"), ("7", "3" * 99 + "8")]
     )
     assert (fits.cut, cut.cut, far_too_long.cut) == (None, "problem", "sample")
@@ -358,9 +358,9 @@ def two_outputs(tiny, folder):
 @pytest.mark.parametrize(
     ("make", "settings", "message"),
     [
-        (language_model, {}, r"rewards\.r\.weights: .* holds no score\.weight, so its rewards would be random"),
-        (with_own_code, {}, r"holds no score\.weight.*trust_remote_code: true"),
-        (two_outputs, {}, r"no model with one output: for \d+ texts it gives logits of shape \(\d+, 2\)"),
+        (language_model, {}, r"rewards\.r\.weights: .* has no score\.weight, so its rewards would be random"),
+        (with_own_code, {}, r"has no score\.weight.*trust_remote_code: true"),
+        (two_outputs, {}, r"not a model with one output: for \d+ texts it returns logits of shape \(\d+, 2\)"),
         (None, {"chat": True}, r"rewards\.r\.chat: is true, but its tokenizer has no chat template"),
         (None, {"max_length": 321}, r"rewards\.r\.max_length: 321 exceeds the model's context of 320"),
     ],

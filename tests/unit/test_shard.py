@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monkeys.sampling.journal import Journal
-from monkeys.sampling.shard import Progress, Request, Sample, Shard
+from monkeys.sampling.shard import Request, Sample, Shard, ShardProgress
 from monkeys.storage import read_provenance, read_rows
 
 PROMPTS = {"a": "prompt a", "b": "prompt b"}
@@ -25,7 +25,7 @@ def samples(request, reason="stop"):
 
 
 def test_a_new_shard_asks_for_all_its_samples_problem_by_problem(journal):
-    requests = list(Progress(SHARD, PROMPTS, journal).requests(largest=4))
+    requests = list(ShardProgress(SHARD, PROMPTS, journal).requests(max_samples=4))
     assert requests == [
         Request(problem, f"prompt {problem}", first, count)
         for problem in "ab"
@@ -36,10 +36,10 @@ def test_a_new_shard_asks_for_all_its_samples_problem_by_problem(journal):
 @given(done=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), unique=True), largest=st.integers(1, 12))
 def test_exactly_the_missing_samples_are_asked_for(tmp_path_factory, done, largest):
     with Journal(tmp_path_factory.mktemp("journal") / "2.jsonl", "settings") as journal:
-        progress = Progress(SHARD, PROMPTS, journal)
+        progress = ShardProgress(SHARD, PROMPTS, journal)
         for problem, position in done:
             progress.add(request := Request(problem, "", 20 + position, 1), 5, samples(request))
-        for state in (progress, Progress(SHARD, PROMPTS, journal)):  # as it goes on, and as it resumes
+        for state in (progress, ShardProgress(SHARD, PROMPTS, journal)):  # as it goes on, and as it resumes
             requests = list(state.requests(largest))
             asked = [(r.problem_id, r.first - 20 + i) for r in requests for i in range(r.count)]
             assert sorted(asked + done) == [(problem, n) for problem in "ab" for n in range(10)]
@@ -48,7 +48,7 @@ def test_exactly_the_missing_samples_are_asked_for(tmp_path_factory, done, large
 
 
 def test_a_complete_journal_becomes_a_samples_file_with_its_provenance(journal, tmp_path):
-    progress = Progress(SHARD, PROMPTS, journal)
+    progress = ShardProgress(SHARD, PROMPTS, journal)
     progress.begin({"engine": "e", "seed": 1})
     requests = list(progress.requests(7))
     for request in requests[:2]:
@@ -75,13 +75,13 @@ def test_a_complete_journal_becomes_a_samples_file_with_its_provenance(journal, 
 
 def test_an_incomplete_journal_becomes_no_file(journal, tmp_path):
     with pytest.raises(ValueError, match="20 samples are missing"):
-        Progress(SHARD, PROMPTS, journal).write(tmp_path / "2.parquet")
+        ShardProgress(SHARD, PROMPTS, journal).write(tmp_path / "2.parquet")
     assert not (tmp_path / "2.parquet").exists()
 
 
 @pytest.mark.parametrize("reason", ["abort", "error", None])
 def test_a_request_that_did_not_end_as_samples_do_is_an_error_and_not_a_sample(journal, reason):
-    progress = Progress(SHARD, PROMPTS, journal)
+    progress = ShardProgress(SHARD, PROMPTS, journal)
     request = next(progress.requests(4))
     with pytest.raises(RuntimeError, match="problem a, samples from 20"):
         progress.add(request, 5, samples(request, reason))
@@ -102,7 +102,7 @@ def test_a_request_that_did_not_end_as_samples_do_is_an_error_and_not_a_sample(j
     ],
 )
 def test_what_no_samples_file_can_hold_is_not_recorded(journal, tokens, usage, logprob, said):
-    progress = Progress(SHARD, PROMPTS, journal)
+    progress = ShardProgress(SHARD, PROMPTS, journal)
     request = next(progress.requests(4))
     with pytest.raises(RuntimeError, match=f"problem a, samples from 20: .*{said}"):
         progress.add(request, 5, [Sample("", tokens, "stop", logprob)] * 4, usage)
@@ -111,7 +111,7 @@ def test_what_no_samples_file_can_hold_is_not_recorded(journal, tokens, usage, l
 
 
 def test_samples_are_never_recorded_twice(journal):
-    progress = Progress(SHARD, PROMPTS, journal)
+    progress = ShardProgress(SHARD, PROMPTS, journal)
     request = next(progress.requests(4))
     progress.add(request, 5, samples(request))
     with pytest.raises(ValueError, match="overlap"):

@@ -209,14 +209,14 @@ def test_an_unknown_key_is_told_where_it_belongs_or_what_was_meant(place, said):
     ("place", "value", "said"),
     [
         ("model.tasks", "t", "models.m.tasks: must be a list: [t]"),
-        ("config.tasks", ["t"], "tasks: must be lines of `name: value`, indented further, and is ['t']"),
+        ("config.tasks", ["t"], "tasks: must be lines of `name: value`, indented further, but is ['t']"),
         ("config.models", {"m": None}, "models.m: is empty, and must be lines of `name: value`, indented further"),
-        ("task.samples", "1,000", "tasks.t.samples: must be a whole number, written as 1000, and is '1,000'"),
-        ("task.samples", "1e3", "tasks.t.samples: must be a whole number, written as 1000, and is '1e3'"),
-        ("task.samples", 100.0, "tasks.t.samples: must be a whole number, and is 100.0"),
+        ("task.samples", "1,000", "tasks.t.samples: must be a whole number, written as 1000, but is '1,000'"),
+        ("task.samples", "1e3", "tasks.t.samples: must be a whole number, written as 1000, but is '1e3'"),
+        ("task.samples", 100.0, "tasks.t.samples: must be a whole number, but is 100.0"),
         ("task.problems", 0, "tasks.t.problems: 0 is not allowed (all, a number of problems"),
-        ("model.chat", "maybe", "models.m.chat: must be true or false, and is 'maybe'"),
-        ("config.study", 5, "study: must be text, and is 5"),
+        ("model.chat", "maybe", "models.m.chat: must be true or false, but is 'maybe'"),
+        ("config.study", 5, "study: must be text, but is 5"),
     ],
 )
 def test_a_value_of_another_type_is_told_in_the_words_of_people(place, value, said):
@@ -229,31 +229,31 @@ ENDPOINT = {"base_url": "http://h:1/v1", "model": "x"}
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        ("config.results", "r" * 5000, "results: is longer than a folder's name can be"),
-        ("config.results", "r" * 300, "results: is longer than a folder's name can be"),
-        ("config.results", "a\0b", r"results: holds '\x00', which no folder's name here may hold"),
-        ("config.results", "a/{task}", "results: holds '{', which no folder's name here may hold"),
+        ("config.results", "r" * 5000, "results: is too long for the name of a folder"),
+        ("config.results", "r" * 300, "results: is too long for the name of a folder"),
+        ("config.results", "a\0b", r"results: contains '\x00', which the name of a results folder must not contain"),
+        ("config.results", "a/{task}", "results: contains '{', which the name of a results folder must not contain"),
         ("model.weights", "w" * 300, "models.m.weights: no model in the folder www"),
         ("model.weights", "a\0b", "models.m.weights: no model in the folder"),
         ("task.dataset", "d/" * 3000, "tasks.t.dataset: no folder d/d/"),
         ("task.examples", {"file": "f" * 300}, "tasks.t.examples.file: no file fff"),
-        ("config.models", {1: {}}, "models.1: the name is not text but 1; put it between quotes"),
-        ("config.tasks", {True: TASK}, "tasks.True: the name is not text but True"),
+        ("config.models", {1: {}}, "models.1: the name must be text, not 1; put it in quotes"),
+        ("config.tasks", {True: TASK}, "tasks.True: the name must be text, not True"),
         ("config.tasks", {"a" * 101: TASK}, "the name has 101 characters; at most 100"),
         ("config.tasks", {"a" * 30: TASK}, "the name repeats 'a' so often that Snakemake takes it for a mistake"),
-        ("config.tasks", {"t\n": TASK}, "names hold letters, digits"),
-        ("config.tasks", {"t": TASK, "T": TASK}, "tasks.T: differs from t in case alone"),
-        ("config.analysis", {"confidence": float("nan")}, "analysis.confidence: nan is no number to work with"),
-        ("task.limits", {"cpu_seconds": float("inf")}, "tasks.t.limits.cpu_seconds: inf is no number to work with"),
+        ("config.tasks", {"t\n": TASK}, "names use letters, digits"),
+        ("config.tasks", {"t": TASK, "T": TASK}, "tasks.T: differs from t only in case"),
+        ("config.analysis", {"confidence": float("nan")}, "analysis.confidence: nan is not a finite number"),
+        ("task.limits", {"cpu_seconds": float("inf")}, "tasks.t.limits.cpu_seconds: inf is not a finite number"),
         ("task.limits", {"cpu_seconds": 1e6}, "limits.cpu_seconds: 1000000.0 is greater than the maximum of 3600"),
-        ("task.samples", 10**40, "tasks.t.samples: 1e+40 is larger than anything here can be"),
-        ("task.samples", 10**400, "tasks.t.samples: it is larger than anything here can be"),
+        ("task.samples", 10**40, "tasks.t.samples: 1e+40 is too large for any setting"),
+        ("task.samples", 10**400, "tasks.t.samples: it is too large for any setting"),
         ("config.seed", -1, "seed: -1 is less than the minimum of 0"),
-        ("model.endpoint", {**ENDPOINT, "base_url": "http://[::1"}, "base_url: 'http://[::1' is no address"),
-        ("model.endpoint", {**ENDPOINT, "base_url": "http://"}, "base_url: 'http://' is no address"),
-        ("model.endpoint", {**ENDPOINT, "base_url": "http://h:1x/v1"}, "base_url: 'http://h:1x/v1' is no address"),
-        ("model.endpoint", {**ENDPOINT, "base_url": "http://a b/v1"}, "base_url: 'http://a b/v1' is no address"),
-        ("model.endpoint", {**ENDPOINT, "parameters": {"x": float("nan")}}, "parameters.x: nan is no number"),
+        ("model.endpoint", {**ENDPOINT, "base_url": "http://[::1"}, "base_url: 'http://[::1' is not a URL"),
+        ("model.endpoint", {**ENDPOINT, "base_url": "http://"}, "base_url: 'http://' is not a URL"),
+        ("model.endpoint", {**ENDPOINT, "base_url": "http://h:1x/v1"}, "base_url: 'http://h:1x/v1' is not a URL"),
+        ("model.endpoint", {**ENDPOINT, "base_url": "http://a b/v1"}, "base_url: 'http://a b/v1' is not a URL"),
+        ("model.endpoint", {**ENDPOINT, "parameters": {"x": float("nan")}}, "parameters.x: nan is not a finite number"),
     ],
 )
 def test_what_no_study_can_have_is_refused_with_its_key(place, value, said):
@@ -296,7 +296,7 @@ def doubts(**task):
 )
 def test_a_backslash_and_an_n_in_a_prompt_are_doubted(prompt, doubted):
     said = [
-        r"tasks.t.prompt: holds a backslash and an n, not a line break; in YAML \n is one only between double quotes"
+        r"tasks.t.prompt: contains a backslash and an n, not a line break; in YAML \n is one only between double quotes"
     ]
     assert doubts(prompt=prompt) == (said if doubted else [])
     assert len(doubts(sampling={"stop": [prompt]})) == doubted
@@ -306,7 +306,7 @@ def test_a_task_that_no_model_has_is_doubted():
     config = copy.deepcopy(CONFIG)
     config["tasks"]["u"] = TASK
     (said,) = Study.load(config).doubts()
-    assert said == "tasks.u: no model has it among its tasks, so nothing is done for it"
+    assert said == "tasks.u: no model has this task, so it is not used"
 
 
 @pytest.mark.parametrize(("change", "doubted"), [({}, True), ({"sampling": {"temperature": 0.5}}, False)])
@@ -327,7 +327,7 @@ def test_nothing_is_doubted_in_the_shipped_studies(root, monkeypatch, name):
 def test_what_a_config_says_twice_is_told_with_its_lines(tmp_path):
     file = tmp_path / "study.yaml"
     file.write_text("models:\n  a: &a {chat: true}\n  b: {<<: *a}\n  a: {chat: false}\n")
-    assert duplicate_keys(file) == [f"{file}: models.a stands in line 2 and again in line 4; the first is not read"]
+    assert duplicate_keys(file) == [f"{file}: models.a is given in line 2 and again in line 4; the first is ignored"]
 
 
 @pytest.mark.parametrize(
@@ -357,14 +357,15 @@ def test_a_config_can_be_checked_without_snakemake(root, tmp_path):
 
     assert said("study: s\n  a: b\n") == (
         1,
-        "ERROR study.yaml: line 2, column 4: mapping values are not allowed in this context; indent with blanks, and "
-        "put texts that hold `: `, `#` or braces between quotes\n",
+        "ERROR study.yaml: line 2, column 4: mapping values are not allowed in this context; indent with spaces, and "
+        "quote texts that contain `: `, `#` or braces\n",
     )
     assert said("- a\n") == (1, "ERROR study.yaml: must be lines of `name: value`\n")
     assert said("taks: {}\n")[1].startswith("ERROR the study's config is not valid:\n  config: unknown key 'taks'")
     assert said(f"seed: 1\n{yaml.safe_dump({**CONFIG, 'seed': 2})}") == (
         0,
-        "WARNING study.yaml: seed stands in line 1 and again in line 8; the first is not read\nstudy.yaml can be run\n",
+        "WARNING study.yaml: seed is given in line 1 and again in line 8; the first is ignored\n"
+        "study.yaml can be run\n",
     )
 
 
@@ -395,11 +396,12 @@ def test_settings_of_a_built_in_task_are_not_shared_between_studies():
 
 
 def test_an_unknown_base_is_refused_with_those_there_are():
-    assert "tasks.t.base: gsm9k is none of the built-in tasks: code_contests, gsm8k" in message({"task.base": "gsm9k"})
+    said = message({"task.base": "gsm9k"})
+    assert "tasks.t.base: gsm9k is not one of the built-in tasks: code_contests, gsm8k" in said
 
 
 def test_examples_that_no_prompt_shows_are_refused():
-    assert "tasks.t.few_shot: 5, but tasks.t.prompt shows no `examples`" in message({"task.few_shot": 5})
+    assert "tasks.t.few_shot: 5, but tasks.t.prompt does not use `examples`" in message({"task.few_shot": 5})
 
 
 def test_a_missing_file_of_examples_is_named():
@@ -433,7 +435,7 @@ def test_a_broken_prompt_template_is_refused():
 
 @pytest.mark.parametrize("name", ["a/b", ".hidden", "", "with space"])
 def test_names_must_be_usable_as_file_names(name):
-    assert "names hold letters, digits" in message({"config.tasks": {name: TASK}})
+    assert "names use letters, digits" in message({"config.tasks": {name: TASK}})
 
 
 def test_all_mistakes_are_told_at_once():
@@ -471,7 +473,7 @@ def test_the_shipped_studies_are_valid(root, monkeypatch, name):
 
 def test_a_model_of_the_hub_needs_a_revision():
     text = message({"model.revision": None})
-    assert "models.m.revision: a model of the hub needs one" in text
+    assert "models.m.revision: a model from the hub needs one" in text
     assert "https://huggingface.co/organisation/model/commits/main" in text
 
 
@@ -493,7 +495,7 @@ def test_engine_arguments_are_checked_against_the_engines_own(name, said):
 def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
     config = copy.deepcopy(CONFIG)
     config["models"]["m"]["engine"] = {"arguments": {"speculative_config": {"method": "ngram"}}, "max_model_len": 2048}
-    arguments = engine_arguments.of(Study.load(config).models["m"].engine.model_dump())
+    arguments = engine_arguments.llm_arguments(Study.load(config).models["m"].engine.model_dump())
     assert arguments["speculative_config"] == {"method": "ngram"}
     assert arguments["max_model_len"] == 2048
     assert not {"max_num_seqs", "arguments", "separate_process"} & set(arguments)
@@ -537,13 +539,13 @@ def test_where_a_server_is_reached_is_no_part_of_the_distribution():
 def test_a_password_in_a_servers_address_is_refused_and_not_repeated():
     with pytest.raises(ConfigError) as error:
         Study.load(endpoint(base_url="http://user:hunter2@h/v1"))
-    assert "models.m.endpoint.base_url: holds a user or password" in str(error.value)
+    assert "models.m.endpoint.base_url: contains a user name or password" in str(error.value)
     assert "hunter2" not in str(error.value)
 
 
 def test_published_samples_need_a_revision_of_the_hub_and_a_subset_for_every_task():
     text = message({"model.weights": None, "model.published": {"dataset": "organisation/samples", "subsets": {}}})
-    assert "models.m.published.revision: a dataset of the hub needs one" in text
+    assert "models.m.published.revision: a dataset from the hub needs one" in text
     assert "models.m.published.subsets: none for task t" in text
 
 
@@ -555,7 +557,7 @@ def test_grades_are_kept_outside_the_results_and_belong_to_the_study(tmp_path):
     def said(files):
         return message({"config.results": str(tmp_path / "results"), "config.analysis": {"audit": {"graded": files}}})
 
-    assert f"analysis.audit.graded.t.m: {graded} lies among the results" in said({"t": {"m": str(graded)}})
+    assert f"analysis.audit.graded.t.m: {graded} is in the results folder" in said({"t": {"m": str(graded)}})
     assert "analysis.audit.graded.t.m: no file elsewhere.csv" in said({"t": {"m": "elsewhere.csv"}})
     assert "analysis.audit.graded.t.n: the study has no such task and model" in said({"t": {"n": str(graded)}})
 

@@ -6,7 +6,7 @@ import pytest
 
 from monkeys.sampling import summary as module
 from monkeys.sampling.journal import Journal
-from monkeys.sampling.shard import Progress, Sample, Shard
+from monkeys.sampling.shard import Sample, Shard, ShardProgress
 from monkeys.sampling.summary import summary
 from monkeys.storage import read_provenance
 
@@ -19,10 +19,10 @@ def results(tmp_path):
     for index, wanted in ((0, 8), (1, 4)):
         shard = Shard("s", 0, "t", "m", index, 4, {})
         with Journal(tmp_path / f".journal/t/m/{index}.jsonl", "s") as journal:
-            progress = Progress(shard, {"a": "p", "b": "p"}, journal)
+            progress = ShardProgress(shard, {"a": "p", "b": "p"}, journal)
             progress.begin({"engine": "e"})
             for request in list(progress.requests(2)):
-                if progress.samples < wanted:
+                if progress.num_samples < wanted:
                     progress._began -= 10  # each request took ten seconds
                     progress.add(request, 5, [Sample("x", 100, "stop", -1.0), Sample("x", 100, "length", -1.0)])
             if index == 0:

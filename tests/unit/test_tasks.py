@@ -120,7 +120,8 @@ def test_maths_published_problems_are_drawn_whatever_the_order_of_the_copy(publi
 @pytest.mark.parametrize("rows", [MATH[:-1], [*MATH[:-1], {"problem": "What is new?", "solution": "\\boxed{1}"}]])
 def test_another_set_of_problems_is_not_taken_for_maths(published_order, rows):
     with pytest.raises(
-        ValueError, match=r"not the 5,000 problems of the MATH test split.*1 of the right ones.*number 4999"
+        ValueError,
+        match=r"not have the 5,000 problems of the MATH test split.*1 of the split are missing.*number 4999",
     ):
         made("math", {"problems": rows})
 
@@ -145,7 +146,7 @@ def test_maths_prompt_shows_minervas_four_examples_oddities_and_all(published_or
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("x = 1", "no constant list_fewshot_samples"), (None, "its examples are others")]
+    ("text", "why"), [("x = 1", "no constant list_fewshot_samples"), (None, "its examples differ from the paper's")]
 )
 def test_examples_of_math_that_are_not_the_papers_are_refused(published_order, tmp_path, text, why):
     rows = [{"problem": "p", "solution": "s"}] * 4
@@ -285,7 +286,7 @@ def test_minif2f_may_show_fewer_proofs(proofs, few_shot):
 def test_proofs_that_are_not_the_papers_are_refused(proofs, monkeypatch):
     monkeypatch.setattr(module("minif2f"), "EXAMPLES_DIGEST", "0" * 64)
     with pytest.raises(
-        ValueError, match=r"its examples are others.*fetch https://raw.*prompts\.py.*examples: {file: …}"
+        ValueError, match=r"its examples differ from the paper's.*fetch https://raw.*prompts\.py.*examples: {file: …}"
     ):
         made("minif2f", {"problems": MINIF2F}, examples=proofs)
 
@@ -293,7 +294,7 @@ def test_proofs_that_are_not_the_papers_are_refused(proofs, monkeypatch):
 def test_where_the_proofs_cannot_be_reached_it_is_said_what_to_fetch_and_where_to_put_it(tmp_path, monkeypatch):
     monkeypatch.setattr(module("minif2f"), "SOURCE", "http://127.0.0.1:9/llmonk/generate/prompts.py")
     monkeypatch.setattr("datasets.config.DOWNLOADED_DATASETS_PATH", str(tmp_path))
-    with pytest.raises(ValueError, match=r"cannot be had.*fetch http://127.*examples: {file: …}"):
+    with pytest.raises(ValueError, match=r"cannot be loaded.*fetch http://127.*examples: {file: …}"):
         made("minif2f", {"problems": MINIF2F})
 
 

@@ -13,14 +13,14 @@ import pytest
 
 from monkeys.analysis.usage import read_usage_records, usage_table
 from monkeys.storage import SAMPLES, read_rows, write_parquet
-from monkeys.usage import usage_noted
+from monkeys.usage import record_usage
 
 JOB = """
 import subprocess, sys, time
 from monkeys import usage
-usage.LOOK_SECONDS = usage.NOTE_SECONDS = 0.2
+usage.POLL_SECONDS = usage.RECORD_SECONDS = 0.2
 wildcards, requested = {"task": "t", "model": "m", "shard": "0"}, {"mem_mb": 500, "runtime": 10, "gpu": 2}
-with usage.usage_noted("logs/0.log", "sample", wildcards, 4, requested):
+with usage.record_usage("logs/0.log", "sample", wildcards, 4, requested):
     exec(sys.argv[1])
 """
 
@@ -152,6 +152,6 @@ def test_a_study_that_noted_nothing_has_an_empty_table():
 
 @pytest.mark.parametrize(("requested", "gpus"), [({"gres": "gpu:h100:2"}, 2), ({"gres": "gpu:1"}, 1), ({}, None)])
 def test_gpus_count_however_they_are_asked_for(tmp_path, requested, gpus):
-    with usage_noted(tmp_path / "logs/0.log", "sample", {"task": "t"}, 1, requested):
+    with record_usage(tmp_path / "logs/0.log", "sample", {"task": "t"}, 1, requested):
         pass
     assert [note["gpu"] for note in notes(tmp_path)] == [gpus]

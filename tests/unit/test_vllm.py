@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from monkeys.sampling.tokens import encoded, refuse_overlong
-from monkeys.sampling.vllm import _in_order, decoded, stop_tokens
+from monkeys.sampling.tokens import encode_prompts, refuse_overlong
+from monkeys.sampling.vllm import _in_order, decode_continuation, stop_tokens
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +33,18 @@ def space_eating_tokenizer():
 @pytest.mark.parametrize("text", ["12+7=19\n#### 19", " a  b ", "a=[int(x) for x in input().split()]\nprint(*a)"])
 def test_a_sample_is_the_text_behind_its_prompt(demo_tokenizer, text):
     prompt = demo_tokenizer.encode("Question: Tom has 12 pens.\nAnswer:\n")
-    assert decoded(demo_tokenizer, prompt, demo_tokenizer.encode(text)) == text
+    assert decode_continuation(demo_tokenizer, prompt, demo_tokenizer.encode(text)) == text
 
 
 def test_the_end_of_text_is_not_part_of_a_sample(demo_tokenizer):
     tokens = [*demo_tokenizer.encode("#### 19"), demo_tokenizer.eos_token_id]
-    assert decoded(demo_tokenizer, demo_tokenizer.encode("Answer:\n"), tokens) == "#### 19"
+    assert decode_continuation(demo_tokenizer, demo_tokenizer.encode("Answer:\n"), tokens) == "#### 19"
 
 
 def test_a_space_at_the_start_of_a_sample_is_kept(space_eating_tokenizer):
     prompt, sample = space_eating_tokenizer.encode("the answer"), space_eating_tokenizer.encode("is 42")
     assert space_eating_tokenizer.decode(sample) == "is 42"
-    assert decoded(space_eating_tokenizer, prompt, sample) == " is 42"
+    assert decode_continuation(space_eating_tokenizer, prompt, sample) == " is 42"
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ PROMPTS = {"fits": "1+1", "too-long": "1" * 300, "longest": "1" * 310}
 
 
 def test_prompts_that_leave_no_room_for_a_sample_are_an_error_that_names_the_longest(demo_tokenizer):
-    lengths = {problem: len(ids) for problem, ids in encoded(demo_tokenizer, PROMPTS, False, "small").items()}
+    lengths = {problem: len(ids) for problem, ids in encode_prompts(demo_tokenizer, PROMPTS, False, "small").items()}
     assert lengths == {"fits": 3, "too-long": 300, "longest": 310}
     message = (
         r"task arithmetic, problem longest: its prompt of 310 tokens \(and those of 1 others\) and max_tokens \(64\) "
@@ -85,13 +85,13 @@ def test_prompts_that_leave_no_room_for_a_sample_are_an_error_that_names_the_lon
 def test_a_chat_prompt_stands_in_the_models_own_template(demo_tokenizer):
     demo_tokenizer = copy.deepcopy(demo_tokenizer)
     demo_tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}Answer:"
-    prompts = encoded(demo_tokenizer, PROMPTS, True, "small")
+    prompts = encode_prompts(demo_tokenizer, PROMPTS, True, "small")
     assert prompts["fits"] == demo_tokenizer.encode("user: 1+1\nAnswer:")
 
 
 def test_chat_with_a_model_that_has_no_template_is_an_error_that_names_the_key(demo_tokenizer):
     with pytest.raises(ValueError, match=r"models\.small\.chat: is true, but its tokenizer has no chat template"):
-        encoded(demo_tokenizer, PROMPTS, True, "small")
+        encode_prompts(demo_tokenizer, PROMPTS, True, "small")
 
 
 @given(order=st.permutations(range(12)))

@@ -89,7 +89,7 @@ def test_what_is_doubtful_in_a_config_is_said_once_before_the_plan(checkout):
     study.write_text(f"study: earlier\n{study.read_text()}")
     said = checkout.snakemake("--dry-run")
     assert said.count("WARNING") == 1
-    assert f"WARNING {study}: study stands in line 1 and again in line 2; the first is not read" in said
+    assert f"WARNING {study}: study is given in line 1 and again in line 2; the first is ignored" in said
 
 
 def test_a_wrong_file_name_is_not_taken_for_a_model(checkout):

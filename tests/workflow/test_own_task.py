@@ -57,7 +57,7 @@ def test_a_task_of_ones_own_is_sampled_and_verified(capitals):
             {"verifier": "lean", "reference": "theorem one : 1 = 1 := sorry"},
             r"verification\.lean\.project is not set: .*docs/lean\.md",
         ),
-        ({"few_shot": 3}, r"tasks\.capitals\.few_shot: 3 examples asked for, there are 2"),
+        ({"few_shot": 3}, r"tasks\.capitals\.few_shot: 3 examples requested, but there are only 2"),
     ],
 )
 def test_a_mistake_stops_before_anything_is_sampled(capitals, changes, message):

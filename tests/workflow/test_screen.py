@@ -69,7 +69,7 @@ from monkeys import progress
 
 log, output, model = sys.argv[1:]
 work = {{"small": 1000, "large": 40}}[model]
-with open(log, "w") as said, progress.noted(log) as note:
+with open(log, "w") as said, progress.progress_note(log) as note:
     note.begin(work)
     print("a note of", output, file=sys.stderr, flush=True)
     {how}
@@ -210,11 +210,11 @@ def test_what_failed_is_named_with_its_log_and_the_rest_goes_on(tiny):
     tiny()
 
 
-@pytest.mark.parametrize("part", ["Screen._count_problems", "Screen._tell", "progress.read"])
+@pytest.mark.parametrize("part", ["Screen._count_problems", "Screen._report_stages", "progress.read"])
 def test_a_display_that_fails_leaves_the_run_to_snakemake(tiny, part):
-    said = tiny(more=f"console.CALM_LOOK_SECONDS = 0.1\nconsole.{part} = lambda *_: 1 / 0", how="time.sleep(1)")
-    assert "NOTE no display of progress (ZeroDivisionError: division by zero); the run goes on" in said
-    assert said.count("NOTE no display") == 1 and "6 of 7 steps" in said
+    said = tiny(more=f"console.PLAIN_POLL_SECONDS = 0.1\nconsole.{part} = lambda *_: 1 / 0", how="time.sleep(1)")
+    assert "NOTE the progress display failed (ZeroDivisionError: division by zero); the run continues" in said
+    assert said.count("NOTE the progress display") == 1 and "6 of 7 steps" in said
     assert (tiny.folder / "coverage.pdf").exists()
 
 
@@ -243,7 +243,7 @@ def test_an_interrupt_leaves_a_sane_terminal_and_says_how_to_go_on(tiny):
     lines = terminal.read().screen()
     assert terminal.program.wait() != 0
     said = "\n".join(lines)
-    assert re.search(r"\nStopped after \d+ s, 0 of 6 jobs done; the same command goes on from here", said)
+    assert re.search(r"\nStopped after \d+ s, 0 of 6 jobs done; the same command resumes from here", said)
     assert "failed" not in said
     seen = terminal.text.decode()
     assert seen.rfind("\x1b[?25h") > seen.rfind("\x1b[?25l")

@@ -487,7 +487,7 @@ def check_slurm_requests():
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
     requests = [
         slurm.Request(
-            comment=slurm.comment(job.name, job.wildcards),
+            comment=slurm.job_comment(job.name, job.wildcards),
             # values that are not known yet are placeholders
             resources={
                 name: value
@@ -499,7 +499,7 @@ def check_slurm_requests():
         for job in jobs
     ]
     settings = workflow.executor_settings
-    refused = slurm.objections(
+    refused = slurm.preflight_errors(
         requests,
         settings.status_command,
         settings.init_seconds_before_status_checks,
@@ -521,7 +521,7 @@ def check_before_sampling():
     drawing = [
         job for job in jobs if job.name in ("sample", "request_samples", "score")
     ]
-    preflight.leave_word({job.wildcards.model for job in drawing})
+    preflight.announce_models({job.wildcards.model for job in drawing})
     tasks = {}
     for job in drawing:
         file = f"{STUDY.results}/problems/{job.wildcards.task}.parquet"
@@ -529,7 +529,7 @@ def check_before_sampling():
             tasks.setdefault(job.wildcards.model, {})[job.wildcards.task] = file
     problems = {model: preflight.read_problems(files) for model, files in tasks.items()}
     try:
-        preflight.refuse(STUDY, problems, sys.stderr)
+        preflight.check_models(STUDY, problems, sys.stderr)
     except ValueError as mistakes:
         raise WorkflowError(f"nothing was started:\n{mistakes}") from None
 
@@ -608,7 +608,7 @@ def closing_message():
         f"--configfile {relative_paths([file])}"
         for file in workflow.overwrite_configfiles
     ]
-    return console.closing(STUDY.results, " ".join(options))
+    return console.closing_summary(STUDY.results, " ".join(options))
 
 
 def show_end(succeeded, log):

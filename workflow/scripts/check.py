@@ -9,7 +9,7 @@ if __name__ == "__main__":
         from monkeys.study import Study
 
         study, shards = Study.of(snakemake.config), snakemake.params.shards
-        mistakes, doubts, problems, lengths = [], [], {}, {}
+        mistakes, warnings, problems, lengths = [], [], {}, {}
         for task in dict.fromkeys(task for task, *_ in shards):
             try:
                 _, rows, _ = preflight.load_problems(study, task)
@@ -18,16 +18,16 @@ if __name__ == "__main__":
                 mistakes.append(str(error))
         for model in dict.fromkeys(model for _, model, *_ in shards):
             tasks = study.models[model].tasks
-            seen = preflight.look_at(study, model, {task: problems[task] for task in tasks if task in problems})
-            mistakes += seen.mistakes
-            doubts += seen.doubts
-            lengths[model] = seen.lengths
-        mistakes += preflight.look_at_servers(study)
+            findings = preflight.check_model(study, model, {task: problems[task] for task in tasks if task in problems})
+            mistakes += findings.mistakes
+            warnings += findings.warnings
+            lengths[model] = findings.lengths
+        mistakes += preflight.check_servers(study)
         counts = {task: len(rows) for task, rows in problems.items()}
         table = estimate(study, [shard for shard in shards if shard[0] in counts], counts, lengths)
         print(f"\n{table.to_markdown(index=False, disable_numparse=True)}\n", file=console)
-        for doubt in dict.fromkeys(doubts):
-            print(f"WARNING {doubt}", file=console)
+        for warning in dict.fromkeys(warnings):
+            print(f"WARNING {warning}", file=console)
         for mistake in dict.fromkeys(mistakes):
             print(f"ERROR {mistake}", file=console)
         if mistakes:

@@ -13,7 +13,7 @@ if __name__ == "__main__":
         # fail before sampling if a problem cannot be verified or a model cannot be sampled
         prompts, problems, data = preflight.load_problems(study, task)
         by_id = {row["problem_id"]: row for row in problems}
-        models = [name for name in preflight.to_be_sampled(study) if task in study.models[name].tasks]
-        preflight.refuse(study, {name: {task: by_id} for name in models}, console)
+        models = [name for name in preflight.models_to_sample(study) if task in study.models[name].tasks]
+        preflight.check_models(study, {name: {task: by_id} for name in models}, console)
         write_problems(snakemake.output.prompts, prompts, data.provenance)
         write_text(snakemake.output.digest, digest_of(prompts, "prompt") + "\n")

@@ -10,11 +10,11 @@ if __name__ == "__main__":
         from pathlib import Path
 
         from monkeys import kept
-        from monkeys.progress import noted
-        from monkeys.sampling.shard import Shard, sampling
+        from monkeys.progress import progress_note
+        from monkeys.sampling.shard import Shard, open_shard
         from monkeys.storage import read_rows
         from monkeys.study import Study
-        from monkeys.usage import usage_noted
+        from monkeys.usage import record_usage
 
         # Execution settings are read from the config, not from params, so that changing them triggers no rerun.
         study = Study.of(snakemake.config)
@@ -40,9 +40,11 @@ if __name__ == "__main__":
             print("These samples were drawn before with the same settings and are reused.")
             sys.exit()
         with (
-            usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
-            noted(snakemake.log[0]) as note,
-            sampling(shard, prompts, snakemake.params.journal, snakemake.output[0], console, note, results) as progress,
+            record_usage(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
+            progress_note(snakemake.log[0]) as note,
+            open_shard(
+                shard, prompts, snakemake.params.journal, snakemake.output[0], console, note, results
+            ) as progress,
         ):
             sample(progress, model, shard.model_settings["sampling"])
         kept.keep(results, snakemake.output[0])

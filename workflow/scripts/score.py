@@ -13,26 +13,26 @@ if __name__ == "__main__":
         os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
 
         from monkeys import kept
-        from monkeys.progress import noted
-        from monkeys.rewards.reward import Reward
+        from monkeys.progress import progress_note
+        from monkeys.rewards.reward import RewardModelConfig
         from monkeys.rewards.shard import score_shard
         from monkeys.study import Study
-        from monkeys.usage import usage_noted
+        from monkeys.usage import record_usage
 
         name = snakemake.wildcards.reward
         # Execution settings are read from the config, not from params, so that changing them triggers no rerun.
         study = Study.of(snakemake.config)
         commit = json.loads(Path(snakemake.input.weights[0]).read_text())["commit"]
         with (
-            usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
-            noted(snakemake.log[0]) as note,
+            record_usage(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
+            progress_note(snakemake.log[0]) as note,
         ):
             score_shard(
                 problems=snakemake.input.problems,
                 samples=snakemake.input.samples,
                 rewards=snakemake.output[0],
                 journal=snakemake.params.journal,
-                reward=Reward.of(name, study.rewards[name], commit),
+                reward=RewardModelConfig.of(name, study.rewards[name], commit),
                 console=console,
                 note=note,
                 results=study.results,

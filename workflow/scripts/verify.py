@@ -7,9 +7,9 @@ if __name__ == "__main__":
         import json
 
         from monkeys import kept
-        from monkeys.progress import noted
+        from monkeys.progress import progress_note
         from monkeys.storage import digest
-        from monkeys.usage import usage_noted
+        from monkeys.usage import record_usage
         from monkeys.verification import Lean, Settings
         from monkeys.verification.shard import verify_shard
 
@@ -17,8 +17,8 @@ if __name__ == "__main__":
         machine = snakemake.config["verification"]
 
         with (
-            usage_noted(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
-            noted(snakemake.log[0]) as note,
+            record_usage(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
+            progress_note(snakemake.log[0]) as note,
         ):
             verify_shard(
                 problems_file=snakemake.input.problems,

@@ -1,8 +1,9 @@
-"""Finished samples, verdicts and rewards under a second name, in `.kept` of the results.
+"""Finished samples, verdicts and rewards under a second name, in the folder `.kept` of the results.
 
-Snakemake removes the output of a job that it starts, whatever its reason: a file that got a new time, settings that
-changed, one more problem. Samples cost more than all the rest, so files are known by what they were made from: a job
-takes up what is there already, problem by problem, also after settings changed and came back, and in another checkout.
+Snakemake removes the output of every job that it starts, for whatever reason: a new modification time, changed
+settings, one more problem. Samples are the most expensive part of a study, so files are identified by what they were
+made from: a job reuses existing rows, problem by problem, even after settings were changed and restored, and in another
+checkout.
 """
 
 import os
@@ -17,69 +18,69 @@ from typing import Any, Self, TextIO
 
 import pyarrow as pa
 
-from monkeys.storage import damage_named, digest, read_batches, read_provenance, read_table, replacing
+from monkeys.storage import digest, naming_damaged_file, read_batches, read_provenance, read_table, replacing
 
 KEY = "made_from"
-"""Key of a file's provenance that says what it was made from."""
+"""Key in a file's provenance for what it was made from."""
 
 
 @dataclass(frozen=True)
 class MadeFrom:
-    """What the rows of a file depend on: all that is the same for its problems, and what each problem adds."""
+    """What the rows of a file depend on: shared settings, and for each problem what is its own."""
 
     settings: str
     """Digest of what all rows depend on."""
     problems: Mapping[str, str]
-    """Digest of what the rows of a problem depend on beside that, by the problem's id."""
+    """Digest of what the rows of a problem depend on besides, by problem id."""
 
     @classmethod
     def of(cls, provenance: Mapping[str, Any]) -> Self | None:
-        """What a file's provenance says; None if it says nothing of it."""
+        """Read it from a file's provenance; None if it is not recorded there."""
         return cls(**provenance[KEY]) if KEY in provenance else None
 
-    def noted(self) -> dict[str, Any]:
-        """The entry of a file's provenance."""
+    def as_provenance(self) -> dict[str, Any]:
+        """Entry for a file's provenance."""
         return {KEY: {"settings": self.settings, "problems": dict(self.problems)}}
 
-    def shared(self, other: "MadeFrom | None") -> set[str]:
-        """The problems whose rows are the same in a file that was made from something else."""
+    def shared_problems(self, other: "MadeFrom | None") -> set[str]:
+        """Ids of the problems whose rows can be reused from a file made from `other`."""
         if other is None or other.settings != self.settings:
             return set()
-        return {problem for problem, about in self.problems.items() if other.problems.get(problem) == about}
+        return {problem for problem, own in self.problems.items() if other.problems.get(problem) == own}
 
 
-def place(results: str | Path, file: str | Path, made_from: MadeFrom) -> Path:
-    """Where a file of the results is kept, such as `samples/{task}/{model}/{shard}.parquet`."""
-    which = digest(made_from.noted())[:16]
-    return Path(results, ".kept", Path(file).relative_to(results)).with_suffix(f".{which}.parquet")
+def kept_path(results: str | Path, file: str | Path, made_from: MadeFrom) -> Path:
+    """Path in `.kept` of a results file such as `samples/{task}/{model}/{shard}.parquet`."""
+    key = digest(made_from.as_provenance())[:16]
+    return Path(results, ".kept", Path(file).relative_to(results)).with_suffix(f".{key}.parquet")
 
 
 def keep(results: str | Path, file: str | Path) -> None:
-    """Give a file its second name, if there is none made from the same; one that does not say from what is left alone.
+    """Keep a file, unless one made from the same is kept. A file that does not record what it was made from is skipped.
 
     Raises:
         ValueError: the file is damaged.
     """
     made_from = MadeFrom.of(read_provenance(file))
-    if made_from is not None and not (there := place(results, file, made_from)).exists():
-        with replacing(there) as temporary:
+    if made_from is not None and not (path := kept_path(results, file, made_from)).exists():
+        with replacing(path) as temporary:
             _link(file, temporary)
 
 
 def restore(results: str | Path, file: str | Path, made_from: MadeFrom, console: TextIO | None = None) -> bool:
-    """Put a kept file that was made from the same in its place; whether there was one."""
-    there = place(results, file, made_from)
-    if not there.exists():
+    """Put the kept file that was made from the same in place of `file`; returns whether one exists."""
+    path = kept_path(results, file, made_from)
+    if not path.exists():
         return False
     try:
-        read_table(there)  # all of it, with its checksums
-        if MadeFrom.of(read_provenance(there)) != made_from:
+        read_table(path)  # all of it, with its checksums
+        if MadeFrom.of(read_provenance(path)) != made_from:
             return False
     except ValueError as damage:
-        _drop(there, damage, console)
+        _discard(path, damage, console)
         return False
     with replacing(file) as temporary:
-        _link(there, temporary)
+        _link(path, temporary)
         os.utime(temporary)  # an output must be newer than its inputs
     return True
 
@@ -87,48 +88,48 @@ def restore(results: str | Path, file: str | Path, made_from: MadeFrom, console:
 def candidates(
     results: str | Path, file: str | Path, made_from: MadeFrom, console: TextIO | None = None
 ) -> Iterator[tuple[Path, set[str]]]:
-    """Kept files of the same shard, and which problems in them are wanted; those with most of them first."""
-    folder = place(results, file, made_from).parent
+    """Kept files of the same shard with the wanted problems in each; files with the most wanted problems first."""
+    folder = kept_path(results, file, made_from).parent
     found = []
-    for there in folder.glob(f"{Path(file).stem}.*.parquet"):
+    for path in folder.glob(f"{Path(file).stem}.*.parquet"):
         try:
-            shared = made_from.shared(MadeFrom.of(read_provenance(there)))
+            shared = made_from.shared_problems(MadeFrom.of(read_provenance(path)))
         except ValueError as damage:
-            _drop(there, damage, console)
+            _discard(path, damage, console)
             continue
         if shared:
-            found.append((there, shared))
+            found.append((path, shared))
     yield from sorted(found, key=lambda one: (-len(one[1]), one[0].name))
 
 
 def rows(
     results: str | Path, file: str | Path, made_from: MadeFrom, console: TextIO | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Kept rows of the same problems, each problem's from one file, of which nothing is damaged."""
+    """Kept rows of the same problems; those of one problem come from one undamaged file."""
     found: set[str] = set()
-    for there, shared in candidates(results, file, made_from, console):
+    for path, shared in candidates(results, file, made_from, console):
         wanted = shared - found
         if not wanted:
             continue
         try:
-            table = read_table(there)
+            table = read_table(path)
         except ValueError as damage:
-            _drop(there, damage, console)
+            _discard(path, damage, console)
             continue
         found |= wanted
         for batch in table.to_batches(4096):
             yield from (row for row in batch.to_pylist() if row["problem_id"] in wanted)
 
 
-def digests_of_texts(samples: str | Path) -> dict[str, str]:
-    """What tells the samples of a problem from others, by the problem's id: their numbers and texts, in any order.
+def text_digests(samples: str | Path) -> dict[str, str]:
+    """Digest of the numbers and texts of a problem's samples, regardless of their order, by problem id.
 
     Raises:
         ValueError: the file is damaged.
     """
     sums: dict[str, int] = defaultdict(int)
     for batch in read_batches(samples, ["problem_id", "sample", "text"]):
-        with damage_named(samples):
+        with naming_damaged_file(samples):
             problems, numbers = (batch.column(name).to_pylist() for name in ("problem_id", "sample"))
             texts = batch.column("text").cast(pa.binary()).to_pylist()
         for problem, number, text in zip(problems, numbers, texts, strict=True):
@@ -136,13 +137,13 @@ def digests_of_texts(samples: str | Path) -> dict[str, str]:
     return {problem: f"{total % 2**128:032x}" for problem, total in sums.items()}
 
 
-def _drop(there: Path, damage: ValueError, console: TextIO | None) -> None:
-    print(f"WARNING {damage}; what it held is made anew", file=console or sys.stderr)
-    there.unlink()
+def _discard(path: Path, damage: ValueError, console: TextIO | None) -> None:
+    print(f"WARNING {damage}; it was deleted and will be recreated", file=console or sys.stderr)
+    path.unlink()
 
 
 def _link(source: str | Path, target: Path) -> None:
-    """A second name for a file; a copy where the file system has none."""
+    """Make a hard link, or a copy if the file system does not support them."""
     try:
         os.link(source, target)
     except OSError:

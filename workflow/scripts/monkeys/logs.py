@@ -1,4 +1,4 @@
-"""Send what a job prints to its log file, and keep the console for what people should read."""
+"""Send a job's output to its log file and keep the console for messages to the user."""
 
 import os
 import signal
@@ -12,14 +12,14 @@ from typing import TextIO
 
 @contextmanager
 def logging_to(path: str | Path) -> Iterator[TextIO]:
-    """Redirect standard output and error, also of child processes, to `path`; yields the console.
+    """Redirect standard output and error, including those of child processes, to `path`; yields the console.
 
-    An error goes to the log with its traceback and to the console in one line. An interrupt is none.
+    An error goes to the log with its traceback and to the console as one line. An interrupt does not count as an error.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # in order with what children print
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # keeps the order with output of children
     with (
         os.fdopen(os.dup(2), "w", buffering=1) as console,
         open(path, "w", buffering=1) as log,
@@ -31,7 +31,7 @@ def logging_to(path: str | Path) -> Iterator[TextIO]:
             yield console
         except Exception as error:
             print(f"{type(error).__name__}: {error}", file=console)
-            with suppress(OSError):  # a full disk takes no traceback
+            with suppress(OSError):  # the disk may be full
                 traceback.print_exc()
             raise SystemExit(1) from None
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""How far a job is: it notes it beside its log, and the console of the run reads it there."""
+"""Progress of a job: the job writes it to a file next to its log, and the run's console reads it."""
 
 import os
 import time
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-ENDING = ".progress"
+SUFFIX = ".progress"
 
 
 class Note:
-    """Counts what is done of a job's work; without a file it only counts."""
+    """Progress counter of a job, written to a file if it has one."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -18,13 +18,13 @@ class Note:
         self._began = self._due = 0.0
 
     def begin(self, total: int, done: int = 0) -> None:
-        """Say how much there is to do, and how much of it an earlier run has done."""
+        """Set the total amount of work and the amount done by earlier runs."""
         self.before, self.done, self.total = done, done, total
         self._began = time.monotonic()
         self._write(self._began)
 
     def add(self, count: int) -> None:
-        """Count what has been done; written down seldom, and ever more so the longer the job runs."""
+        """Add to the amount done. The file is updated rarely, and more rarely the longer the job runs."""
         self.done += count
         if self.path and (now := time.monotonic()) >= self._due:
             self._write(now)
@@ -32,8 +32,8 @@ class Note:
     def _write(self, now: float) -> None:
         self._due = now + min(max(0.5, (now - self._began) / 100), 10)
         if self.path:
-            with suppress(OSError):  # no job fails because of its notes
-                # Of one width and never truncated: whoever reads finds all of it.
+            with suppress(OSError):  # a job must not fail because of its progress file
+                # fixed width and never truncated, so that readers always see a whole line
                 file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o644)
                 try:
                     os.write(file, f"{self.before:15} {self.done:15} {self.total:15}\n".encode())
@@ -42,9 +42,9 @@ class Note:
 
 
 @contextmanager
-def noted(log: str | Path) -> Iterator[Note]:
-    """A note beside a job's log, for as long as the block runs."""
-    path = Path(log).with_suffix(ENDING)
+def progress_note(log: str | Path) -> Iterator[Note]:
+    """Keep a progress file next to a job's log while the block runs."""
+    path = Path(log).with_suffix(SUFFIX)
     try:
         yield Note(path)
     finally:
@@ -53,22 +53,22 @@ def noted(log: str | Path) -> Iterator[Note]:
 
 
 def read(log: str | Path) -> tuple[int, int, int] | None:
-    """What a job has noted beside its log: done before, done, to do; None if there is no note."""
+    """Progress of the job with this log: done before this run, done, total; None if there is no progress file."""
     try:
-        before, done, total = map(int, Path(log).with_suffix(ENDING).read_text().split())
+        before, done, total = map(int, Path(log).with_suffix(SUFFIX).read_text().split())
     except (OSError, ValueError):
         return None
     return before, done, total
 
 
-def forget(log: str | Path) -> None:
-    """Remove the note that a killed job may have left."""
+def remove(log: str | Path) -> None:
+    """Remove the progress file that a killed job may have left."""
     with suppress(OSError):
-        Path(log).with_suffix(ENDING).unlink()
+        Path(log).with_suffix(SUFFIX).unlink()
 
 
 def duration(seconds: float) -> str:
-    """A time for people: 12 s, 3 min, 2 h 5 min."""
+    """Format a duration: 12 s, 3 min, 2 h 5 min."""
     minutes = round(seconds / 60)
     if seconds < 100:
         return f"{seconds:.0f} s"

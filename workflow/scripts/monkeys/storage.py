@@ -1,4 +1,4 @@
-"""Files of the pipeline: parquet written as data arrive, replaced atomically, with checksums and provenance."""
+"""Files of the pipeline: streamed parquet, replaced atomically, with checksums and provenance."""
 
 import errno
 import hashlib
@@ -45,15 +45,15 @@ REWARDS = pa.schema(
 
 PROVENANCE_KEY = b"monkeys"
 
-WRITING: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
-"""How parquet is written, by pyarrow or pandas: a flipped bit is found when the page is read."""
+PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+"""Options for writing parquet with pyarrow or pandas; page checksums reveal a flipped bit when the page is read."""
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success flush it to disk and rename it to `path`.
 
-    Readers see the old file or the whole new one, also after a power cut; on an error nothing is left behind.
+    Readers see the old file or the whole new one, even after a power cut; an error leaves nothing behind.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         sync_folder(path.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = f"{os.strerror(error.errno)}; the file was not written, make room and run again"
+            message = f"{os.strerror(error.errno)}; the file was not written; free some space and run again"
             raise OSError(error.errno, message, str(path)) from None
         raise
     finally:
@@ -74,7 +74,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make created and renamed names in `folder` survive a power cut."""
+    """Flush a folder to disk, so that files created or renamed in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -90,15 +90,15 @@ def parquet_writer(
     group_rows: int = 20_000,
     group_characters: int = 64_000_000,
 ) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Yield a function that adds a row (a dict by column name) to a zstd parquet file of row groups.
+    """Yield a function that adds a row (a dict by column name) to a zstd parquet file.
 
-    Memory holds one row group, however many rows come and however long their texts are. `provenance` (JSON values) goes
-    into the file's metadata; it is read last, so it may be filled in while rows are added.
+    Memory holds one row group, bounded in rows and characters. `provenance` (JSON values) goes into the file's metadata
+    when it is closed, so it may be filled in while rows are added.
     """
     group: list[dict[str, Any]] = []
     characters = 0
 
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **WRITING) as writer:
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **PARQUET_OPTIONS) as writer:
 
         def add(row: dict[str, Any]) -> None:
             nonlocal characters
@@ -117,7 +117,7 @@ def parquet_writer(
 def write_parquet(
     path: str | Path, schema: pa.Schema, rows: Iterable[dict[str, Any]], provenance: dict[str, Any]
 ) -> int:
-    """Stream rows into a parquet file, see `parquet_writer`; returns the number of rows."""
+    """Stream rows into a parquet file (see `parquet_writer`); returns the number of rows."""
     written = 0
     with parquet_writer(path, schema, provenance) as add:
         for row in rows:
@@ -129,17 +129,17 @@ def write_parquet(
 def read_batches(
     path: str | Path, columns: list[str] | None = None, batch_size: int = 4096
 ) -> Iterator[pa.RecordBatch]:
-    """A parquet file in parts, one of them in memory at a time.
+    """Record batches of a parquet file, one in memory at a time.
 
     Raises:
         ValueError: the file is damaged.
     """
-    with damage_named(path):
+    with naming_damaged_file(path):
         file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True)
     with file:
         batches = file.iter_batches(batch_size, columns=columns)
         while True:
-            with damage_named(path):
+            with naming_damaged_file(path):
                 batch = next(batches, None)
             if batch is None:
                 return
@@ -153,18 +153,18 @@ def read_rows(path: str | Path, columns: list[str] | None = None, batch_size: in
         ValueError: the file is damaged.
     """
     for batch in read_batches(path, columns, batch_size):
-        with damage_named(path):
+        with naming_damaged_file(path):
             rows = batch.to_pylist()
         yield from rows
 
 
 def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
-    """A parquet file, or some of its columns; dictionaries become plain strings.
+    """Table of a parquet file, or of some columns; dictionary columns become plain strings.
 
     Raises:
         ValueError: the file is damaged.
     """
-    with damage_named(path):
+    with naming_damaged_file(path):
         table = pq.read_table(path, columns=columns, page_checksum_verification=True)
         plain = [
             field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
@@ -179,31 +179,31 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: the file is damaged.
     """
-    with damage_named(path):
+    with naming_damaged_file(path):
         metadata = pq.read_metadata(path).metadata or {}
         return json.loads(metadata.get(PROVENANCE_KEY, b"{}"))
 
 
 @contextmanager
-def damage_named(path: str | Path) -> Iterator[None]:
-    """Say which file is damaged; the libraries say what is wrong with it alone."""
+def naming_damaged_file(path: str | Path) -> Iterator[None]:
+    """Add the file name and the remedy to errors of the parquet libraries, which name only the damage."""
     try:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, OSError) and (error.errno is not None or type(error) is not OSError):
-            raise  # such as a file that is not there
+            raise  # such as a missing file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path}: damaged ({reason}); delete the file and run again to have it made anew") from error
+        raise ValueError(f"{path}: damaged ({reason}); delete the file and run again to recreate it") from error
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Replace a small text file atomically."""
+    """Write a small text file atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text)
 
 
 def canonical(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces. Equal settings give equal texts."""
+    """Canonical JSON text of a value (sorted keys, no spaces): equal values give equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

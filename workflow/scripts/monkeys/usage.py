@@ -1,7 +1,7 @@
-"""CPU time and memory that a job uses, recorded next to its log.
+"""CPU time and memory of a job, recorded next to its log.
 
-Snakemake's benchmark files hold the last run of a job, and of processes only those that it happens to see alive. Here
-every run of a job counts, also one that was killed, and so does every program that a verifier ran.
+Snakemake's benchmark files cover only the last run of a job, and only processes that it happens to see alive. These
+records include every run of a job, killed ones too, and every program that a verifier ran.
 """
 
 import json
@@ -18,52 +18,52 @@ import psutil
 
 from monkeys.storage import write_text
 
-LOOK_SECONDS = 2.0
-"""Polling interval, seconds; processes that live shorter may be missed."""
-NOTE_SECONDS = 60.0
-"""Interval between two records, seconds: a killed job lacks at most this."""
+POLL_SECONDS = 2.0
+"""Polling interval, s; shorter-lived processes may be missed."""
+RECORD_SECONDS = 60.0
+"""Interval between two writes of the record, s; at most this is missing for a killed job."""
 
-ENDING = ".usage.jsonl"
+SUFFIX = ".usage.jsonl"
 
 
 @contextmanager
-def usage_noted(
+def record_usage(
     log: str | Path, rule: str, wildcards: Mapping[str, str], threads: int, resources: Mapping[str, Any]
 ) -> Iterator[None]:
-    """Note beside a job's log what this process and its descendants use until the block ends.
+    """Record next to a job's log what this process and its descendants use until the block ends.
 
-    The file has one line of JSON for every run of the job: rule, wildcards and what was requested (threads, gpu,
-    mem_mb, runtime in minutes), started (UTC), wall_seconds, cpu_seconds and memory_mb (peak of the resident memory,
-    MiB). The last line is renewed while the job runs.
+    The file has one line of JSON for every run of the job: rule, wildcards, the requested resources (threads, gpu,
+    mem_mb, runtime in minutes), started (UTC), wall_seconds, cpu_seconds and memory_mb (peak resident memory, MiB). The
+    last line is updated while the job runs.
     """
-    path = Path(log).with_suffix(ENDING)
+    path = Path(log).with_suffix(SUFFIX)
     earlier = path.read_text() if path.exists() else ""
-    note: dict[str, Any] = {"rule": rule, **dict(wildcards.items()), "threads": threads}
-    note |= {key: resources.get(key) for key in ("gpu", "mem_mb", "runtime")}
+    record: dict[str, Any] = {"rule": rule, **dict(wildcards.items()), "threads": threads}
+    record |= {key: resources.get(key) for key in ("gpu", "mem_mb", "runtime")}
     if gres := resources.get("gres"):  # gpu:h100:2
-        note["gpu"] = int(gres.rpartition(":")[2])
-    note |= {"started": datetime.now(UTC).isoformat(timespec="seconds")}
-    note |= {"wall_seconds": 0.0, "cpu_seconds": 0.0, "memory_mb": 0}
-    start, over, tree = time.monotonic(), threading.Event(), ProcessTree(os.getpid())
+        record["gpu"] = int(gres.rpartition(":")[2])
+    record |= {"started": datetime.now(UTC).isoformat(timespec="seconds")}
+    record |= {"wall_seconds": 0.0, "cpu_seconds": 0.0, "memory_mb": 0}
+    start, stopped, tree = time.monotonic(), threading.Event(), ProcessTree(os.getpid())
 
-    def look() -> None:
-        tree.look()
-        note["wall_seconds"] = round(time.monotonic() - start, 1)
-        note["cpu_seconds"] = round(tree.cpu_seconds, 1)
-        note["memory_mb"] = round(tree.peak_mb)
+    def poll() -> None:
+        tree.poll()
+        record["wall_seconds"] = round(time.monotonic() - start, 1)
+        record["cpu_seconds"] = round(tree.cpu_seconds, 1)
+        record["memory_mb"] = round(tree.peak_mb)
 
     def write() -> None:
-        with suppress(OSError):  # no job fails because of its notes
-            write_text(path, earlier + json.dumps(note) + "\n")
+        with suppress(OSError):  # a job must not fail because of its usage record
+            write_text(path, earlier + json.dumps(record) + "\n")
 
     def watch() -> None:
-        written = -NOTE_SECONDS
+        written = -RECORD_SECONDS
         while True:
-            look()
-            if time.monotonic() - written >= NOTE_SECONDS:
+            poll()
+            if time.monotonic() - written >= RECORD_SECONDS:
                 write()
                 written = time.monotonic()
-            if over.wait(LOOK_SECONDS):
+            if stopped.wait(POLL_SECONDS):
                 return
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -71,17 +71,17 @@ def usage_noted(
     try:
         yield
     finally:
-        over.set()
+        stopped.set()
         watcher.join()
-        look()
+        poll()
         write()
 
 
 class ProcessTree:
-    """A process and its descendants: the CPU seconds that they have used, and the peak of their resident memory, MiB.
+    """CPU time (s) and peak resident memory (MiB) of a process and its descendants.
 
-    The kernel adds the time of an ended process to that of its parent, but only if the parent waits for it; so time is
-    counted as it grows from look to look.
+    The kernel adds the CPU time of an ended process to its parent only if the parent waits for it, so time is summed
+    from the growth between polls.
     """
 
     def __init__(self, process: int) -> None:
@@ -89,8 +89,8 @@ class ProcessTree:
         self._root = psutil.Process(process)
         self._before: dict[int, tuple[int, float]] = {}
 
-    def look(self) -> None:
-        """Take in what has been used since the last look."""
+    def poll(self) -> None:
+        """Add what was used since the last poll."""
         now, resident = self._members()
         growth = {member: seconds - self._before.get(member, (0, 0.0))[1] for member, (_, seconds) in now.items()}
         for member, (parent, seconds) in self._before.items():
@@ -101,7 +101,7 @@ class ProcessTree:
         self._before = now
 
     def _members(self) -> tuple[dict[int, tuple[int, float]], int]:
-        """Parent and CPU seconds of each, with those of ended children that it waited for; resident bytes of all."""
+        """Parent and CPU seconds of each process, with those of children it waited for; resident bytes of all."""
         members, resident = {}, 0
         for process in [self._root, *self._root.children(recursive=True)]:
             with suppress(psutil.Error), process.oneshot():  # it has ended

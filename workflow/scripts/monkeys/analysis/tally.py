@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from monkeys.storage import WRITING, read_provenance, read_table, replacing
+from monkeys.storage import PARQUET_OPTIONS, read_provenance, read_table, replacing
 from monkeys.verification import OUTCOMES
 
 COLUMNS = ["problem_id", "samples", "correct", "prompt_tokens", "generated_tokens", *OUTCOMES[1:]]
@@ -43,7 +43,7 @@ def write_tally(table: pd.DataFrame, task: str, model: str, path: str) -> None:
     """Write a tally, with its task and model as the first columns."""
     with replacing(path) as temporary:
         named = pd.concat([pd.DataFrame({"task": task, "model": model}, index=table.index), table], axis=1)
-        named.to_parquet(temporary, index=False, **WRITING)
+        named.to_parquet(temporary, index=False, **PARQUET_OPTIONS)
 
 
 def _check_provenance(files: Sequence[tuple[str, str]]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from monkeys import verification
 from monkeys.demo import arithmetic, programs
 from monkeys.demo.examples import RESERVED_LEVELS, RESERVED_PER_LEVEL
-from monkeys.sampling.shard import Shard, sampling
+from monkeys.sampling.shard import Shard, open_shard
 from monkeys.sampling.vllm import sample
 from monkeys.storage import read_rows
 from monkeys.study.study import SourcedModel
@@ -88,7 +88,7 @@ def draw_samples(exercises: list[Exercise], name: str, model: SourcedModel, seed
     shard = Shard("exercises", seed, "exercises", name, index=0, size=ATTEMPTS, model_settings={"sampling": SAMPLING})
     prompts = {str(number): exercise.prompt for number, exercise in enumerate(exercises)}
     path = folder / f"{name}.parquet"
-    with sampling(shard, prompts, str(folder / f"{name}.jsonl"), str(path)) as progress:
+    with open_shard(shard, prompts, str(folder / f"{name}.jsonl"), str(path)) as progress:
         sample(progress, model, SAMPLING)
     texts: list[list[str]] = [[] for _ in exercises]
     for row in read_rows(path, ["problem_id", "text"]):

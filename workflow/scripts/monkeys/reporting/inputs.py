@@ -127,7 +127,7 @@ def _known_solutions(files: list[str], tasks: list[str]) -> Any:
 
 def _usage_files(study: Study) -> list[str]:
     """Usage records written so far. They are side effects of other jobs; requesting them runs nothing."""
-    return sorted(map(str, Path(study.results, "logs").rglob(f"*{usage.ENDING}")))
+    return sorted(map(str, Path(study.results, "logs").rglob(f"*{usage.SUFFIX}")))
 
 
 def _usage(files: list[str], _: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Score every sample with a reward model, so that one can be picked without knowing which is right."""
+"""Score samples with reward models, so that one can be selected without verdicts."""
 
 SCORER_VERSION = 1
-"""Part of every shard's settings. Raise it when a change alters rewards: all samples are scored anew."""
+"""Part of every shard's settings. Raise it when a change alters rewards: it triggers rescoring."""

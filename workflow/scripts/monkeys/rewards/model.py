@@ -1,25 +1,25 @@
-"""A reward model, loaded and asked through transformers."""
+"""A reward model, run with transformers."""
 
 import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from monkeys.rewards.reward import Reward
+from monkeys.rewards.reward import RewardModelConfig
 
 
 class RewardModel:
-    """A model with one output, on the GPU if there is one.
+    """A model with one output, on the GPU if available.
 
     Args:
         reward: Its config.
-        folder: Its files.
+        folder: The folder with its files.
 
     Raises:
-        ValueError: the files are not those of a reward model, or not without code of their own.
+        ValueError: it is not a reward model, or only with its own code.
     """
 
-    def __init__(self, reward: Reward, folder: Path) -> None:
+    def __init__(self, reward: RewardModelConfig, folder: Path) -> None:
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -32,10 +32,10 @@ class RewardModel:
             folder, dtype=reward.dtype, trust_remote_code=reward.trust_remote_code, output_loading_info=True
         )
         if missing := sorted(found["missing_keys"]):
-            raise reward.mistake(
+            raise reward.config_error(
                 "weights",
-                f"{reward.weights} holds no {', '.join(missing)}, so its rewards would be random; name a reward model, "
-                "or, if it comes with code of its own that you trust, set trust_remote_code: true",
+                f"{reward.weights} has no {', '.join(missing)}, so its rewards would be random; use a reward model, "
+                "or, if it comes with its own code and you trust it, set trust_remote_code: true",
             )
         self.model = model.to(self.device).eval()
         self.model.config.use_cache = False
@@ -43,12 +43,12 @@ class RewardModel:
         self._takes_positions = "position_ids" in inspect.signature(self.model.forward).parameters
 
     @property
-    def longest(self) -> int:
-        """Tokens that it may be shown at once; see `Reward.longest`."""
-        return self.reward.longest(getattr(self.model.config, "max_position_embeddings", None))
+    def token_limit(self) -> int:
+        """Maximum length of its input in tokens; see `RewardModelConfig.token_limit`."""
+        return self.reward.token_limit(getattr(self.model.config, "max_position_embeddings", None))
 
-    def facts(self) -> dict[str, Any]:
-        """What rounding depends on."""
+    def numerics(self) -> dict[str, Any]:
+        """Settings, hardware and versions that affect rounding."""
         import torch
         import transformers
 
@@ -61,23 +61,23 @@ class RewardModel:
         }
 
     def rewards(self, texts: Sequence[list[int]]) -> Iterator[tuple[list[int], list[float]]]:
-        """Batch by batch, the numbers of the texts in it and their rewards; texts of similar length go together.
+        """Yield batches of texts of similar length: indices of the texts and their rewards.
 
         Args:
-            texts: Token ids of each text, at least one token each.
+            texts: Token ids of each text, at least one per text.
         """
-        order = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
+        order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
         while order:
             rows = max(1, self.reward.batch_tokens // len(texts[order[0]]))
             batch, order = order[:rows], order[rows:]
-            yield batch, self._forward([texts[number] for number in batch])
+            yield batch, self._forward([texts[index] for index in batch])
 
     def _forward(self, texts: list[list[int]]) -> list[float]:
-        """Rewards of texts that go through the model together, padded on the side that its tokenizer names."""
+        """Rewards of one batch, padded on the tokenizer's padding side."""
         import torch
 
         pad = self._padding(texts)
-        self.model.config.pad_token_id = pad  # there the model looks for it, to find the last token of a text
+        self.model.config.pad_token_id = pad  # the model uses it to find the last token of a text
         shape = len(texts), max(map(len, texts))
         tokens = torch.full(shape, pad)
         mask = torch.zeros(shape, dtype=torch.long)
@@ -91,33 +91,33 @@ class RewardModel:
             inputs["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)
         with torch.inference_mode():
             output = self.model(**{name: tensor.to(self.device) for name, tensor in inputs.items()})
-        return self._one_each(output, len(texts)).float().tolist()
+        return self._one_per_text(output, len(texts)).float().tolist()
 
     def _padding(self, texts: list[list[int]]) -> int:
         """The padding token.
 
-        A model without one takes the last token of a text, whatever it is. With padding it takes the last token that
-        is none, which is the same for any padding token that no text ends with.
+        A model without a padding token scores at the last position. With one, it scores at the last token that is not
+        padding, which is the same for any padding token that no text ends with.
         """
         if self._pad is not None:
             return self._pad
-        ends = {text[-1] for text in texts}
-        return next(token for token in range(len(self.tokenizer)) if token not in ends)
+        last_tokens = {text[-1] for text in texts}
+        return next(token for token in range(len(self.tokenizer)) if token not in last_tokens)
 
-    def _one_each(self, output: Any, count: int) -> Any:
-        """The output's one number per text, shape (count,)."""
+    def _one_per_text(self, output: Any, count: int) -> Any:
+        """One number per text from a model's output, shape (count,)."""
         name = "score" if getattr(output, "score", None) is not None else "logits"
         numbers = getattr(output, name, None)
         if numbers is None or tuple(numbers.shape) not in ((count,), (count, 1)):
             got = f"{name} of shape {tuple(numbers.shape)}" if numbers is not None else "neither score nor logits"
-            raise self.reward.mistake(
-                "weights", f"{self.reward.weights} is no model with one output: for {count} texts it gives {got}"
+            raise self.reward.config_error(
+                "weights", f"{self.reward.weights} is not a model with one output: for {count} texts it returns {got}"
             )
         return numbers.reshape(count)
 
 
 def _keep_old_imports_working() -> None:
-    """Let code load that was written for transformers 4, such as ArmoRM's, and imports a docstring from it."""
+    """Make code importable that was written for transformers 4, such as ArmoRM's, which imports a docstring from it."""
     from transformers.models.llama import modeling_llama
 
     vars(modeling_llama).setdefault("LLAMA_INPUTS_DOCSTRING", "")

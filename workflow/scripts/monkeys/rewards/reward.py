@@ -1,4 +1,4 @@
-"""What the config says of one reward model."""
+"""Config of a reward model."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -8,60 +8,60 @@ from monkeys.study.reward import Reward as RewardSettings
 
 
 @dataclass(frozen=True)
-class Reward:
-    """A reward model, what it is shown, and how it is executed."""
+class RewardModelConfig:
+    """A reward model, its input, and how it is run."""
 
     name: str
     weights: str
     """Hugging Face id, or a folder."""
     commit: str | None
-    """Which commit of the id; None for a folder."""
+    """Commit of the id; None for a folder."""
     chat: bool
-    """Show it a chat of two turns, the problem and the sample; else the problem and, right behind it, the sample."""
+    """Input as a chat of two turns, problem and sample; otherwise the sample directly follows the problem."""
     context: Literal["question", "prompt"]
-    """Which column of the problems file stands for the problem."""
+    """Column of the problems file that represents the problem."""
     max_length: int | None
-    """The most tokens that it is shown of both together; None for what its context holds."""
+    """Maximum tokens of problem and sample together; None for the model's context length."""
     batch_tokens: int
-    """Tokens of one forward pass, padding included."""
+    """Maximum tokens per forward pass, including padding."""
     dtype: str = "auto"
-    """Of its weights and activations: a name that torch knows, or `auto` for that of the files."""
+    """Type of weights and activations: a torch dtype, or `auto` for the type in the files."""
     trust_remote_code: bool = False
     """Run code that comes with the weights."""
 
     @classmethod
     def of(cls, name: str, settings: RewardSettings, commit: str | None) -> Self:
-        """The reward model that a study's config describes, at this commit."""
+        """The reward model of a study's config at this commit."""
         keys = ("weights", "chat", "context", "max_length", "batch_tokens", "dtype", "trust_remote_code")
         return cls(name=name, commit=commit, **{key: getattr(settings, key) for key in keys})
 
-    def longest(self, context: int | None) -> int:
-        """Tokens that it may be shown at once.
+    def token_limit(self, context: int | None) -> int:
+        """Maximum length of its input in tokens.
 
         Args:
-            context: What the model holds; None if it does not tell.
+            context: The model's context length; None if unknown.
 
         Raises:
-            ValueError: the config wants more than the context holds, or nobody tells.
+            ValueError: `max_length` exceeds the context, or both are unknown.
         """
-        longest = self.max_length or context
-        if longest is None:
-            raise self.mistake("max_length", f"{self.weights} does not tell its context; give a number")
-        if context is not None and longest > context:
-            raise self.mistake("max_length", f"{longest} exceeds the model's context of {context} tokens")
-        return longest
+        limit = self.max_length or context
+        if limit is None:
+            raise self.config_error("max_length", f"{self.weights} does not state its context length; set a number")
+        if context is not None and limit > context:
+            raise self.config_error("max_length", f"{limit} exceeds the model's context of {context} tokens")
+        return limit
 
-    def refuse_missing_template(self, tokenizer: Any) -> None:
-        """See that there is a template for a chat.
+    def check_chat_template(self, tokenizer: Any) -> None:
+        """Check that the tokenizer has a chat template if `chat` is set.
 
         Raises:
-            ValueError: there is none.
+            ValueError: it has none.
         """
         if self.chat and not tokenizer.chat_template:
-            raise self.mistake("chat", "is true, but its tokenizer has no chat template")
+            raise self.config_error("chat", "is true, but its tokenizer has no chat template")
 
     def settings(self) -> dict[str, Any]:
-        """What the rewards depend on, but for the samples and rounding."""
+        """What the rewards depend on besides the samples and rounding."""
         return {
             "scorer_version": SCORER_VERSION,
             "weights": self.weights,
@@ -71,6 +71,6 @@ class Reward:
             "max_length": self.max_length,
         }
 
-    def mistake(self, key: str, what: str) -> ValueError:
-        """The error that names a key of the config."""
-        return ValueError(f"rewards.{self.name}.{key}: {what}")
+    def config_error(self, key: str, problem: str) -> ValueError:
+        """An error that names the key in the study's config."""
+        return ValueError(f"rewards.{self.name}.{key}: {problem}")

@@ -1,43 +1,43 @@
-"""How a reward model is told of a problem and a sample: as one text, and how that is shortened if it is too long."""
+"""Input of a reward model: problem and sample as one text, truncated if it is too long."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monkeys.rewards.reward import Reward
+from monkeys.rewards.reward import RewardModelConfig
 
 
 @dataclass(frozen=True)
-class Worded:
-    """What a reward model sees of one sample."""
+class ModelInput:
+    """Input of a reward model for one sample."""
 
     tokens: list[int]
     cut: str | None = None
-    """What had to lose its beginning to fit, `problem` or `sample`; None if nothing."""
+    """The part whose beginning was cut to fit, `problem` or `sample`; None for neither."""
 
 
-class Wording:
-    """Turns problems and samples into tokens.
+class InputBuilder:
+    """Converts problems and samples to tokens.
 
     Args:
         reward: The reward model's config.
         tokenizer: Its tokenizer.
-        longest: Tokens that problem and sample may have together, the chat template's included.
+        token_limit: Maximum tokens of problem and sample together, including the chat template.
 
     Raises:
         ValueError: a chat without a template.
     """
 
-    def __init__(self, reward: Reward, tokenizer: Any, longest: int) -> None:
-        reward.refuse_missing_template(tokenizer)
+    def __init__(self, reward: RewardModelConfig, tokenizer: Any, token_limit: int) -> None:
+        reward.check_chat_template(tokenizer)
         self.reward = reward
         self.tokenizer = tokenizer
-        self.longest = longest
+        self.token_limit = token_limit
 
-    def words(self, pairs: Sequence[tuple[str, str]]) -> list[Worded]:
-        """What the model sees of each pair of a problem's text and a sample."""
+    def build(self, pairs: Sequence[tuple[str, str]]) -> list[ModelInput]:
+        """Inputs for pairs of a problem's text and a sample."""
         return [
-            Worded(tokens) if len(tokens) <= self.longest else self._shortened(*pair, len(tokens))
+            ModelInput(tokens) if len(tokens) <= self.token_limit else self._truncated(*pair, len(tokens))
             for pair, tokens in zip(pairs, self._tokens(pairs), strict=True)
         ]
 
@@ -50,22 +50,22 @@ class Wording:
             texts = self.tokenizer.apply_chat_template(turns, tokenize=False)
         else:
             texts = [problem + sample for problem, sample in pairs]
-        # a template writes the special tokens itself
+        # a chat template adds the special tokens itself
         return self.tokenizer(texts, add_special_tokens=not self.reward.chat)["input_ids"]
 
-    def _shortened(self, problem: str, sample: str, length: int) -> Worded:
-        """What is left of a pair of `length` tokens when the problem, and only then the sample, loses its beginning.
+    def _truncated(self, problem: str, sample: str, length: int) -> ModelInput:
+        """Truncate a pair of `length` tokens: cut the beginning of the problem first, then of the sample.
 
-        The text is shortened before it goes into the template, so that the template stays whole.
+        Texts are cut before they are put into the template, so that the template stays intact.
         """
         for part in ("problem", "sample"):
             tokens = self.tokenizer.encode(problem if part == "problem" else sample, add_special_tokens=False)
             dropped = 0
             while dropped < len(tokens):
-                dropped += length - self.longest
+                dropped += length - self.token_limit
                 rest = self.tokenizer.decode(tokens[dropped:])
                 (shorter,) = self._tokens([(rest, sample) if part == "problem" else ("", rest)])
                 length = len(shorter)
-                if length <= self.longest:
-                    return Worded(shorter, part)
-        raise self.reward.mistake("max_length", f"{self.longest} tokens do not even hold the chat template")
+                if length <= self.token_limit:
+                    return ModelInput(shorter, part)
+        raise self.reward.config_error("max_length", f"{self.token_limit} tokens are too few for the chat template")

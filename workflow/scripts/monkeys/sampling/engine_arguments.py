@@ -1,4 +1,4 @@
-"""A model's engine settings as arguments of vLLM, with names checked where vLLM is installed, without importing it."""
+"""A model's engine settings as arguments of vLLM; names are checked against the installed vLLM without importing it."""
 
 import ast
 import difflib
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 OWN_KEYS = ("separate_process", "arguments")
-"""Engine settings that are not arguments of vLLM's `LLM` under their own name."""
+"""Engine settings that are not arguments of vLLM's `LLM`."""
 
 DECIDED_ELSEWHERE = {
     "seed": "the study's seed",
@@ -19,17 +19,17 @@ DECIDED_ELSEWHERE = {
     **dict.fromkeys(("generation_config", "override_generation_config", "logits_processors"), "sampling"),
     **dict.fromkeys(("pipeline_parallel_size", "data_parallel_size"), "engine.tensor_parallel_size"),
 }
-"""Arguments that change what is sampled or how many GPUs a job needs, and the config key that decides instead."""
+"""Arguments that change what is sampled or how many GPUs a job needs, and the config key to use instead."""
 
 
-def of(engine: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of vLLM's `LLM` in a model's engine settings; what is None is left to vLLM."""
+def llm_arguments(engine: dict[str, Any]) -> dict[str, Any]:
+    """Arguments for vLLM's `LLM` from a model's engine settings; None leaves a setting to vLLM."""
     named = {key: value for key, value in engine.items() if key not in OWN_KEYS and value is not None}
     return named | engine["arguments"]
 
 
 def mistakes(engine: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with the names of the additional arguments; unknown ones show only where vLLM is installed."""
+    """Mistakes in the names of additional arguments; unknown names are found only if vLLM is installed."""
     known = known_names() if engine["arguments"] else None
     for name in engine["arguments"]:
         if name in DECIDED_ELSEWHERE:
@@ -42,7 +42,7 @@ def mistakes(engine: dict[str, Any]) -> Iterator[str]:
 
 
 def known_names() -> list[str] | None:
-    """The names of the engine's arguments, read from the source of the installed vLLM; None if there is none."""
+    """Names of the engine's arguments, parsed from the installed vLLM's source; None without vLLM."""
     package = importlib.util.find_spec("vllm")
     if package is None or package.origin is None:
         return None

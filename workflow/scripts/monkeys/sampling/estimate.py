@@ -1,4 +1,4 @@
-"""What a study's samples will take, before they are drawn: tokens, GPU hours, disk and dollars."""
+"""Estimate of what a study's samples will cost: tokens, GPU hours, disk space and dollars."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Any
 import pandas as pd
 
 from monkeys.sampling import TOKENS_PER_SECOND
-from monkeys.sampling.summary import state
+from monkeys.sampling.summary import shard_totals
 from monkeys.sources.weights import Weights
 from monkeys.study import Study
 from monkeys.study.model import Price
 from monkeys.study.study import SourcedModel
 
 BYTES_PER_TOKEN = 6
-"""Of a sample that is drawn: its text in the journal, and once more, compressed, in the samples file."""
+"""Disk space per generated token: its text in the journal and, compressed, in the samples file."""
 
 
 def estimate(
@@ -23,43 +23,43 @@ def estimate(
     problems: Mapping[str, int],
     lengths: Mapping[str, Mapping[str, Mapping[str, int]]],
 ) -> pd.DataFrame:
-    """A row of text per task and model: samples to draw, and what they take.
+    """A row of text per task and model: samples to draw and their cost.
 
-    Where samples of a pair are there already, the rest is taken to be like them; else every sample is taken to be as
-    long as it may, which few are.
+    If a pair already has samples, the rest is assumed to be like them; otherwise every sample is assumed to have the
+    maximum length, which few have.
 
     Args:
         config: The study.
-        shards: Task, model, number and size (samples per problem) of every shard that is wanted.
-        problems: How many there are of each task.
-        lengths: Tokens of every prompt, by model, task and problem; those that are not known count as none.
+        shards: Task, model, index and size (samples per problem) of every wanted shard.
+        problems: Number of problems by task.
+        lengths: Length of every prompt in tokens, by model, task and problem; may be incomplete.
     """
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for task, model, index, size in shards:
-        about = state(Path(study.results), task, model, index)
-        pairs.setdefault((task, model), []).append({**about, "wanted": problems[task] * size})
-    return pd.DataFrame([_row(study, *pair, states, lengths) for pair, states in pairs.items()])
+        totals = shard_totals(Path(study.results), task, model, index)
+        pairs.setdefault((task, model), []).append({**totals, "wanted": problems[task] * size})
+    return pd.DataFrame([_row(study, *pair, totals, lengths) for pair, totals in pairs.items()])
 
 
 def _row(
     study: Study,
     task: str,
     name: str,
-    states: list[dict[str, Any]],
+    totals: list[dict[str, Any]],
     lengths: Mapping[str, Mapping[str, Mapping[str, int]]],
 ) -> dict[str, str]:
     model = study.models[name]
-    drawn = sum(state["samples"] for state in states)
-    left = sum(max(0, state["wanted"] - state["samples"]) for state in states)
-    known = all(state["generated_tokens"] is not None for state in states)
-    like_before = drawn > 0 and known
+    drawn = sum(shard["samples"] for shard in totals)
+    left = sum(max(0, shard["wanted"] - shard["samples"]) for shard in totals)
+    known = all(shard["generated_tokens"] is not None for shard in totals)
+    extrapolates = drawn > 0 and known
     prompts = list(lengths.get(name, {}).get(task, {}).values())
     each: float = study.sampling(task, name)["max_tokens"]
     speed: float = TOKENS_PER_SECOND
-    if like_before:
-        generated = sum(state["generated_tokens"] for state in states)
+    if extrapolates:
+        generated = sum(shard["generated_tokens"] for shard in totals)
         each = generated / drawn
-        if seconds := sum(state["seconds"] for state in states):
+        if seconds := sum(shard["seconds"] for shard in totals):
             speed = generated / seconds
     tokens = left * each
     hours = tokens / speed / 3600 * model.engine.tensor_parallel_size
@@ -75,12 +75,12 @@ def _row(
         else "none",
         "disk": _size(tokens * BYTES_PER_TOKEN),
         "dollars": _dollars(model, left, prompt_tokens, tokens),
-        "taken to be": f"like the {drawn:,} there are" if like_before else "as long as they may",
+        "assumed length": f"like the {drawn:,} drawn so far" if extrapolates else "maximum",
     }
 
 
 def _dollars(model: SourcedModel, samples: int, prompt_tokens: float | None, tokens: float) -> str:
-    """What samples cost by the model's price; `?` where it is not known."""
+    """Cost of samples at the model's price; `?` if unknown."""
     price = model.price
     total = 0.0
     if price.sample is not None:
@@ -94,7 +94,7 @@ def _dollars(model: SourcedModel, samples: int, prompt_tokens: float | None, tok
 
 
 def _size(count: float) -> str:
-    """Bytes for people."""
+    """Format a number of bytes."""
     for unit in ("B", "KB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

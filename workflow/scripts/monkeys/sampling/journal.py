@@ -1,12 +1,12 @@
-"""An append-only record of finished requests, from which a killed job goes on.
+"""Append-only journal of finished requests, from which a killed job resumes.
 
-A line per entry: the CRC-32 of the entry in hexadecimal, a space, and the entry as JSON. The first entry names the
-settings they were made with; a journal of other settings is set aside, and taken up when those return. Whatever
-a kill, a full disk or a damaged disk left behind, the lines before the first bad one count and the rest is drawn again.
+Each line is one entry: its CRC-32 in hexadecimal, a space, and the entry as JSON. The first entry has the digest of
+the settings; a journal with other settings is set aside and used again when those settings return. After a kill, a full
+disk or disk damage, the lines before the first bad one count and the rest is drawn again.
 
-Beside the journal lies its lock. It needs no support of the file system but exclusive creation, so it also holds on
-NFS: its holder renews it all the time, and it can be taken over from a process that is known to be dead (same machine)
-or that has not renewed it for `LEASE_SECONDS` (another machine).
+Next to the journal is its lock file. It needs only exclusive creation from the file system, so it works on NFS too: the
+holder renews it regularly, and it can be taken over from a process that is known to be dead (same machine) or that has
+not renewed it for `LEASE_SECONDS` (another machine).
 """
 
 import json
@@ -26,30 +26,30 @@ import filelock
 from monkeys.storage import sync_folder
 
 LEASE_SECONDS = 90.0
-"""How long a holder of the lock on another machine is waited for without a sign of life. All holders agree on it."""
+"""Time without renewal after which a lock held on another machine expires. All holders must use the same value."""
 
-LOSSES = {
+LOCK_LOSS_REASONS = {
     "marker-missing": "its file is gone",
     "owner-changed": "another process took it over",
-    "refresh-failed": "it could not be renewed for the time of a lease",
+    "refresh-failed": "it could not be renewed for the duration of the lease",
     "evicted": "another process took it over",
 }
-"""What the holder of a lock may see happen to it."""
+"""Explanations of filelock's reasons for a lost lock."""
 
 
 class Journal:
-    """The journal of one shard: locked, opened for reading what is there and for appending.
+    """The journal of one shard, locked and open for reading and appending.
 
     Args:
-        path: The file; its folder is made if missing.
+        path: The file; its folder is created if missing.
         settings: Digest of everything that determines the distribution of the samples.
-        about: What else its first line says, for those who look for what a journal set aside holds.
-        sync_seconds: Entries reach the disk at the latest after this time, so that at most they are lost when the
-            whole machine dies. A killed process loses nothing that was appended.
-        console: Where a discarded or damaged journal is reported.
+        header: Further content of the first line, which tells what a journal that was set aside holds.
+        sync_seconds: Maximum time until entries reach the disk: a machine crash loses at most these. A killed process
+            loses nothing that was appended.
+        console: Where a journal that is set aside or damaged is reported.
 
     Raises:
-        RuntimeError: another process is at work on the shard.
+        RuntimeError: another process is working on the shard.
     """
 
     def __init__(
@@ -58,21 +58,21 @@ class Journal:
         settings: str,
         sync_seconds: float = 2.0,
         console: TextIO | None = None,
-        about: dict[str, Any] | None = None,
+        header: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._sync_seconds = sync_seconds
         self._synced = time.monotonic()
-        self._lock = self._locked()
-        self._seen_locked = time.monotonic()
+        self._lock = self._acquire_lock()
+        self._lock_checked = time.monotonic()
         try:
-            self._end = self._usable(settings, console or sys.stderr)
+            self._end = self._recover(settings, console or sys.stderr)
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
             try:
                 os.ftruncate(self._file, self._end)
                 if not self._end:
-                    self.append({"settings": settings, **(about or {})})
+                    self.append({"settings": settings, **(header or {})})
                     sync_folder(self.path.parent)
             except BaseException:
                 os.close(self._file)
@@ -81,8 +81,8 @@ class Journal:
             self._lock.release()
             raise
 
-    def _locked(self) -> filelock.SoftFileLease:
-        """The lock, taken; a holder that is still alive after the time of a lease keeps it."""
+    def _acquire_lock(self) -> filelock.SoftFileLease:
+        """Acquire the lock; fails if its holder is still alive after the duration of a lease."""
         lock = filelock.SoftFileLease(
             f"{self.path}.lock", lease_duration=LEASE_SECONDS, heartbeat_interval=LEASE_SECONDS / 6, poll_interval=0.2
         )
@@ -92,12 +92,12 @@ class Journal:
             holder = lock.owner
             who = f"process {holder.pid} on {holder.hostname}" if holder else "another process"
             raise RuntimeError(
-                f"{self.path}: {who} is at work on this shard; wait for it or end it, then run again"
+                f"{self.path}: {who} is working on this shard; wait for it or stop it, then run again"
             ) from None
         return lock
 
-    def _usable(self, settings: str, console: TextIO) -> int:
-        """Length of the part that can be continued: the good lines of a journal with our settings, else nothing."""
+    def _recover(self, settings: str, console: TextIO) -> int:
+        """Length of the part that can be continued: the good lines of a journal with these settings, else 0."""
 
         def aside(name: str) -> Path:
             return self.path.with_name(f"{self.path.name}.{name}")
@@ -107,9 +107,9 @@ class Journal:
                 first = next(_entries(file), None)
             if first is not None and first["settings"] != settings:
                 other = aside(first["settings"][:8])
-                print(f"NOTE {self.path}: of other settings, kept as {other.name}", file=console)
+                print(f"NOTE {self.path}: has other settings, kept as {other.name}", file=console)
                 self.path.replace(other)
-        if aside(settings[:8]).exists() and not self.path.exists():  # back to settings of before
+        if aside(settings[:8]).exists() and not self.path.exists():  # back to earlier settings
             aside(settings[:8]).replace(self.path)
         if not self.path.exists():
             return 0
@@ -122,14 +122,14 @@ class Journal:
             if any(b"\n" in part for part in iter(lambda: file.read(1 << 20), b"")):  # a kill tears one line at most
                 shutil.copy2(self.path, aside("damaged"))
                 print(
-                    f"WARNING {self.path}: damaged at byte {end}; what stands before is kept, the {rest} bytes "
-                    f"from there on are drawn again (a copy of the whole file is in {aside('damaged').name})",
+                    f"WARNING {self.path}: damaged at byte {end}; the samples before it are kept, those in the "
+                    f"remaining {rest} bytes are drawn again (a copy of the whole file is in {aside('damaged').name})",
                     file=console,
                 )
         return end
 
-    def set_aside(self) -> list[Path]:
-        """The shard's journals of other settings."""
+    def others(self) -> list[Path]:
+        """The shard's journals with other settings, which were set aside."""
         return sorted(self.path.parent.glob(f"{self.path.name}.????????"))
 
     def entries(self) -> Iterator[dict[str, Any]]:
@@ -137,10 +137,10 @@ class Journal:
         return read_entries(self.path)
 
     def append(self, entry: dict[str, Any]) -> None:
-        """Hand one entry to the operating system; every `sync_seconds` also to the disk.
+        """Write one entry; it is flushed to disk every `sync_seconds`.
 
         Raises:
-            OSError: the disk is full or broken. All entries up to here stay as they were.
+            OSError: the disk is full or broken. All earlier entries stay intact.
             RuntimeError: the lock was lost: another process took it, or it could not be renewed in time.
         """
         self._check_lock()
@@ -158,22 +158,22 @@ class Journal:
             os.ftruncate(self._file, self._end)
             raise OSError(
                 error.errno,
-                f"{error.strerror}; the journal is whole up to here, make room and run again",
+                f"{error.strerror}; the journal is intact up to here; free some space and run again",
                 str(self.path),
             ) from None
 
     def _check_lock(self) -> None:
-        """Never write after the lock was lost, also not when the whole process stood still for a while."""
+        """Refuse to write after the lock was lost, also if the process was suspended for a while."""
         if (lost := self._lock.compromise) is not None:
-            raise self._lost(f"{LOSSES[lost.reason]}{f' ({lost.error})' if lost.error else ''}")
-        if time.monotonic() - self._seen_locked > self._lock.lease_duration / 3:
-            self._look_at_lock()
-            self._seen_locked = time.monotonic()
+            raise self._lost(f"{LOCK_LOSS_REASONS[lost.reason]}{f' ({lost.error})' if lost.error else ''}")
+        if time.monotonic() - self._lock_checked > self._lock.lease_duration / 3:
+            self._check_lock_file()
+            self._lock_checked = time.monotonic()
 
-    def _look_at_lock(self) -> None:
-        """See that the lock's file is still ours: by its token, for a machine may change its name while a job runs.
+    def _check_lock_file(self) -> None:
+        """Check that the lock file is still ours, by its token, since a machine's name may change while a job runs.
 
-        What cannot be read for a moment, as on a network's disk, is looked at again for the time of a lease.
+        A file that cannot be read, as may happen on a network file system, is retried for the duration of a lease.
         """
         deadline = time.monotonic() + self._lock.lease_duration
         while True:
@@ -191,10 +191,10 @@ class Journal:
             time.sleep(self._lock.lease_duration / 300)
 
     def _lost(self, reason: str) -> RuntimeError:
-        return RuntimeError(f"{self.path}: the lock {self._lock.lock_file} was lost: {reason}; run again to go on")
+        return RuntimeError(f"{self.path}: the lock {self._lock.lock_file} was lost: {reason}; run again to resume")
 
     def close(self) -> None:
-        """Bring everything to the disk, close the file and release the lock."""
+        """Flush to disk, close the file and release the lock."""
         try:
             os.fsync(self._file)
         finally:
@@ -209,20 +209,20 @@ class Journal:
 
 
 def read_entries(path: str | Path) -> Iterator[dict[str, Any]]:
-    """The good entries of a journal after its first line, one at a time; no lock is needed to look."""
+    """Good entries of a journal after its first line, one at a time. Reading needs no lock."""
     with open(path, "rb") as file:
         next(_entries(file), None)
         yield from _entries(file)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """The first line of a journal; empty if it is damaged."""
+    """First entry of a journal; empty if it is damaged."""
     with open(path, "rb") as file:
         return next(_entries(file), {})
 
 
 def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """Good entries from the file's position on. Ends at the first bad line, with the position before it."""
+    """Good entries from the file's position on; the position ends before the first bad line."""
     end = file.tell()
     while line := file.readline():
         checksum, _, data = line[:-1].partition(b" ")
@@ -234,46 +234,47 @@ def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def unwinding(kept: Callable[[], str], console: TextIO | None = None) -> Iterator[None]:
-    """Let SIGTERM, as Slurm sends it before a time limit, and SIGINT end the job by an exception that closes a journal.
+def exit_on_signals(kept: Callable[[], str], console: TextIO | None = None) -> Iterator[None]:
+    """Turn SIGTERM (which Slurm sends before a time limit) and SIGINT into an exception, so that journals are closed.
 
     Args:
-        kept: What is said of the work that is kept.
-        console: Where it is said, beside the log.
+        kept: Returns a description of the work that is kept, for the message.
+        console: Where the message is printed, in addition to the log.
     """
-    previous = {number: signal.signal(number, _ended) for number in ENDING}
+    previous = {number: signal.signal(number, _exit) for number in EXIT_SIGNALS}
     try:
         yield
-    except _Ended as end:  # the process is to end: it heeds no second signal on the way
+    except _SignalExit as end:  # the process is ending: a second signal stays ignored
         previous = {}
-        words = f"ended by {end.signal.name} with {kept()}; run again to go on"
-        print(words)  # in the log: a cluster may lose the last words of a job that it ends
+        message = f"ended by {end.signal.name} with {kept()}; run again to resume"
+        print(message)  # in the log: a cluster may lose the last output of a job that it ends
         if console is not None:
-            print(words, file=console)
+            print(message, file=console)
         raise
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-class _Ended(SystemExit):
-    """The end of a job that was asked to end; its status is what a shell reports for the signal."""
+class _SignalExit(SystemExit):
+    """Exit because of a signal, with the status that a shell reports for it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
         self.signal = signal.Signals(number)
 
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
+EXIT_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """Signals that ask a job to end."""
 
 
-def _ended(number: int, _: object) -> NoReturn:
-    """End the job by the exception that unwinds everything.
+def _exit(number: int, _: object) -> NoReturn:
+    """Signal handler: end the job by an exception.
 
-    Whoever interrupts a whole group of processes may ask twice, and ends the engine's process, too: neither is news.
+    A signal to the whole process group may arrive twice and also ends the engine's process; both are ignored from here
+    on.
     """
-    for repeated in ENDING:
+    for repeated in EXIT_SIGNALS:
         signal.signal(repeated, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    raise _Ended(number)
+    raise _SignalExit(number)

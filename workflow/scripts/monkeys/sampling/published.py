@@ -1,8 +1,8 @@
-"""Samples that others published, in the layout of the paper's own release.
+"""Import published samples in the layout of the paper's release.
 
 A record is a problem: `samples` (texts), `is_corrects` (their published verdicts, in the same order) and the problem's
-name in its dataset (`orig_dset_idx`, a row number, or `theorem_name`). Files are read one record at a time: those of
-the paper hold a gigabyte, of which a record is some megabytes.
+name in its dataset (`orig_dset_idx`, a row number, or `theorem_name`). Files are read one record at a time: the paper's
+files have a gigabyte, a record a few megabytes.
 """
 
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ from monkeys import hub
 from monkeys.sources.imported import Record
 
 PROBLEM_NAMES = ("orig_dset_idx", "theorem_name")
-"""Columns that may name the problem; the first that a record has counts."""
+"""Columns that may name the problem; the first one that a record has is used."""
 
 
 def fetch(dataset: str, commit: str | None, subset: str | None, split: str) -> list[str]:
-    """The data files of one split, downloaded into the Hugging Face cache if the dataset is on the hub.
+    """Data files of one split, downloaded into the Hugging Face cache if the dataset is on the hub.
 
     Args:
-        dataset: Hub id, or a folder that `datasets.load_dataset` understands.
-        commit: Which commit of the id; None for a folder.
+        dataset: Hub id, or a folder that `datasets.load_dataset` can read.
+        commit: Commit of the id; None for a folder.
         subset: The dataset's configuration name; None if it has only one.
         split: Name of the split.
 
@@ -40,7 +40,7 @@ def fetch(dataset: str, commit: str | None, subset: str | None, split: str) -> l
 
 
 def read_records(path: str) -> Iterator[dict[str, Any]]:
-    """The records of a JSON file (an array, or one record a line) or a parquet file, one at a time."""
+    """Records of a JSON file (an array, or one record per line) or a parquet file, one at a time."""
     with open(path, "rb") as file:
         start = file.read(4)
         file.seek(0)
@@ -68,7 +68,7 @@ def read_release(files: list[str]) -> Iterator[Record]:
 
 
 def _problem(record: dict[str, Any], where: str) -> str:
-    """The name of a record's problem, once it is known to be a record as it should be."""
+    """Name of a record's problem; checks the record's layout."""
     missing = [column for column in ("samples", "is_corrects") if not isinstance(record.get(column), list)]
     name = next((str(record[column]) for column in PROBLEM_NAMES if record.get(column) is not None), None)
     if missing or name is None:

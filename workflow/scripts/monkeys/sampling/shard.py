@@ -1,4 +1,4 @@
-"""What one shard is, what is still missing from it, and how its journal becomes the samples file."""
+"""A shard of samples: its definition, what is still missing, and how its journal becomes the samples file."""
 
 import hashlib
 import time
@@ -15,14 +15,14 @@ from monkeys import __version__, kept
 from monkeys.kept import MadeFrom
 from monkeys.progress import Note
 from monkeys.sampling import SAMPLER_VERSION
-from monkeys.sampling.journal import Journal, read_entries, read_header, unwinding
+from monkeys.sampling.journal import Journal, exit_on_signals, read_entries, read_header
 from monkeys.storage import SAMPLES, canonical, digest, parquet_writer, read_provenance, read_rows
 
 FINISH_REASONS = ("stop", "length")
-"""The ways in which a sample can end; anything else is a failed request, not a sample of the model."""
+"""Valid finish reasons of a sample; anything else is a failed request, not a sample of the model."""
 
-MOST_TOKENS = 2**31 - 1
-"""The largest count of tokens that a samples file can hold."""
+MAX_TOKENS = 2**31 - 1
+"""Largest token count that a samples file can hold (int32)."""
 
 
 @dataclass(frozen=True)
@@ -37,35 +37,34 @@ class Shard:
     size: int
     """Samples per problem."""
     model_settings: dict[str, Any]
-    """What the distribution depends on, but for the prompts: the model's source and the sampling settings."""
+    """What the distribution depends on besides the prompts: the model's source and the sampling settings."""
 
     def settings(self, prompts: dict[str, str]) -> str:
         """Digest of everything that determines the distribution of this shard's samples."""
-        return digest([SAMPLER_VERSION, self._about(), prompts])
+        return digest([SAMPLER_VERSION, self._identity(), prompts])
 
     def made_from(self, prompts: dict[str, str]) -> MadeFrom:
-        """The same, so that samples of a problem are known again where other problems are not the same."""
+        """The same per problem, so that its samples are recognized even if other problems changed."""
         return MadeFrom(
-            settings=digest([SAMPLER_VERSION, self._about()]),
+            settings=digest([SAMPLER_VERSION, self._identity()]),
             problems={problem: digest(prompt)[:16] for problem, prompt in prompts.items()},
         )
 
-    def _about(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, Any]:
         return {**asdict(self), "study": None}  # a study may be renamed
 
     def engine_seed(self, samples_in_journal: int) -> int:
         """A seed in [0, 2^31) that differs between shards and between a first and a resumed run.
 
-        An engine that starts twice from one seed may repeat the very same samples, which would look like a
-        model of less coverage.
+        An engine that starts twice from one seed may repeat the very same samples and so lower the coverage.
         """
         return _hash31(self.study_seed, self.task, self.model, self.index, samples_in_journal)
 
     def request_seed(self, problem: str, first: int) -> int:
-        """A seed in [0, 2^31) for a request whose samples are seeded one after the other, from number `first` on.
+        """A seed in [0, 2^31) for the request whose first sample has the number `first`; its samples count up from it.
 
-        A problem's samples count up from one seed, so no two requests of a study give one seed to the same prompt,
-        and a request that is sent again draws the same samples again.
+        The seeds of a problem's samples are consecutive, so no two requests of a study use the same seed for a prompt,
+        and a request that is sent again draws the same samples.
         """
         return _hash31(self.study_seed, self.task, self.model, problem) // 2 + first
 
@@ -77,7 +76,7 @@ def _hash31(*key: Any) -> int:
 
 @dataclass(frozen=True)
 class Request:
-    """Draw `count` samples of one problem; the first gets the number `first`."""
+    """A request for `count` samples of one problem, numbered from `first`."""
 
     problem_id: str
     prompt: str
@@ -91,15 +90,15 @@ class Sample:
 
     text: str
     tokens: int | None
-    """Tokens generated, also those that the text does not show; None if the source does not tell."""
+    """Generated tokens, including those that the text does not show; None if the source does not report it."""
     finish_reason: str
     """`stop` (end of text or a stop string) or `length` (cut at the token limit)."""
     logprob: float | None
-    """Sum of the natural logarithms of the tokens' probabilities; None if the source does not tell."""
+    """Sum of the tokens' log-probabilities (natural); None if the source does not report them."""
 
 
-class Progress:
-    """Which samples of a shard are in its journal, and how to add more."""
+class ShardProgress:
+    """The samples of a shard that are in its journal, and methods to add more."""
 
     def __init__(
         self,
@@ -113,19 +112,19 @@ class Progress:
         self.prompts = prompts
         self.journal = journal
         self.console = console
-        """Where notes for people go."""
-        self.samples = 0
-        """How many samples the journal holds."""
+        """Where messages for the user are printed."""
+        self.num_samples = 0
+        """Samples in the journal."""
         self._done = {problem: np.zeros(shard.size, dtype=bool) for problem in prompts}
         self._starts: list[dict[str, Any]] = []
         self._began = time.monotonic()
         for entry in journal.entries():
-            self._take(entry)
+            self._count(entry)
         self._note = note or Note()
-        self._note.begin(self.samples + self.missing, self.samples)
+        self._note.begin(self.num_samples + self.missing, self.num_samples)
 
-    def _take(self, entry: dict[str, Any]) -> None:
-        """Count what an entry of the journal says."""
+    def _count(self, entry: dict[str, Any]) -> None:
+        """Update the counts by an entry of the journal."""
         if "start" in entry:
             self._starts.append({**entry["start"], "samples": 0, "seconds": 0.0})
             return
@@ -135,27 +134,27 @@ class Progress:
         if done.any() or len(done) != count:
             raise ValueError(f"{self.journal.path}: samples of problem {entry['problem_id']} overlap; delete the file")
         done[:] = True
-        self.samples += count
+        self.num_samples += count
         if self._starts:
             self._starts[-1]["samples"] += count
             self._starts[-1]["seconds"] = entry["seconds"]
 
-    def take_up(self, entries: Iterable[dict[str, Any]], problems: set[str]) -> int:
-        """Record samples that are missing and were drawn before, from the same prompts.
+    def reuse(self, entries: Iterable[dict[str, Any]], problems: set[str]) -> int:
+        """Record missing samples that were drawn earlier from the same prompts.
 
         Args:
-            entries: As a journal has them.
-            problems: Those whose samples may be taken.
+            entries: Journal entries.
+            problems: Ids of the problems whose samples may be reused.
 
         Returns:
-            The number of samples.
+            The number of reused samples.
         """
-        before = self.samples
+        before = self.num_samples
         start: dict[str, Any] | None = None
-        seen = taken = 0
+        seen = reused = 0
         for entry in entries:
             if "start" in entry:
-                start, seen, taken = entry["start"], 0, 0
+                start, seen, reused = entry["start"], 0, 0
                 continue
             seen += len(entry["samples"])
             first = entry["first"] - self.shard.index * self.shard.size
@@ -164,35 +163,35 @@ class Progress:
                 or self._done[entry["problem_id"]][first:][: len(entry["samples"])].any()
             ):
                 continue
-            if not taken and start is not None:
-                self._record({"start": {**start, "samples_before": self.samples, "taken_up": True}})
-            taken += len(entry["samples"])
-            self._record({**entry, "seconds": round(entry["seconds"] * taken / seen, 3)})
-        self._note.begin(self.samples + self.missing, self.samples)
-        return self.samples - before
+            if not reused and start is not None:
+                self._record({"start": {**start, "samples_before": self.num_samples, "taken_up": True}})
+            reused += len(entry["samples"])
+            self._record({**entry, "seconds": round(entry["seconds"] * reused / seen, 3)})
+        self._note.begin(self.num_samples + self.missing, self.num_samples)
+        return self.num_samples - before
 
     def _record(self, entry: dict[str, Any]) -> None:
-        self._take(entry)
+        self._count(entry)
         self.journal.append(entry)
 
     @property
     def missing(self) -> int:
-        """How many samples are still to be drawn."""
-        return len(self._done) * self.shard.size - self.samples
+        """Number of samples still to be drawn."""
+        return len(self._done) * self.shard.size - self.num_samples
 
-    def requests(self, largest: int) -> Iterator[Request]:
-        """The missing samples as requests of at most `largest`, those of one problem one after the other."""
+    def requests(self, max_samples: int) -> Iterator[Request]:
+        """Requests for the missing samples, at most `max_samples` each, problem by problem."""
         offset = self.shard.index * self.shard.size
         for problem, done in list(self._done.items()):
             edges = np.flatnonzero(np.diff(np.concatenate(([True], done, [True])).astype(np.int8)))
             for start, stop in edges.reshape(-1, 2).tolist():
-                for first in range(start, stop, largest):
-                    yield Request(problem, self.prompts[problem], offset + first, min(largest, stop - first))
+                for first in range(start, stop, max_samples):
+                    yield Request(problem, self.prompts[problem], offset + first, min(max_samples, stop - first))
 
     def begin(self, start: dict[str, Any]) -> None:
-        """Record that an engine starts to sample: its name, version, seed, settings; goes into the provenance."""
+        """Record the start of an engine (name, version, seed, settings); it goes into the provenance."""
         self._began = time.monotonic()
-        self._record({"start": {"samples_before": self.samples, **start}})
+        self._record({"start": {"samples_before": self.num_samples, **start}})
 
     def add(
         self,
@@ -204,28 +203,28 @@ class Progress:
         """Record a finished request.
 
         Args:
-            request: What was asked for.
-            prompt_tokens: Length of the prompt; None if the source does not tell.
-            samples: What came back.
-            usage: What a server bills for the request, in tokens by kind.
+            request: The request.
+            prompt_tokens: Length of the prompt; None if the source does not report it.
+            samples: The samples returned.
+            usage: Tokens that a server bills for the request, by kind.
 
         Raises:
-            RuntimeError: a sample did not end as samples do, there are not as many as asked for, or a number is none
-                that a samples file can hold. Nothing of it is recorded.
+            RuntimeError: a finish reason, token count or log-probability is invalid, or the number of samples differs
+                from the requested one. Nothing is recorded then.
         """
         rows = [asdict(sample) for sample in samples]
         reasons = {row["finish_reason"] for row in rows} - set(FINISH_REASONS)
         unusual = [f"ended by {', '.join(sorted(map(str, reasons)))}"] if reasons else []
         for count in [prompt_tokens, *(usage or {}).values(), *(row["tokens"] for row in rows)]:
-            if count is not None and not (type(count) is int and 0 <= count <= MOST_TOKENS):
+            if count is not None and not (type(count) is int and 0 <= count <= MAX_TOKENS):
                 unusual.append(f"{count!r} tokens")
-        # above 0 by rounding alone; this way round it also finds what is no number
+        # above 0 only by rounding; written so that NaN is found, too
         unusual += [f"log-probability {p}" for row in rows if (p := row["logprob"]) is not None and not p < 0.01]
         if unusual or len(rows) != request.count:
             raise RuntimeError(
                 f"problem {request.problem_id}, samples from {request.first}: asked for {request.count}, "
-                f"got {len(rows)}, {'; '.join(unusual[:3]) or 'ended by nothing unusual'}; "
-                "what was sampled before is kept, run again to go on"
+                f"got {len(rows)}, {'; '.join(unusual[:3]) or 'no invalid values'}; "
+                "earlier samples are kept, run again to resume"
             )
         entry = {
             "problem_id": request.problem_id,
@@ -239,7 +238,7 @@ class Progress:
         self._note.add(request.count)
 
     def write(self, path: str) -> int:
-        """Write the samples file from a complete journal; returns the number of samples. Memory stays flat."""
+        """Write the samples file from a complete journal, in constant memory; returns the number of samples."""
         if self.missing:
             raise ValueError(f"{self.journal.path}: {self.missing} samples are missing")
         totals = {"generated_tokens": 0, "truncated": 0}
@@ -249,9 +248,9 @@ class Progress:
             "sampler_version": SAMPLER_VERSION,
             "project_version": __version__,
             "settings": self.shard.settings(self.prompts),
-            **self.shard.made_from(self.prompts).noted(),
+            **self.shard.made_from(self.prompts).as_provenance(),
             "engine_starts": self._starts,
-            "samples": self.samples,
+            "samples": self.num_samples,
         }
         with parquet_writer(path, SAMPLES, provenance) as add_row:
             for entry in self.journal.entries():
@@ -259,7 +258,7 @@ class Progress:
                     for kind, tokens in entry["usage"].items():
                         usage[kind] = usage.get(kind, 0) + tokens
                 elif "samples" in entry:
-                    usage = None  # the bill of a part would be taken for that of the whole
+                    usage = None  # a partial bill would be mistaken for the whole
                 for position, sample in enumerate(entry.get("samples", ())):
                     count_sample(totals, sample)
                     add_row(
@@ -271,11 +270,11 @@ class Progress:
                         }
                     )
             provenance |= totals | ({"usage": usage} if usage else {})
-        return self.samples
+        return self.num_samples
 
 
 def count_sample(totals: dict[str, Any], sample: dict[str, Any]) -> None:
-    """Add a sample to `generated_tokens` and `truncated`; they become None where the source does not tell."""
+    """Add a sample to `generated_tokens` and `truncated`; they become None if the source does not report them."""
     for key, value in (
         ("generated_tokens", sample["tokens"]),
         ("truncated", None if sample["finish_reason"] is None else int(sample["finish_reason"] == "length")),
@@ -284,31 +283,31 @@ def count_sample(totals: dict[str, Any], sample: dict[str, Any]) -> None:
 
 
 @contextmanager
-def sampling(
+def open_shard(
     shard: Shard,
     prompts: dict[str, str],
-    journal: str,
-    samples: str,
+    journal_file: str,
+    samples_file: str,
     console: TextIO | None = None,
     note: Note | None = None,
     results: str | None = None,
-) -> Iterator[Progress]:
-    """Lock a shard, yield its progress to be completed, and write its samples file.
+) -> Iterator[ShardProgress]:
+    """Lock a shard, yield its progress to be completed, then write its samples file.
 
-    What was drawn before from the same prompts with the same settings, when there were fewer problems or other ones, is
-    taken up first.
+    Samples drawn earlier from the same prompts with the same settings, when the task had fewer or other problems, are
+    reused first.
 
-    Whatever ends the work early, an interrupt and SIGTERM (as Slurm sends it before a job's time is over) included,
-    leaves a journal from which the next run goes on.
+    If the work ends early, for whatever reason (interrupt, SIGTERM before a Slurm time limit, crash), the next run
+    resumes from the journal.
 
     Args:
         shard: The shard.
         prompts: Prompt by problem id.
-        journal: Path of the journal.
-        samples: Path of the samples file.
-        console: Where notes for people go.
-        note: Where it is noted how far the shard is.
-        results: The folder of results that may hold finished samples; None if there is none.
+        journal_file: Path of the journal.
+        samples_file: Path of the samples file.
+        console: Where messages for the user are printed.
+        note: Counts the shard's progress.
+        results: Results folder that may hold finished samples; None for none.
     """
     made_from = shard.made_from(prompts)
     done, total = 0, len(prompts) * shard.size
@@ -317,59 +316,61 @@ def sampling(
         return f"{done} of {total} samples of {shard.task} {shard.model} shard {shard.index} in the journal"
 
     with (
-        unwinding(in_journal, console),
-        Journal(journal, shard.settings(prompts), console=console, about=made_from.noted()) as opened,
+        exit_on_signals(in_journal, console),
+        Journal(journal_file, shard.settings(prompts), console=console, header=made_from.as_provenance()) as journal,
     ):
-        progress = Progress(shard, prompts, opened, console, note)
-        if taken := _take_up(progress, made_from, samples, results, console):
-            print(f"NOTE {taken} of {total} samples were drawn before and are taken up again", file=console)
+        progress = ShardProgress(shard, prompts, journal, console, note)
+        if reused := _reuse_finished(progress, made_from, samples_file, results, console):
+            print(f"NOTE {reused} of {total} samples were drawn before and are reused", file=console)
         try:
             yield progress
         finally:
-            done = progress.samples
-        progress.write(samples)
+            done = progress.num_samples
+        progress.write(samples_file)
 
 
-def _take_up(progress: Progress, made_from: MadeFrom, samples: str, results: str | None, console: TextIO | None) -> int:
-    """Take up what finished samples and journals of other problems hold; the number of samples."""
-    taken = 0
-    for path in progress.journal.set_aside():
-        if shared := made_from.shared(MadeFrom.of(read_header(path))):
-            taken += progress.take_up(read_entries(path), shared)
+def _reuse_finished(
+    progress: ShardProgress, made_from: MadeFrom, samples_file: str, results: str | None, console: TextIO | None
+) -> int:
+    """Reuse samples from kept files and from journals with other problems; returns their number."""
+    reused = 0
+    for path in progress.journal.others():
+        if shared := made_from.shared_problems(MadeFrom.of(read_header(path))):
+            reused += progress.reuse(read_entries(path), shared)
     if results is not None:
-        for path, shared in kept.candidates(results, samples, made_from, console):
+        for path, shared in kept.candidates(results, samples_file, made_from, console):
             if progress.missing:
-                taken += progress.take_up(_entries_of(path), shared)
-    return taken
+                reused += progress.reuse(_entries_from_samples(path), shared)
+    return reused
 
 
-def _entries_of(samples: Path) -> Iterator[dict[str, Any]]:
-    """The entries of the journal from which a samples file was written, but for what a server billed."""
+def _entries_from_samples(samples: Path) -> Iterator[dict[str, Any]]:
+    """Entries of the journal from which a samples file was written, without the tokens that a server billed."""
     rows = read_rows(samples)
     for start in read_provenance(samples)["engine_starts"]:
         yield {"start": {key: value for key, value in start.items() if key not in ("samples", "seconds")}}
         done = 0
-        for together in _consecutive(islice(rows, start["samples"])):
-            done += len(together)
+        for group in _consecutive(islice(rows, start["samples"])):
+            done += len(group)
             yield {
-                "problem_id": together[0]["problem_id"],
-                "first": together[0]["sample"],
-                "prompt_tokens": together[0]["prompt_tokens"],
+                "problem_id": group[0]["problem_id"],
+                "first": group[0]["sample"],
+                "prompt_tokens": group[0]["prompt_tokens"],
                 "seconds": start["seconds"] * done / start["samples"],
-                "samples": [{field.name: row[field.name] for field in fields(Sample)} for row in together],
+                "samples": [{field.name: row[field.name] for field in fields(Sample)} for row in group],
             }
 
 
-def _consecutive(rows: Iterable[dict[str, Any]], most: int = 16) -> Iterator[list[dict[str, Any]]]:
-    """Rows of one problem whose numbers follow each other, together."""
-    together: list[dict[str, Any]] = []
+def _consecutive(rows: Iterable[dict[str, Any]], max_rows: int = 16) -> Iterator[list[dict[str, Any]]]:
+    """Group rows of one problem with consecutive sample numbers."""
+    group: list[dict[str, Any]] = []
     for row in rows:
-        if together:
-            last = together[-1]
+        if group:
+            last = group[-1]
             follows = (row["problem_id"], row["sample"]) == (last["problem_id"], last["sample"] + 1)
-            if len(together) == most or not follows:
-                yield together
-                together = []
-        together.append(row)
-    if together:
-        yield together
+            if len(group) == max_rows or not follows:
+                yield group
+                group = []
+        group.append(row)
+    if group:
+        yield group

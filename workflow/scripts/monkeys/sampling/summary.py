@@ -1,4 +1,4 @@
-"""How far a study's samples are: counts, speed and what is left, from finished shards and from journals."""
+"""Progress of a study's samples (counts, speed, time left), from finished shards and from journals."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,24 +18,24 @@ def summary(results: str | Path, shards: Iterable[tuple[str, str, int, int]]) ->
 
     Args:
         results: The study's folder.
-        shards: Task, model, number and size (samples per problem) of every shard that is wanted.
+        shards: Task, model, index and size (samples per problem) of every wanted shard.
 
     Returns:
-        Speed and time left are those of one sampling job, its engine's start-up left out; `?` is what nobody knows.
+        Speed and time left are for one sampling job, without the engine's start-up; `?` if unknown.
     """
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for task, model, index, size in shards:
-        about = state(Path(results), task, model, index)
-        if about["problems"] is not None:
-            about["wanted"] = about["problems"] * size
-        pairs.setdefault((task, model), []).append(about)
-    return pd.DataFrame([{"task": task, "model": model, **_row(states)} for (task, model), states in pairs.items()])
+        totals = shard_totals(Path(results), task, model, index)
+        if totals["problems"] is not None:
+            totals["wanted"] = totals["problems"] * size
+        pairs.setdefault((task, model), []).append(totals)
+    return pd.DataFrame([{"task": task, "model": model, **_row(totals)} for (task, model), totals in pairs.items()])
 
 
-def state(results: Path, task: str, model: str, index: int) -> dict[str, Any]:
+def shard_totals(results: Path, task: str, model: str, index: int) -> dict[str, Any]:
     """Samples, tokens, truncated samples and seconds of one shard so far.
 
-    With the number of problems, if there is a problems file, and of wanted samples, if a samples file tells.
+    `problems` is None without a problems file, `wanted` is None without a finished samples file.
     """
     samples = results / "samples" / task / model / f"{index}.parquet"
     journal = results / ".journal" / task / model / f"{index}.jsonl"
@@ -45,7 +45,7 @@ def state(results: Path, task: str, model: str, index: int) -> dict[str, Any]:
     if samples.exists():
         source = read_provenance(samples)
         totals |= {key: source.get(key) for key in ("samples", "generated_tokens", "truncated")}
-        totals["wanted"] = source.get("samples")  # also where there is no problems file
+        totals["wanted"] = source.get("samples")  # known even without a problems file
         totals["seconds"] = sum(start["seconds"] for start in source.get("engine_starts", []))
     elif journal.exists():
         since_start = 0.0
@@ -62,9 +62,9 @@ def state(results: Path, task: str, model: str, index: int) -> dict[str, Any]:
     return totals
 
 
-def _row(states: list[dict[str, Any]]) -> dict[str, str]:
+def _row(totals: list[dict[str, Any]]) -> dict[str, str]:
     def total(key: str) -> Any:
-        values = [state[key] for state in states]
+        values = [shard[key] for shard in totals]
         return None if None in values else sum(values)
 
     done, wanted, tokens, seconds = (total(key) for key in ("samples", "wanted", "generated_tokens", "seconds"))

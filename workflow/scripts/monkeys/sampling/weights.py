@@ -1,4 +1,4 @@
-"""A model's files: fetched once where there is network, found again where there is none, and what they say of it."""
+"""A model's files: fetching them, finding them again without network, and facts about the model."""
 
 import json
 import math
@@ -6,49 +6,51 @@ from pathlib import Path
 from typing import Any
 
 from monkeys import hub
-from monkeys.hub import NotThere
+from monkeys.hub import NotAvailable
 
 FACTS = {
     "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
     "hidden_size": ("hidden_size", "n_embd", "d_model"),
     "context": ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"),
 }
-"""Facts of a model (with `parameters`) and their names in config.json."""
+"""Facts about a model, besides `parameters`, and their names in config.json."""
 
-WEIGHTS = ("*.safetensors", "*.bin")
-"""The formats of weights that vLLM loads; the first one that a model has is taken."""
+WEIGHT_FORMATS = ("*.safetensors", "*.bin")
+"""Weight formats that vLLM loads; the first one that a model has is used."""
 
-ALONGSIDE = ("*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken")
+CONFIG_FILES = ("*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken")
 """Configuration, tokenizer and chat template."""
 
 
 def fetch(weights: str, commit: str | None, trust_remote_code: bool = False) -> Path:
-    """The folder of a model, downloaded into the Hugging Face cache if it is not there yet.
+    """Folder of a model, downloaded into the Hugging Face cache if missing.
 
     Args:
-        weights: Hub id, or a folder, which is returned as it is.
-        commit: Which commit of the id.
+        weights: Hub id, or a folder, which is returned unchanged.
+        commit: Commit of the id; None for a folder.
         trust_remote_code: Fetch the model's own code, too.
 
     Raises:
-        NotThere: no such model or commit, no access to it, or no network.
+        NotAvailable: no such model or commit, no access to it, or no network.
     """
     if commit is None:
         return Path(weights)
     try:
-        files = hub.files_of("model", weights, commit)
-        kind = next((kind for kind in WEIGHTS if any(Path(file).match(kind) for file in files)), None)
+        files = hub.list_files("model", weights, commit)
+        kind = next((kind for kind in WEIGHT_FORMATS if any(Path(file).match(kind) for file in files)), None)
         if kind is None:
-            raise NotThere(f"{weights} at revision {commit} has no weights that vLLM loads ({', '.join(WEIGHTS)})")
-        return hub.fetch("model", weights, commit, **_wanted(kind, trust_remote_code))
-    except hub.OutOfReach:
+            raise NotAvailable(
+                f"{weights} at revision {commit} has no weights that vLLM loads ({', '.join(WEIGHT_FORMATS)})"
+            )
+        return hub.fetch("model", weights, commit, **_patterns(kind, trust_remote_code))
+    except hub.HubUnreachable:
         if folder := _cached(weights, commit, trust_remote_code):
             return folder
         raise
 
 
-def fetch_alongside(weights: str, commit: str | None, trust_remote_code: bool = False) -> Path:
-    """The folder of a model with its configuration, tokenizer and chat template; its weights may be missing.
+def fetch_config_files(weights: str, commit: str | None, trust_remote_code: bool = False) -> Path:
+    """Folder of a model with its configuration, tokenizer and chat template; the weights may be missing.
 
     Args:
         weights: As for `fetch`.
@@ -56,19 +58,19 @@ def fetch_alongside(weights: str, commit: str | None, trust_remote_code: bool = 
         trust_remote_code: As for `fetch`.
 
     Raises:
-        NotThere: as for `fetch`.
+        NotAvailable: as for `fetch`.
     """
     if commit is None:
         return Path(weights)
-    wanted = _wanted(None, trust_remote_code)
-    folder = hub.cached("model", weights, commit, **wanted)
+    patterns = _patterns(None, trust_remote_code)
+    folder = hub.cached_folder("model", weights, commit, **patterns)
     if folder and (folder / "config.json").exists() and any(folder.glob("tokenizer*")):
         return folder  # a commit never changes
-    return hub.fetch("model", weights, commit, **wanted)
+    return hub.fetch("model", weights, commit, **patterns)
 
 
 def local_folder(weights: str, commit: str | None, trust_remote_code: bool = False) -> Path:
-    """The folder of a model that was fetched before; the network is not touched.
+    """Folder of a model that was fetched before; does not use the network.
 
     Args:
         weights: As for `fetch`.
@@ -76,7 +78,7 @@ def local_folder(weights: str, commit: str | None, trust_remote_code: bool = Fal
         trust_remote_code: As for `fetch`.
 
     Raises:
-        NotThere: it is not in this machine's Hugging Face cache, or not all of it.
+        NotAvailable: it is not, or not completely, in this machine's Hugging Face cache.
     """
     if commit is None:
         return Path(weights)
@@ -84,42 +86,42 @@ def local_folder(weights: str, commit: str | None, trust_remote_code: bool = Fal
         return folder
     from huggingface_hub import constants
 
-    raise NotThere(
+    raise NotAvailable(
         f"{weights} at revision {commit} is not in the Hugging Face cache {constants.HF_HUB_CACHE}; set HF_HOME "
         "to a folder that all nodes share, fetch it again with --forcerun fetch_model, then run again"
     )
 
 
 def _cached(weights: str, commit: str, code: bool) -> Path | None:
-    for kind in WEIGHTS:
-        folder = hub.cached("model", weights, commit, **_wanted(kind, code))
+    for kind in WEIGHT_FORMATS:
+        folder = hub.cached_folder("model", weights, commit, **_patterns(kind, code))
         if folder and any(folder.glob(kind)):
             return folder
     return None
 
 
-def _wanted(kind: str | None, code: bool) -> dict[str, Any]:
-    """Which files of a model are wanted; some models keep a second copy of their weights in a subfolder.
+def _patterns(kind: str | None, code: bool) -> dict[str, Any]:
+    """Patterns of a model's files, without subfolders, where some models keep a second copy of their weights.
 
     Args:
-        kind: The format of its weights; None wants none.
-        code: Its own code, too.
+        kind: Weight format; None for no weights.
+        code: Include the model's own code.
     """
     return {
-        "allow_patterns": [*([kind] if kind else []), *ALONGSIDE, *(["*.py"] if code else [])],
+        "allow_patterns": [*([kind] if kind else []), *CONFIG_FILES, *(["*.py"] if code else [])],
         "ignore_patterns": "*/*",
     }
 
 
 def facts(folder: Path | None, given: dict[str, int | None]) -> dict[str, int | None]:
-    """What cost formulas need of a model: `parameters`, `layers`, `hidden_size`, `context` (tokens).
+    """Facts about a model for cost formulas: `parameters`, `layers`, `hidden_size`, `context` (tokens).
 
     Args:
-        folder: The model's folder; None if there is none.
-        given: Facts that are known; they count more than the files.
+        folder: The model's folder; None if it has none.
+        given: Known facts, which take precedence over the files.
 
     Returns:
-        None for what neither says. Parameters of quantized weights are not counted: their shapes do not tell.
+        None for unknown facts. Parameters of quantized weights are not counted, as their shapes do not show the number.
     """
     found: dict[str, int | None] = dict.fromkeys(("parameters", *FACTS))
     if folder is not None:

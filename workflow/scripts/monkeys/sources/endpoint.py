@@ -56,8 +56,8 @@ class Endpoint(Source):
         address = self.settings.base_url
         if "@" in address.partition("://")[2].partition("/")[0]:
             yield (
-                f"{where}.endpoint.base_url: holds a user or password; put the key into an environment variable "
-                f"and name that in {where}.endpoint.api_key_env"
+                f"{where}.endpoint.base_url: contains a user name or password; put the key into an environment "
+                f"variable and name that in {where}.endpoint.api_key_env"
             )
             return
         try:
@@ -66,4 +66,4 @@ class Endpoint(Source):
         except ValueError:
             usable = False
         if not usable:
-            yield f"{where}.endpoint.base_url: {address!r} is no address, such as http://localhost:8000/v1"
+            yield f"{where}.endpoint.base_url: {address!r} is not a URL such as http://localhost:8000/v1"

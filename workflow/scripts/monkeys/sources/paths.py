@@ -32,7 +32,7 @@ def missing_dataset(where: str, dataset: str | None) -> Iterator[str]:
         return
     if is_file(dataset):
         yield (
-            f"{where}: {dataset} is a file; give its folder, in which the file is called after the split, such as "
+            f"{where}: {dataset} is a file; give its folder, with the file named after the split, such as "
             f"test{Path(dataset).suffix}"
         )
     else:
@@ -44,7 +44,7 @@ def missing_model(where: str, weights: str, revision: str | None) -> Iterator[st
     if not is_path(weights):
         if revision is None:
             yield (
-                f"{where}.revision: a model of the hub needs one, so that all shards come from the same weights; "
+                f"{where}.revision: a model from the hub needs one, so that all shards come from the same weights; "
                 f"its commits are listed on https://huggingface.co/{weights}/commits/main"
             )
     elif not is_file(f"{weights}/config.json"):

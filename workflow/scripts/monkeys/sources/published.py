@@ -58,9 +58,8 @@ class Published(Imported):
         release = self.settings
         yield from missing_dataset(f"{where}.published.dataset", release.dataset)
         if not is_path(release.dataset) and release.revision is None:
-            yield (
-                f"{where}.published.revision: a dataset of the hub needs one, so that all shards come from one release"
-            )
+            key = f"{where}.published.revision"
+            yield f"{key}: a dataset from the hub needs one, so that all shards come from one release"
         for task in self.model.tasks:
             if task not in release.subsets:
                 yield f"{where}.published.subsets: none for task {task}"

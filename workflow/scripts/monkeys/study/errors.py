@@ -76,9 +76,8 @@ def _explain(detail: ErrorDetails, study: type[BaseModel]) -> str:
             f"{_path(place[:-1])}: unknown key {place[-1]!r}; {_meant(str(place[-1]), _at(study, place[:-1]), study)}"
         )
     if place[-1] == "[key]":
-        return (
-            f"{path}: {value!r} is no name; names hold letters, digits, '.', '_', '-' and start with a letter or digit"
-        )
+        rule = "names use letters, digits, '.', '_', '-' and start with a letter or digit"
+        return f"{path}: {value!r} is not a name; {rule}"
     about = _described(study, place)
     if kind in WANTED:
         wanted = WANTED[kind]
@@ -88,7 +87,7 @@ def _explain(detail: ErrorDetails, study: type[BaseModel]) -> str:
             return f"{path}: must be {wanted}: [{value}]{about}"
         number = re.sub("[,_ ]", "", value) if isinstance(value, str) and kind in ("int_type", "float_type") else ""
         written = f", written as {float(number):.15g}" if re.fullmatch(r"\d+(\.\d+)?(e\d{1,2})?", number) else ""
-        return f"{path}: must be {wanted}{written}, and is {value!r}{about}"
+        return f"{path}: must be {wanted}{written}, but is {value!r}{about}"
     if kind in BOUNDS:
         bound, words = BOUNDS[kind]
         return f"{path}: {value!r} {words} {context[bound]:.15g}{about}"
@@ -164,13 +163,13 @@ def unusable(config: Any, where: str = "", others: bool = False) -> Iterator[str
         for key, value in config.items():
             path = f"{where}.{key}".lstrip(".")
             if not isinstance(key, str) and not others:
-                yield f"{path}: the name is not text but {key!r}; put it between quotes"
+                yield f"{path}: the name must be text, not {key!r}; put it in quotes"
             else:
                 yield from unusable(value, path, others or key in ("parameters", "arguments"))
     elif isinstance(config, list):
         for number, value in enumerate(config):
             yield from unusable(value, f"{where}.{number}", others)
     elif isinstance(config, float) and not math.isfinite(config):
-        yield f"{where}: {config} is no number to work with"
+        yield f"{where}: {config} is not a finite number"
     elif isinstance(config, int | float) and abs(config) > 1e15:
-        yield f"{where}: {float(config) if abs(config) < 1e300 else 'it'} is larger than anything here can be"
+        yield f"{where}: {float(config) if abs(config) < 1e300 else 'it'} is too large for any setting"

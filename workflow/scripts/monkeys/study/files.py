@@ -22,7 +22,7 @@ def duplicate_keys(path: str | Path) -> list[str]:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         wrong = getattr(error, "problem", None) or str(error)
         raise ConfigError(
-            f"{path}: {where}{wrong}; indent with blanks, and put texts that hold `: `, `#` or braces between quotes"
+            f"{path}: {where}{wrong}; indent with spaces, and quote texts that contain `: `, `#` or braces"
         ) from None
     return list(_duplicates(path, root, ""))
 
@@ -37,9 +37,9 @@ def _duplicates(path: str | Path, node: Any, where: str) -> Iterator[str]:
             name = f"{where}.{key.value}".lstrip(".")
             if name in lines and key.value != "<<":
                 line = key.start_mark.line + 1
-                yield f"{path}: {name} stands in line {lines[name]} and again in line {line}; the first is not read"
+                yield f"{path}: {name} is given in line {lines[name]} and again in line {line}; the first is ignored"
             lines[name] = key.start_mark.line + 1
-            if value.start_mark.index > key.start_mark.index:  # else an alias, which was looked at where it stands
+            if value.start_mark.index > key.start_mark.index:  # else an alias, which was checked where it is defined
                 yield from _duplicates(path, value, name)
 
 

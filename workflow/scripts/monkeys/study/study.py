@@ -147,12 +147,12 @@ class Study(Settings):
         used = {task for model in self.models.values() for task in model.tasks}
         for name, task in self.tasks.items():
             if name not in used:
-                yield f"tasks.{name}: no model has it among its tasks, so nothing is done for it"
+                yield f"tasks.{name}: no model has this task, so it is not used"
             texts = task.templates() | {f"sampling.stop.{n}": stop for n, stop in enumerate(task.sampling.stop)}
             for key, text in texts.items():
                 if _BACKSLASH_N.search(_JINJA.sub("", text)):
                     yield (
-                        f"tasks.{name}.{key}: holds a backslash and an n, not a line break; in YAML \\n is one only "
+                        f"tasks.{name}.{key}: contains a backslash and an n, not a line break; in YAML \\n is one only "
                         "between double quotes"
                     )
         alike: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -205,7 +205,7 @@ class Study(Settings):
                     yield f"{where}: no file {file}"
                 elif Path(file).resolve().is_relative_to(Path(self.results).resolve()):
                     yield (
-                        f"{where}: {file} lies among the results, where another draw would overwrite the grades; "
+                        f"{where}: {file} is in the results folder, where drawing again would overwrite the grades; "
                         "move it elsewhere"
                     )
 
@@ -246,7 +246,7 @@ class Study(Settings):
     def _mistakes_of_reward(self, name: str) -> Iterator[str]:
         where, reward = f"rewards.{name}", self.rewards[name]
         if name == "logprob":
-            yield f"{where}: is the sampler's own log-probability; name it otherwise"
+            yield f"{where}: is the sampler's own log-probability; choose another name"
         for key, chosen, known in (("tasks", reward.tasks, self.tasks), ("models", reward.models or [], self.models)):
             for unknown in [one for one in chosen if one not in known]:
                 yield f"{where}.{key}: {unknown} is not in {key} of this study; defined: {', '.join(known)}"
@@ -297,9 +297,9 @@ def _merged(defaults: Any, given: Any) -> Any:
 
 def _mistakes_of_folder(results: str) -> Iterator[str]:
     if found := re.search(r"[{}<>\x00-\x1f]", results):
-        yield f"results: holds {found[0]!r}, which no folder's name here may hold"
+        yield f"results: contains {found[0]!r}, which the name of a results folder must not contain"
     elif len(results) > 1000 or any(len(part) > 255 for part in Path(results).parts):
-        yield "results: is longer than a folder's name can be"
+        yield "results: is too long for the name of a folder"
 
 
 def _mistakes_of_names(kind: str, names: list[str]) -> Iterator[str]:
@@ -310,14 +310,14 @@ def _mistakes_of_names(kind: str, names: list[str]) -> Iterator[str]:
         elif repeated := re.search(r"(.+?)\1{19}$", name):
             yield f"{kind}.{name}: the name repeats {repeated[1]!r} so often that Snakemake takes it for a mistake"
         if (other := lower.setdefault(name.lower(), name)) != name:
-            yield f"{kind}.{name}: differs from {other} in case alone, and some file systems tell no case"
+            yield f"{kind}.{name}: differs from {other} only in case, which some file systems ignore"
 
 
 def _mistakes_of_task(where: str, task: Task) -> Iterator[str]:
     yield from _no_multiple(f"{where}.samples", task.samples, f"{where}.shard_size", task.shard_size)
     if task.base not in (builtin_tasks.NONE, *builtin_tasks.names()):
         there = ", ".join([*builtin_tasks.names(), builtin_tasks.NONE])
-        yield f"{where}.base: {task.base} is none of the built-in tasks: {there}"
+        yield f"{where}.base: {task.base} is not one of the built-in tasks: {there}"
     yield from paths.missing_dataset(f"{where}.dataset", task.dataset)
     yield from paths.missing_dataset(f"{where}.examples.dataset", task.examples.dataset)
     if task.examples.file is not None and not paths.is_file(task.examples.file):
@@ -330,7 +330,7 @@ def _mistakes_of_task(where: str, task: Task) -> Iterator[str]:
             yield f"{where}.{key}: {error}"
         else:
             if key == "prompt" and task.few_shot and "examples" not in names_in(template):
-                yield f"{where}.few_shot: {task.few_shot}, but {where}.prompt shows no `examples`"
+                yield f"{where}.few_shot: {task.few_shot}, but {where}.prompt does not use `examples`"
 
 
 def _mistakes_of_verifier(where: str, task: Task) -> Iterator[str]:
@@ -338,7 +338,7 @@ def _mistakes_of_verifier(where: str, task: Task) -> Iterator[str]:
     if name is None:
         return
     if name not in verification.names():
-        yield f"{where}.verifier: {name} is none of the verifiers: {', '.join(verification.names())}"
+        yield f"{where}.verifier: {name} is not one of the verifiers: {', '.join(verification.names())}"
     elif task.second_opinion and verification.load(name).second_grader is None:
         yield f"{where}.second_opinion: the verifier {name} has none; set it to false"
     elif task.lists != "whole" and not verification.load(name).lists:

@@ -1,7 +1,7 @@
 """From a dataset to a problems file: which problems, which prompts, and what the verifier needs.
 
-A task is defined by its config. A built-in task is a set of default settings, plus the little that settings cannot
-express; every module of `monkeys.tasks.builtin` is one.
+A task is defined by its config. A built-in task is a set of default settings, plus what settings cannot express; each
+module of `monkeys.tasks.builtin` defines one.
 """
 
 import importlib
@@ -17,7 +17,7 @@ NONE = "none"
 
 
 def names() -> list[str]:
-    """All built-in tasks."""
+    """Names of all built-in tasks."""
     return sorted(module.name for module in pkgutil.iter_modules(builtin.__path__))
 
 

@@ -1,8 +1,8 @@
-"""Which problems are taken, and which worked examples their prompts show.
+"""Random choice of problems and of the worked examples in their prompts.
 
-The order of draws is that of the paper's released code, so that a seed of 0 gives the published subsets: for every
-problem of the split, in order, its examples; then the problems are shuffled, and the first ones taken. The problems do
-not depend on how many examples are shown.
+Draws have the same order as in the paper's released code, so that seed 0 gives the published subsets: first the
+examples of every problem of the split, in order; then the problems are shuffled and the first ones taken. The choice of
+problems does not depend on the number of examples shown.
 """
 
 import random
@@ -16,23 +16,23 @@ ProblemsWanted = str | int | Sequence[str]
 def draw(
     problems: int, pool: int, examples: int, seed: int, steps: tuple[int, int | None]
 ) -> tuple[list[int], list[list[int]]]:
-    """An order of the problems, and the examples of each.
+    """Draw an order of the problems and the examples of each.
 
     Args:
-        problems: How many problems there are.
-        pool: How many examples there are.
-        examples: How many are drawn for every problem.
-        seed: Of all draws.
-        steps: How far the random numbers move on with every problem, see `Task.random_steps`.
+        problems: Number of problems.
+        pool: Number of available examples.
+        examples: Number of examples per problem.
+        seed: Seed of all draws.
+        steps: Draw that advances the random numbers after each problem, see `Task.random_steps`.
 
     Returns:
-        Positions of problems in shuffled order; for every problem the positions of its examples.
+        Positions of the problems in shuffled order, and for every problem the positions of its examples.
 
     Raises:
-        ValueError: more examples wanted than there are.
+        ValueError: too few examples are available.
     """
     if examples > pool:
-        raise ValueError(f"few_shot: {examples} examples asked for, there are {pool}")
+        raise ValueError(f"few_shot: {examples} examples requested, but there are only {pool}")
     step, of = steps
     of = pool if of is None else of
     numbers = random.Random(seed)
@@ -52,20 +52,20 @@ def choose(ids: Sequence[str], wanted: ProblemsWanted, order: Sequence[int]) -> 
 
     Args:
         ids: The ids of all problems.
-        wanted: Which ones.
-        order: A number of problems are the first ones in this order.
+        wanted: `all`, a number, or ids.
+        order: If `wanted` is a number, the first problems in this order are chosen.
 
     Raises:
-        ValueError: ids that are not unique, more problems than there are, or an id that is not there.
+        ValueError: ids are not unique or unknown, or too many problems are requested.
     """
-    twice = [name for name, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise ValueError(f"columns.id: it is not unique: {', '.join(twice[:10])}")
+    duplicates = [name for name, count in Counter(ids).items() if count > 1]
+    if duplicates:
+        raise ValueError(f"columns.id: ids are not unique: {', '.join(duplicates[:10])}")
     if wanted == "all":
         return list(range(len(ids)))
     if isinstance(wanted, int):
         if wanted > len(ids):
-            raise ValueError(f"problems: {wanted} asked for, the dataset has {len(ids)}")
+            raise ValueError(f"problems: {wanted} requested, but the dataset has only {len(ids)}")
         return sorted(order[:wanted])
     unknown = sorted(set(wanted) - set(ids))
     if unknown:

@@ -1,11 +1,11 @@
-"""Texts that others wrote, taken out of their Python files without executing these."""
+"""Read constants from Python files without executing them."""
 
 import ast
 from typing import Any
 
 
 def literal(source: str, name: str) -> Any:
-    """The constant that a module assigns to a name, or that its function of that name returns.
+    """Constant that a module assigns to `name`, or that its function `name` returns.
 
     Raises:
         ValueError: the module has no such constant.
@@ -18,4 +18,4 @@ def literal(source: str, name: str) -> Any:
             value = node.body[-1].value
         if value is not None:
             return ast.literal_eval(value)
-    raise ValueError(f"no constant {name} in it")
+    raise ValueError(f"it has no constant {name}")

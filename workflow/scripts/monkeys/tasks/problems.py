@@ -1,4 +1,4 @@
-"""Build the prompts of a task, and all else that is said of its problems."""
+"""Build the prompts and the problems of a task."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monkeys import tasks, verification
-from monkeys.hub import NotThere
-from monkeys.storage import PROVENANCE_KEY, WRITING, canonical, digest, replacing
+from monkeys.hub import NotAvailable
+from monkeys.storage import PARQUET_OPTIONS, PROVENANCE_KEY, canonical, digest, replacing
 from monkeys.study.task import Task as TaskSettings
 from monkeys.tasks.draws import choose, draw
 from monkeys.tasks.prompts import compile_template
@@ -22,44 +22,44 @@ LIMITS: dict[str, tuple[float, float | None, str]] = {
     "cpu_seconds": (0.01, 3600, ""),
     "memory_mb": (64, None, ", the task's limits.memory_mb"),
 }
-"""Limits that a problem may have of its own: the least, the most (None: what the task allows), and what that is."""
+"""Limits that a problem may set: minimum, maximum (None: the task's limit), and a note on the maximum for messages."""
 
 
 @contextmanager
-def told_of(task: str) -> Iterator[None]:
-    """Say which task a mistake is one of, by the key in the config where that is known."""
+def naming_task(task: str) -> Iterator[None]:
+    """Prefix errors with the task, and with the config key if they name one."""
     try:
         yield
-    except (ValueError, NotThere) as error:
+    except (ValueError, NotAvailable) as error:
         key = "." if re.match(r"[a-z_.]+: ", str(error)) else ": "
-        kind = ValueError if isinstance(error, ValueError) else NotThere
+        kind = ValueError if isinstance(error, ValueError) else NotAvailable
         raise kind(f"tasks.{task}{key}{error}") from error
 
 
 def build_prompts(task: TaskSettings, read: Reader, other_ids: bool = False) -> list[dict[str, Any]]:
-    """The chosen problems: problem_id, source_index (row in the split), prompt.
+    """Chosen problems with problem_id, source_index (row in the split) and prompt.
 
     Args:
         task: The task's config.
-        read: Gives the rows of its problems and of its examples.
-        other_ids: Whether there are outcomes on the task, whose problems the dataset may not have.
+        read: Returns the rows of its problems and of its examples.
+        other_ids: Whether the study has outcomes on the task, whose problems may be missing in the dataset.
 
     Raises:
-        ValueError: a column that is not there, ids that are not unique, no rows, examples that cannot be had, flagged
-            problems that are not in the dataset.
+        ValueError: a missing column, duplicate ids, no rows, missing examples, or flagged problems that are not in the
+            dataset.
     """
     kind = tasks.load(task.base)
     problems = list(kind.problems(read("problems", kind.columns)))
     if not problems:
-        raise ValueError(f"dataset: there are no problems in split {task.split}")
+        raise ValueError(f"dataset: split {task.split} has no problems")
     name = task.columns.id
-    _need_columns(problems[0][1], {"id": name})
+    _check_columns(problems[0][1], {"id": name})
     ids = [str(index if name is None else row[name]) for index, row in problems]
     for doubt, flagged in task.flagged.model_dump().items():
         if not other_ids and (unknown := sorted(set(flagged) - set(ids))):
             raise ValueError(f"flagged.{doubt}: not in the dataset: {', '.join(unknown)}")
     fixed = _fixed_examples(kind, task, read)
-    pool = [] if fixed is not None else _pool(kind, read)
+    pool = [] if fixed is not None else _example_pool(kind, read)
     order, drawn = draw(
         len(problems), len(pool), 0 if fixed is not None else task.few_shot, task.problem_seed, kind.random_steps
     )
@@ -79,39 +79,38 @@ def build_prompts(task: TaskSettings, read: Reader, other_ids: bool = False) -> 
 
 
 def _fixed_examples(kind: Task, task: TaskSettings, read: Reader) -> list[Row] | None:
-    """The examples that all prompts show; None if every problem has its own."""
+    """Examples that all prompts show; None if each problem has its own."""
     wanted = task.few_shot
     if not wanted:
         return []
     fixed = kind.fixed_examples(task.examples.file)
     if task.examples.ids is not None:
         name, ids = task.columns.id, task.examples.ids
-        rows = {str(index if name is None else row[name]): row for index, row in enumerate(_pool(kind, read))}
+        rows = {str(index if name is None else row[name]): row for index, row in enumerate(_example_pool(kind, read))}
         if missing := [one for one in ids if one not in rows]:
             raise ValueError(f"examples.ids: not in the dataset: {', '.join(missing)}")
         fixed = [rows[one] for one in ids]
     if fixed is not None and len(fixed) < wanted:
-        raise ValueError(f"few_shot: {wanted} examples asked for, there are {len(fixed)}")
+        raise ValueError(f"few_shot: {wanted} examples requested, but there are only {len(fixed)}")
     return fixed and fixed[:wanted]
 
 
-def _pool(kind: Task, read: Reader) -> list[Row]:
-    """All that may be shown as worked examples."""
+def _example_pool(kind: Task, read: Reader) -> list[Row]:
+    """All rows that can serve as worked examples."""
     found = (kind.example(row) for row in read("examples", kind.example_columns))
     return [example for example in found if example is not None]
 
 
 def build_problems(prompts: Iterable[dict[str, Any]], task: TaskSettings, read: Reader) -> list[dict[str, Any]]:
-    """The rows of a problems file: problem_id, source_index, prompt, question, reference, and limits if it has its own.
+    """Rows of a problems file: problem_id, source_index, prompt, question, reference, and own limits if any.
 
     Args:
-        prompts: The chosen problems, as `build_prompts` gives them.
+        prompts: The chosen problems, from `build_prompts`.
         task: The task's config.
-        read: Gives the rows of its problems.
+        read: Returns the rows of its problems.
 
     Raises:
-        ValueError: a column that is not there, a reference of which the verifier can make nothing, or a limit that is
-            none.
+        ValueError: a missing column, a reference that the verifier cannot use, or an invalid limit.
     """
     kind = tasks.load(task.base)
     chosen = {prompt["source_index"]: prompt for prompt in prompts}
@@ -120,10 +119,10 @@ def build_problems(prompts: Iterable[dict[str, Any]], task: TaskSettings, read: 
     problems = []
     for index, row in kind.problems(read("problems", kind.columns)):
         if index in chosen:
-            _need_columns(row, {"reference": task.columns.reference, **limits})
+            _check_columns(row, {"reference": task.columns.reference, **limits})
             name = chosen[index]["problem_id"]
-            about = {"question": question(row | {"examples": []}, name), "reference": reference(row, name)}
-            problem = {**chosen[index], **about}
+            texts = {"question": question(row | {"examples": []}, name), "reference": reference(row, name)}
+            problem = {**chosen[index], **texts}
             for limit, column in limits.items():
                 problem[limit] = _limit(limit, row[column], f"problem {problem['problem_id']}, column {column}", task)
             if task.verifier is not None:
@@ -133,23 +132,23 @@ def build_problems(prompts: Iterable[dict[str, Any]], task: TaskSettings, read: 
 
 
 def _limit(limit: str, value: Any, where: str, task: TaskSettings) -> Any:
-    """A problem's own limit; None where it has none. A dataset may not ask for more than the job was given."""
+    """A problem's own limit; None if it has none. It may not exceed what the job was given."""
     if value is None or value == 0:
         return None
-    low, high, why = LIMITS[limit]
+    low, high, reason = LIMITS[limit]
     high = high or getattr(task.limits, limit)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ValueError(f"{where}: {value!r} is no {limit}; wanted is a number from {low} to {high}{why}")
+        raise ValueError(f"{where}: {value!r} is not a valid {limit}; it must be a number from {low} to {high}{reason}")
     return int(value) if limit == "memory_mb" else value
 
 
 def known_solutions(problems: Iterable[dict[str, Any]], task: TaskSettings, read: Reader) -> Iterator[dict[str, Any]]:
-    """Solutions that are known to be right, as rows of a samples file of which little is known.
+    """Known correct solutions as rows of a samples file, with null for what only sampling provides.
 
     Args:
         problems: Rows with problem_id and source_index.
         task: The task's config.
-        read: Gives the rows of its problems.
+        read: Returns the rows of its problems.
     """
     kind = tasks.load(task.base)
     names = {problem["source_index"]: problem["problem_id"] for problem in problems}
@@ -160,23 +159,23 @@ def known_solutions(problems: Iterable[dict[str, Any]], task: TaskSettings, read
                 yield {"problem_id": names[index], "sample": number, "text": text, **unknown}
 
 
-def _need_columns(row: Row, columns: Mapping[str, str | None]) -> None:
-    """See that the columns are there that keys of the config name."""
+def _check_columns(row: Row, columns: Mapping[str, str | None]) -> None:
+    """Check that the dataset has the columns that the config names, by key."""
     for key, name in columns.items():
         if name is not None and name not in row:
             raise ValueError(f"columns.{key}: no column {name}; the dataset has {', '.join(row)}")
 
 
 def _template(key: str, text: str) -> Callable[[Row, str], str]:
-    """How a text is made of a row, and what is said where it cannot be, of the template's key and the problem."""
+    """Function that renders a template for a row; its errors name the template's key and the problem."""
     template = compile_template(text)
 
     def render(row: Row, problem: str) -> str:
         try:
             return template.render(row)
         except jinja2.UndefinedError as error:
-            there = ", ".join(name for name in row if name != "examples")
-            raise ValueError(f"{key}: {error}; the dataset has the columns {there}") from None
+            available = ", ".join(name for name in row if name != "examples")
+            raise ValueError(f"{key}: {error}; the dataset has the columns {available}") from None
         except (jinja2.TemplateRuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
             raise ValueError(f"{key}: problem {problem}: {error}") from None
 
@@ -184,17 +183,17 @@ def _template(key: str, text: str) -> Callable[[Row, str], str]:
 
 
 def _reference(task: TaskSettings) -> Callable[[Row, str], Any]:
-    """How the reference is made of a row: a column, whose numbers become text, a template, or several templates."""
+    """Function that makes a row's reference from a column (numbers become text), a template or several templates."""
     column, template = task.columns.reference, task.reference
     if column is not None:
 
-        def of_column(row: Row, problem: str) -> Any:
+        def from_column(row: Row, problem: str) -> Any:
             value = row[column]
             if value is None and task.verifier is not None:
                 raise ValueError(f"columns.reference: problem {problem} has no value in column {column}")
             return str(value) if type(value) in (int, float) else value
 
-        return of_column
+        return from_column
     if isinstance(template, str):
         return _template("reference", template)
     parts = {name: _template(f"reference.{name}", part) for name, part in (template or {}).items()}
@@ -202,13 +201,13 @@ def _reference(task: TaskSettings) -> Callable[[Row, str], Any]:
 
 
 def write_problems(path: str, problems: list[dict[str, Any]], provenance: dict[str, Any]) -> None:
-    """Write a problems file, or one of prompts, with where they come from in its metadata."""
+    """Write a problems or prompts file with its provenance in the metadata."""
     table = pa.Table.from_pylist(problems).replace_schema_metadata({PROVENANCE_KEY: canonical(provenance)})
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, **WRITING)
+        pq.write_table(table, temporary, **PARQUET_OPTIONS)
 
 
 def digest_of(problems: list[dict[str, Any]], *columns: str) -> str:
-    """SHA-256 of some columns, such as `prompt`, with the problems' ids; columns that are not there do not count."""
+    """SHA-256 of the problems' ids and some columns, such as `prompt`; missing columns are left out."""
     keys = ("problem_id", *columns)
     return digest([[problem[key] for key in keys if key in problem] for problem in problems])

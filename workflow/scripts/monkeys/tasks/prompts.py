@@ -1,7 +1,7 @@
 """Prompt templates: Jinja2 over the columns of a dataset row.
 
-A config may come from somebody else, so its templates run in Jinja2's sandbox, and neither what they write nor a value
-that they compute on the way may grow without bound.
+A config may come from an untrusted source, so its templates run in Jinja2's sandbox, with bounds on the size of their
+output and of intermediate values.
 """
 
 from collections.abc import Mapping
@@ -11,23 +11,23 @@ import jinja2
 from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
-MOST_CHARACTERS = 10_000_000
-"""The longest text that a template may make; some forty times the longest context that there is."""
+MAX_CHARACTERS = 10_000_000
+"""Maximum length of a template's output, about forty times the longest existing context."""
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """The sandbox, with bounds on what operators make of small numbers and texts."""
+    """Jinja2's sandbox with bounds on the results of operators."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if _size_after(operator, left, right) > MOST_CHARACTERS:
-            raise SecurityError(f"{operator} makes more than {MOST_CHARACTERS:,} characters or digits")
+        if _size_after(operator, left, right) > MAX_CHARACTERS:
+            raise SecurityError(f"{operator} produces more than {MAX_CHARACTERS:,} characters or digits")
         return super().call_binop(context, operator, left, right)
 
 
 def _size_after(operator: str, left: Any, right: Any) -> float:
-    """At least how long the result of an operator is: characters or items, of numbers bits."""
+    """Upper bound on the size of an operator's result: characters, items, or bits of a number."""
     texts, numbers = (str, bytes, list, tuple), (int,)
     if operator == "*" and isinstance(left, texts) and isinstance(right, numbers):
         return len(left) * right
@@ -37,25 +37,25 @@ def _size_after(operator: str, left: Any, right: Any) -> float:
         return len(left) + len(right)
     if operator == "**" and isinstance(left, numbers) and isinstance(right, numbers):
         return left.bit_length() * right
-    if operator == "%" and isinstance(left, texts):  # formats with a width
+    if operator == "%" and isinstance(left, texts):  # a format may set any width
         return float("inf")
     return left.bit_length() + right.bit_length() if isinstance(left, numbers) and isinstance(right, numbers) else 0
 
 
-def _shown(value: Any) -> Any:
-    """What a template shows of a value; one that is missing would be read as the word None."""
+def _check_not_none(value: Any) -> Any:
+    """Refuse missing values, which Jinja2 would print as None."""
     if value is None:
-        raise ValueError("a value that it shows is missing; where that is meant, write {{ column or '' }}")
+        raise ValueError("a value in the template is missing; if that is intended, write {{ column or '' }}")
     return value
 
 
 _ENVIRONMENT = _Environment(
-    finalize=_shown,
+    finalize=_check_not_none,
     undefined=jinja2.StrictUndefined,
     keep_trailing_newline=True,
     autoescape=False,
     trim_blocks=False,
-    optimized=False,  # nothing is computed before a template is used
+    optimized=False,  # compute nothing when a template is compiled
 )
 
 
@@ -66,26 +66,26 @@ class Template:
         self._template = _ENVIRONMENT.from_string(text)
 
     def render(self, row: Mapping[str, Any]) -> str:
-        """The text for a row.
+        """Render the template for a row.
 
         Raises:
-            jinja2.UndefinedError: the row has no such column.
-            ValueError: the template does what no template may do, makes too long a text, or shows a missing value.
+            jinja2.UndefinedError: the row lacks a column.
+            ValueError: the template violates the sandbox, its output is too long, or it contains a missing value.
         """
         parts, length = [], 0
         try:
             for part in self._template.generate(row):
                 parts.append(part)
                 length += len(part)
-                if length > MOST_CHARACTERS:
-                    raise SecurityError(f"it makes more than {MOST_CHARACTERS:,} characters")
+                if length > MAX_CHARACTERS:
+                    raise SecurityError(f"it produces more than {MAX_CHARACTERS:,} characters")
         except (SecurityError, OverflowError) as error:
-            raise ValueError(f"a template does what is not allowed: {error}") from None
+            raise ValueError(f"the template does something that is not allowed: {error}") from None
         return "".join(parts)
 
 
 def compile_template(template: str) -> Template:
-    """A template whose `.render(row)` fails on a column that the row does not have.
+    """Compile a template; its `render(row)` fails if the row lacks a column.
 
     Raises:
         ValueError: the template is not valid Jinja2.
@@ -97,5 +97,5 @@ def compile_template(template: str) -> Template:
 
 
 def names_in(template: str) -> set[str]:
-    """The columns, or other names, that a template uses."""
+    """Names that a template uses, such as columns."""
     return meta.find_undeclared_variables(_ENVIRONMENT.parse(template))

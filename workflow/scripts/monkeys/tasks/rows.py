@@ -15,8 +15,8 @@ class Dataset:
 
     Args:
         name: Hub id, or a folder in the hub's layout.
-        commit: Which commit of the id; None for a folder.
-        subset: Name of the configuration, or of several, whose rows follow each other; None if there is only one.
+        commit: Commit of the id; None for a folder.
+        subset: Name of the configuration, or names of several, whose rows are concatenated; None if it has only one.
         split: Name of the split.
     """
 
@@ -28,11 +28,11 @@ class Dataset:
         """All rows in the dataset's order, one at a time.
 
         Args:
-            columns: The columns to read; none reads them all.
+            columns: The columns to read; empty for all.
 
         Raises:
-            NotThere: the hub does not give the dataset.
-            ValueError: it has no such configuration, split or columns, no rows, or cannot be read.
+            NotAvailable: the dataset cannot be downloaded.
+            ValueError: it has no such configuration, split or columns, has no rows, or cannot be read.
         """
         folder = hub.dataset(self.name, self.commit, self.subsets)
         for subset in self.subsets:
@@ -40,7 +40,7 @@ class Dataset:
             try:
                 yield from self._rows(str(folder), subset, columns)
             except (ValueError, pa.ArrowException) as error:
-                # where there is no such configuration or split, its message lists those there are
+                # for an unknown configuration or split, the message lists the existing ones
                 hint = f"; a file {self.split}.jsonl would be this split" if "Bad split" in str(error) else ""
                 raise ValueError(f"{where}: {error}{hint if self.commit is None else ''}") from None
             except RuntimeError as error:
@@ -49,31 +49,31 @@ class Dataset:
                 raise ValueError(f"{where}: it has no rows") from None
 
     def _rows(self, folder: str, subset: str | None, columns: Sequence[str]) -> Iterator[Row]:
-        """The rows of one configuration."""
+        """Rows of one configuration."""
         import datasets
 
-        # streamed: a copy of all columns in another format, as it makes else, may be ten times as large
+        # streamed: otherwise it converts all columns to a copy that may be ten times as large
         table = datasets.load_dataset(folder, subset, split=self.split, streaming=True)
-        if table.features:  # a row may name an image or a sound, in whatever file, which nobody here looks at
+        if table.features:  # do not open image or audio files that a row may name
             table = table.decode(False)
-        there = table.column_names or []
-        if missing := [column for column in columns if column not in there]:
+        available = table.column_names or []
+        if missing := [column for column in columns if column not in available]:
             raise ValueError(
-                f"no column {', '.join(missing)}; it has {', '.join(there)}; wanted are {', '.join(columns)}"
+                f"no column {', '.join(missing)}; it has {', '.join(available)}; required are {', '.join(columns)}"
             )
         yield from table.select_columns(list(columns)) if columns else table
 
 
 Reader = Callable[[str, Sequence[str]], Iterator[Row]]
-"""Rows of a task's `problems` or `examples`, with these columns."""
+"""Function that returns the rows of a task's `problems` or `examples` with the given columns."""
 
 
 class TaskData:
-    """What a task's config says of where its rows come from, each dataset at the commit that the study holds to.
+    """The datasets of a task, at the commits that the study is pinned to.
 
     Args:
         task: The task's config.
-        results: The study's folder, where it is noted which commits it holds to.
+        results: The study's results folder, which holds the pinned commits.
     """
 
     def __init__(self, task: Task, results: str) -> None:
@@ -86,10 +86,10 @@ class TaskData:
             own["subset"] = own["subset"] or self._problems["subset"]
         self._examples = own
         self.provenance: dict[str, Any] = {}
-        """Dataset, revision and commit of all that was read."""
+        """Dataset, revision and commit of everything that was read."""
 
     def __call__(self, which: str, columns: Sequence[str]) -> Iterator[Row]:
-        """Rows of the `problems` or the `examples`."""
+        """Rows of `problems` or `examples`."""
         source = self._problems if which == "problems" else self._examples
         commit = hub.commit_of("dataset", source["dataset"], source["revision"], self._results)
         self.provenance[which] = {**source, "commit": commit}

@@ -1,4 +1,4 @@
-"""What every task is."""
+"""Base class of all tasks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
@@ -8,46 +8,46 @@ Row = dict[str, Any]
 
 
 class Task:
-    """How problems and worked examples come out of datasets; this one takes rows as they are.
+    """Takes problems and worked examples from datasets; this class uses rows unchanged.
 
-    A built-in task is a subclass named `Task` in a module of its own in `monkeys.tasks.builtin`.
+    A built-in task is a subclass named `Task` in its own module of `monkeys.tasks.builtin`.
     """
 
     settings: ClassVar[Mapping[str, Any]] = {}
-    """Keys of the task in a config, where the config does not give them."""
+    """Default values of the task's config keys."""
     columns: ClassVar[tuple[str, ...]] = ()
-    """What is read of the problems' dataset, all of which it must have; empty reads everything."""
+    """Required columns of the problems' dataset, which alone are read; empty to read all."""
     example_columns: ClassVar[tuple[str, ...]] = ()
-    """The same of the examples' dataset."""
+    """The same for the examples' dataset."""
     solution_columns: ClassVar[tuple[str, ...]] = ()
-    """What is read of the problems' dataset for solutions that are known to be right; empty where there are none."""
+    """Columns of the problems' dataset with known correct solutions; empty for none."""
     random_steps: ClassVar[tuple[int, int | None]] = (64, 10_000)
-    """How far random numbers move on with every problem: by a draw of so many out of so many (None: of the examples
-    there are). Published subsets of problems are what came out after the draws of their examples."""
+    """Draw that advances the random numbers after each problem: how many items out of how many (None: all examples).
+    The published subsets of problems were drawn after the examples, so they depend on it."""
 
     def problems(self, rows: Iterable[Row]) -> Iterator[tuple[int, Row]]:
-        """The problems among the rows of a split, each with its number there, in the order in which they are drawn.
+        """Problems among the rows of a split, with their row numbers, in the order used for drawing.
 
         Raises:
-            ValueError: these are not the rows of this task's dataset.
+            ValueError: the rows are not those of this task's dataset.
         """
         yield from enumerate(rows)
 
     def example(self, row: Row) -> Row | None:
-        """What a prompt may show of a row as a worked example; None if it is unfit."""
+        """Worked example from a row, as prompts show it; None if the row is unsuitable."""
         return row
 
     def solutions(self, row: Row) -> list[str]:
-        """Solutions of a row's problem that are known to be right, as a model would write them."""
+        """Known correct solutions of a row's problem, as a model would write them."""
         return []
 
     def fixed_examples(self, file: str | None) -> list[Row] | None:
         """Examples that every prompt shows, in this order; None if they are drawn from a dataset.
 
         Args:
-            file: A local copy of the file that holds them, from the config's `examples.file`.
+            file: Local copy of the file with the examples, from the config's `examples.file`.
 
         Raises:
-            ValueError: they cannot be had; the message says what to fetch and where to put it.
+            ValueError: they cannot be loaded; the message says which file to fetch and how to configure it.
         """
         return None

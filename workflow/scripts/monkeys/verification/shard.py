@@ -54,7 +54,7 @@ def verify_shard(
     verifier_class = verification.load(verifier)
     for row in by_id.values():
         verification.check(verifier, row)
-    texts = kept.digests_of_texts(samples_file)
+    texts = kept.text_digests(samples_file)
     if unknown := [problem for problem in texts if problem not in by_id]:
         raise ValueError(f"{samples_file}: problem {unknown[0]} is not in the problems file")
     inputs = {
@@ -74,7 +74,7 @@ def verify_shard(
                 ledger.record(number, verdict.settled())
         provenance = {
             "samples": {key: value for key, value in samples_provenance.items() if key != kept.KEY},
-            **made_from.noted(),
+            **made_from.as_provenance(),
             "verifier": verifier,
             "verifier_version": verifier_class.version,
             "settings": {key: value for key, value in vars(settings).items() if key not in ("threads", "lean")},

@@ -1,4 +1,4 @@
-"""CodeContests (Li et al. 2022): programs that read standard input, each after two solved problems of its own."""
+"""CodeContests (Li et al. 2022): programs that read standard input; each prompt has its own two worked examples."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
@@ -7,12 +7,12 @@ from monkeys.tasks import task
 from monkeys.tasks.task import Row
 
 PYTHON3 = 3
-"""The dataset's number of the language."""
+"""The dataset's number for Python 3."""
 
 IMAGE_TAGS = ("<image>", "[Image]")
 
 BUFFER = 10
-"""Seconds that the paper's judge adds to a problem's time limit."""
+"""Time that the paper's judge adds to a problem's time limit, s."""
 
 INSTRUCTION = (
     "Q: Write python code to solve the following coding problem that obeys the constraints and passes the example "
@@ -25,7 +25,7 @@ def _has_images(row: Row) -> bool:
 
 
 class Task(task.Task):
-    """Its 140 test problems without images; a problem's id is its row in the split."""
+    """The 140 test problems without images; a problem's id is its row in the split."""
 
     settings: ClassVar = {
         "dataset": "deepmind/code_contests",
@@ -43,7 +43,7 @@ class Task(task.Task):
             "stop": ["Q:", "Question:"],
             "include_stop": True,
         },
-        # The paper's judge had no limit of memory.
+        # the paper's judge had no memory limit
         "limits": {"memory_mb": 2048},
     }
     columns = ("name", "description", "public_tests", "private_tests", "generated_tests", "time_limit")
@@ -58,14 +58,14 @@ class Task(task.Task):
                 yield index, row | {"tests": list(_tests(row)), "cpu_seconds": _cpu_seconds(row)}
 
     def example(self, row: Row) -> Row | None:
-        """A problem without images, with the first of its Python 3 programs that is plain ASCII."""
+        """A problem without images and the first of its Python 3 programs that is plain ASCII."""
         if _has_images(row):
             return None
         program = next((text for text in _programs(row) if text.isascii()), None)
         return None if program is None else {"description": row["description"], "program": program.strip()}
 
     def solutions(self, row: Row) -> list[str]:
-        """The Python 3 programs that the dataset calls correct."""
+        """The Python 3 programs that the dataset labels correct."""
         return [f"```\n{program}\n```" for program in _programs(row)]
 
 
@@ -82,7 +82,7 @@ def _tests(row: Row) -> Iterator[dict[str, str]]:
 
 
 def _cpu_seconds(row: dict[str, Any]) -> float | None:
-    """The problem's limit and the judge's buffer; None if it has no limit."""
+    """The problem's time limit plus the judge's buffer, s; None if it has no limit."""
     limit = row["time_limit"]
     seconds = limit["seconds"] + limit["nanos"] / 1e9 if limit else 0
     return seconds + BUFFER if seconds else None

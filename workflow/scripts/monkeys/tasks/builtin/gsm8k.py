@@ -1,4 +1,4 @@
-"""GSM8K (Cobbe et al. 2021): word problems, each after five worked examples of its own."""
+"""GSM8K (Cobbe et al. 2021): word problems; each prompt has its own five worked examples."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from monkeys.tasks import task
 
 
 class Task(task.Task):
-    """128 problems of a seed of 0 are the paper's; problem 1042 among them has a wrong gold answer (its appendix E)."""
+    """With seed 0, 128 problems are the paper's subset; one of them, 1042, has a wrong gold answer (its appendix E)."""
 
     settings: ClassVar = {
         "dataset": "openai/gsm8k",
@@ -22,5 +22,5 @@ class Task(task.Task):
     }
     columns = ("question", "answer")
     example_columns = columns
-    # Five of the training problems, of which there are so many.
+    # five of the 7,473 training problems
     random_steps = (5, 7473)

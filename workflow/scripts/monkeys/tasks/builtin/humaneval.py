@@ -1,4 +1,4 @@
-"""HumanEval (Chen et al. 2021): functions to complete, with their settings for many samples."""
+"""HumanEval (Chen et al. 2021): functions to complete, with the authors' settings for many samples."""
 
 from typing import ClassVar
 

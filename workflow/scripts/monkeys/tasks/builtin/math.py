@@ -11,17 +11,17 @@ from monkeys.tasks.literals import literal
 from monkeys.tasks.task import Row
 
 ORDER = Path(__file__).with_name("math_order.txt")
-"""A digest of every problem of the test split, in the order of the original release."""
+"""Digests of the test problems, in the order of the original release."""
 
 HARNESS = "tasks/minerva_math/utils.py"
-"""The file of lm-eval that holds the examples."""
+"""The file of lm-eval with the examples."""
 
 EXAMPLES_DIGEST = "cf554c636c1223bc176d80669b7f4a29c6205ccae73ac61dfaadaf1c5b075a03"
-"""SHA-256 of the four examples as the paper's prompt has them."""
+"""SHA-256 of the four examples as in the paper's prompt."""
 
 
 def digest(problem: str) -> str:
-    """What identifies a problem in ORDER; white space does not count."""
+    """Digest that identifies a problem in ORDER; white space is ignored."""
     return hashlib.sha256(" ".join(problem.split()).encode()).hexdigest()[:12]
 
 
@@ -29,7 +29,7 @@ class Task(task.Task):
     """Problems are numbered as in the original release, whatever the order of the dataset's copy."""
 
     settings: ClassVar = {
-        # The original id is no longer served; this copy has a configuration for every subject.
+        # the original dataset is no longer on the hub; this copy has a configuration for every subject
         "dataset": "EleutherAI/hendrycks_math",
         "revision": "21a5633873b6a120296cce3e2df9d5550074f4a3",
         "subset": [
@@ -50,26 +50,26 @@ class Task(task.Task):
         "sampling": {"temperature": 0.6, "max_tokens": 512, "stop": ["Problem:"]},
     }
     columns = ("problem", "solution")
-    # Five of the 7,500 training problems were drawn for every problem, and never shown.
+    # the paper's code drew five of the 7,500 training problems for every problem and never showed them
     random_steps = (5, 7500)
 
     def problems(self, rows: Iterable[Row]) -> Iterator[tuple[int, Row]]:
-        """The problems in their original order."""
+        """Problems in their original order."""
         row_of = {digest(row["problem"]): row for row in rows}
         order = ORDER.read_text().split()
         missing = [index for index, name in enumerate(order) if name not in row_of]
         if missing or len(row_of) != len(order):
-            some = f", such as number {', '.join(map(str, missing[:5]))}" if missing else ""
+            examples = f", such as number {', '.join(map(str, missing[:5]))}" if missing else ""
             raise ValueError(
-                f"these are not the {len(order):,} problems of the MATH test split, of which subsets are drawn: "
-                f"{len(row_of):,} problems, {len(missing):,} of the right ones missing{some}; give another copy under "
-                "`dataset`, or `base: none` and all of the task's keys for problems of your own"
+                f"the dataset does not have the {len(order):,} problems of the MATH test split, from which subsets are "
+                f"drawn: it has {len(row_of):,} problems, and {len(missing):,} of the split are missing{examples}; "
+                "set `dataset` to another copy, or set `base: none` and all of the task's keys for problems of your own"
             )
         for index, name in enumerate(order):
             yield index, row_of[name]
 
     def fixed_examples(self, file: str | None) -> list[Row]:
-        """Minerva's four examples, as the paper's prompt has them: with a stray brace and two lost backslashes."""
+        """Minerva's four examples as in the paper's prompt, with a stray brace and two lost backslashes."""
         try:
             source = Path(file) if file else resources.files("lm_eval") / HARNESS
             rows = literal(source.read_text(), "list_fewshot_samples")
@@ -82,11 +82,11 @@ class Task(task.Task):
                     example[key] = text
             shown = "\n\n".join(f"Problem:\n{e['problem']}\n\nSolution:\n{e['solution']}" for e in examples)
             if hashlib.sha256(shown.encode()).hexdigest() != EXAMPLES_DIGEST:
-                raise ValueError("its examples are others")
+                raise ValueError("its examples differ from the paper's")
         except (OSError, ImportError, ValueError, LookupError) as error:
             raise ValueError(
                 f"the worked examples of the MATH prompt come with the package lm_eval ({error}); install "
-                f"lm-eval 0.4.13, or put its file lm_eval/{HARNESS} anywhere and name it in the task's "
+                f"lm-eval 0.4.13, or save its file lm_eval/{HARNESS} anywhere and name it in the task's "
                 "`examples: {file: …}`"
             ) from None
         return examples

@@ -1,4 +1,4 @@
-"""MBPP (Austin et al. 2021): small functions from a sentence and three assertions, after three fixed examples."""
+"""MBPP (Austin et al. 2021): small functions from a sentence and three assertions; three fixed worked examples."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ PROBLEM = (
 
 
 class Task(task.Task):
-    """All 500 problems of the test split; the examples are those of the paper that introduced it."""
+    """All 500 problems of the test split, with the examples of the original paper."""
 
     settings: ClassVar = {
         "dataset": "google-research-datasets/mbpp",

@@ -1,4 +1,4 @@
-"""MiniF2F-MATH (Zheng et al. 2022): formal statements in Lean 4, after five fixed proofs."""
+"""MiniF2F-MATH (Zheng et al. 2022): formal statements in Lean 4; five fixed proofs as examples."""
 
 import hashlib
 import re
@@ -14,15 +14,15 @@ SOURCE = (
     "https://raw.githubusercontent.com/ScalingIntelligence/large_language_monkeys/"
     "ed2bdb06bcfcbda1ed7d9c2bff87c2db10c3ee78/llmonk/generate/prompts.py"
 )
-"""The file of the paper's released code that holds the examples."""
+"""The file of the paper's released code with the examples."""
 
 EXAMPLES_DIGEST = "86af71096139cb56c1030854a969e888dbffe8b4a0655633686608a75070bacf"
-"""SHA-256 of the text of all five."""
+"""SHA-256 of the text of all five examples."""
 
 INSTRUCTION = (
     "Write a lean4 proof to the provided formal statement. You have access to the standard mathlib4 library.\n"
 )
-"""Stands before every statement but the first."""
+"""Instruction before every statement but the first."""
 
 
 class Task(task.Task):
@@ -44,7 +44,7 @@ class Task(task.Task):
     columns = ("id", "formal_statement", "header")
 
     def problems(self, rows: Iterable[Row]) -> Iterator[tuple[int, Row]]:
-        """The statements from MATH, as they are `shown` and as a `statement` to be proved."""
+        """Statements from MATH, with `shown` for the prompt and `statement` to be proved."""
         for index, row in enumerate(rows):
             if "mathd" in row["id"]:
                 formal = row["formal_statement"]
@@ -55,29 +55,29 @@ class Task(task.Task):
         try:
             text = literal(Path(file or _download(SOURCE)).read_text(), "MINIF2F_FEW_SHOT_PROMPT")
             if hashlib.sha256(text.encode()).hexdigest() != EXAMPLES_DIGEST:
-                raise ValueError("its examples are others")
+                raise ValueError("its examples differ from the paper's")
         except (OSError, ValueError) as error:
             raise ValueError(
-                f"the worked examples of the MiniF2F prompt cannot be had ({error}); fetch {SOURCE}, put it anywhere "
-                "and name it in the task's `examples: {file: …}`"
+                f"the worked examples of the MiniF2F prompt cannot be loaded ({error}); fetch {SOURCE}, save it "
+                "anywhere and name it in the task's `examples: {file: …}`"
             ) from None
         return [{"text": part} for part in re.split(f"(?={re.escape(INSTRUCTION)})", text)]
 
 
 def _shown(formal: str) -> str:
-    """A statement without its `sorry`, and as in the paper: a name that ends its line goes, and the keyword with it."""
+    """A statement without `sorry`; as in the paper, a line that ends with the theorem's name becomes `theorem6`."""
     open_ended = formal.replace(" sorry", "").replace("sorry", "")
     return re.sub(r"theorem\s+\w+\s*\n", "theorem6\n", open_ended)
 
 
 def _statement(formal: str) -> str:
-    """A statement that Lean reads: four stand in comments, since Lean did not take them when the dataset was made."""
+    """A statement that Lean accepts: four are commented out, as Lean rejected them when the dataset was made."""
     lines = [line for line in formal.splitlines() if not line.startswith("-- Error")]
     return "\n".join(line.removeprefix("-- ") for line in lines)
 
 
 def _download(url: str) -> str:
-    """A file at an address whose content never changes, from the Hugging Face cache if it was fetched before."""
+    """Local path of a file with immutable content at a URL; the Hugging Face cache is used."""
     import datasets
 
     return str(datasets.DownloadManager(download_config=datasets.DownloadConfig(use_etag=False)).download(url))
