@@ -73,7 +73,7 @@ def model_of(wildcards):
 
 
 def models_of_rule(rule):
-    """Names of models whose samples this rule produces; None: of models with outcomes but no samples."""
+    """Names of models whose samples come from this rule, or from none: outcomes without samples."""
     return [name for name, model in STUDY.models.items() if model.source.rule == rule]
 
 
