@@ -55,6 +55,16 @@ def test_a_bare_snakemake_takes_config_yaml_and_a_named_study_replaces_it(checko
     assert "llama-3-8b-instruct" not in checkout.snakemake("--dry-run")
 
 
+def test_later_config_files_and_keys_of_the_command_line_override_earlier_ones(checkout):
+    (checkout.folder / "more.yaml").write_text("tasks: {arithmetic: {samples: 64}}\n")
+    command = checkout.command("--dry-run")
+    command.insert(command.index("--configfile") + 2, "more.yaml")
+    command += ["--config", "results=elsewhere"]
+    said = subprocess.run(command, cwd=checkout.folder, capture_output=True, text=True).stdout
+    assert "elsewhere/samples/arithmetic/small/3.parquet" in said
+    assert "elsewhere/samples/arithmetic/small/4.parquet" not in said
+
+
 def test_the_number_of_shards_follows_from_the_config(checkout):
     jobs = checkout.plan()
     assert (jobs["problems"], jobs["sample"], jobs["verify"], jobs["tally"]) == (2, 5, 5, 3)

@@ -1,24 +1,18 @@
 """A reward model joins a study that is complete."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from monkeys.storage import read_provenance, read_rows
 
-REWARDS = {
-    "judge": {
-        "weights": "resources/demo/marmoset-reward",
-        "tasks": ["arithmetic"],
-        "models": ["small"],
-        "chat": False,
-        "context": "prompt",
-        "logistic": True,
-        "dtype": "float32",
-    }
-}
+PAGE = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+REWARDS = yaml.safe_load(re.search(r"## Add a reward\n.*?```yaml\n(.*?)```", PAGE, re.DOTALL)[1])
+"""The worked example of CONTRIBUTING.md."""
 
 
 @pytest.fixture(scope="module")
