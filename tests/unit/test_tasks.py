@@ -41,7 +41,12 @@ def sha(text):
 
 
 def test_the_built_in_tasks():
-    assert tasks.names() == ["code_contests", "gsm8k", "humaneval", "math", "mbpp", "minif2f"]
+    mathematics = ["aime24", "aime25", "gsm8k", "math", "math500", "minif2f"]
+    assert sorted(tasks.names()) == sorted([*mathematics, "code_contests", "gpqa_diamond", "humaneval", "mbpp"])
+
+
+HELD_TO_THE_FIRST_USE = ("aime25", "gpqa_diamond")
+"""Tasks whose dataset has no commit that is publicly known."""
 
 
 @pytest.mark.parametrize("name", tasks.names())
@@ -49,7 +54,7 @@ def test_a_built_in_task_needs_nothing_but_a_number_of_samples(name):
     task = config(name)
     assert task.base == name
     assert task.verifier in verification.names()
-    assert re.fullmatch("[0-9a-f]{40}", task.revision)
+    assert task.revision is None if name in HELD_TO_THE_FIRST_USE else re.fullmatch("[0-9a-f]{40}", task.revision)
 
 
 def test_flagged_problems_must_be_in_the_dataset_unless_there_are_outcomes_on_others():
@@ -336,6 +341,39 @@ def test_mbpp_shows_three_fixed_examples():
     assert prompts[1]["prompt"] == shown + asked.format(12)
     assert problems[1]["reference"] == {"before": "", "after": "\nassert f() == 12\nassert True\n"}
     assert sha(prompts[1]["prompt"]) == "ca82b40e286f85e5"
+
+
+# Tasks for chat models
+
+
+@pytest.mark.parametrize("name", ["math500", "aime24", "aime25"])
+def test_problems_for_chat_models_ask_for_a_boxed_answer(name):
+    rows = [{"unique_id": "test/1", "id": "60", "problem": "What is 6 · 7?", "answer": "42"}]
+    (prompt,), (problem,) = made(name, {"problems": rows})
+    assert prompt["prompt"] == (
+        "What is 6 · 7?\n\nPlease reason step by step, and put your final answer within \\boxed{}."
+    )
+    assert (problem["question"], problem["reference"]) == ("What is 6 · 7?", "42")
+    assert problem["problem_id"] == ("test/1" if name == "math500" else "60")
+
+
+def test_options_of_gpqa_are_shuffled_the_same_way_in_every_study():
+    rows = [
+        {
+            "Record ID": f"recA{number}",
+            "Question": " Which? ",
+            "Correct Answer": "right",
+            **{f"Incorrect Answer {n}": f"wrong {n}" for n in (1, 2, 3)},
+        }
+        for number in range(200)
+    ]
+    prompts, problems = made("gpqa_diamond", {"problems": rows})
+    for prompt, problem in zip(prompts, problems, strict=True):
+        assert f"\n{problem['reference']}) right\n" in prompt["prompt"]
+    letters = [problem["reference"] for problem in problems]
+    assert "".join(letters[:8]) == "BADCCDDA"
+    assert all(30 < letters.count(letter) < 70 for letter in "ABCD")
+    assert prompts[0]["prompt"].startswith("Which?\n\nA) ")
 
 
 # Copies of the datasets

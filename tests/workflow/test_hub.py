@@ -148,7 +148,7 @@ def test_what_is_fetched_once_is_sampled_verified_and_scored_without_any_network
     ("weights", "revision", "message"),
     [
         ("tiny/gated", COMMIT, f"tiny/gated at revision {COMMIT} is gated: accept its licence .* `hf auth login`"),
-        ("tiny/none", COMMIT, f"tiny/none at revision {COMMIT}: there is no such model on the hub, or it is private"),
+        ("tiny/none", COMMIT, f"tiny/none at revision {COMMIT}: the hub has no such model, or it is private"),
         ("tiny/monkey", "v2", "tiny/monkey has no revision v2; .*/tiny/monkey/commits/main lists them"),
     ],
 )

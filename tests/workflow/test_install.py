@@ -192,7 +192,7 @@ def test_torch_is_looked_for_on_pytorchs_own_index_and_nothing_is_ready_without_
     project.lock(torch="9.0+cpu", tiny="1.0")
     said = project.refused(PIP_NO_INDEX="0", PIP_INDEX_URL=tmp_path.as_uri(), UV_OFFLINE="1")
     assert "torch==9.0+cpu from PyTorch's index" in said and "packages  " not in said
-    assert "https://download.pytorch.org/whl/cpu has it, or they cannot be reached" in said
+    assert "https://download.pytorch.org/whl/cpu has it, or they are unreachable" in said
     assert "no version of torch==9.0+cpu" in said
 
 

@@ -15,7 +15,7 @@ def exam(checkout, root):
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (task,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     folder = checkout.folder
-    (folder / "workflow/scripts/monkeys/verification/verifiers/choice.py").write_text(code)
+    (folder / "workflow/scripts/monkeys/verification/verifiers/letter.py").write_text(code)
     (folder / "exam").mkdir()
     rows = [{"id": f"q{n}", "question": f"Question {n}?", "letter": letter} for n, letter in enumerate("AB")]
     (folder / "exam/test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -38,7 +38,7 @@ def test_a_verifier_of_ones_own_is_one_file(exam):
 
 def test_only_a_raised_version_verifies_again(exam):
     exam.snakemake("tallies")
-    file = exam.folder / "workflow/scripts/monkeys/verification/verifiers/choice.py"
+    file = exam.folder / "workflow/scripts/monkeys/verification/verifiers/letter.py"
     file.write_text(file.read_text() + "\n# edited\n")
     assert exam.plan("tallies") == {}
     # of another length: bytecode of the same second would do for a file of the same
@@ -51,4 +51,4 @@ def test_only_a_raised_version_verifies_again(exam):
 def test_a_reference_that_cannot_be_verified_stops_before_the_samples(exam):
     (exam.folder / "exam/test.jsonl").write_text('{"id": "q0", "question": "?", "letter": "yes"}\n')
     said = exam.snakemake(succeeds=False)
-    assert "problem q0 cannot be verified by choice: its reference must be a letter from A to Z, not 'yes'" in said
+    assert "problem q0 cannot be verified by letter: its reference must be a letter from A to Z, not 'yes'" in said

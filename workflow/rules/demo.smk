@@ -69,6 +69,6 @@ rule demo_reward:
     params:
         seed=0,
         prompts=demo_prompts,
-        limits=lambda _: STUDY.tasks.programs.limits,
+        limits=lambda _: STUDY.tasks["programs"].limits.model_dump(),
     script:
         "../scripts/demo_reward.py"
