@@ -88,7 +88,7 @@ def ours(llm: Any, prompts: dict[str, str], sampling: dict[str, Any], samples: i
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "0.jsonl", "bench") as journal:
         progress = ShardProgress(shard, prompts, journal)
         progress.begin({"engine": "vllm"})
-        vllm.run(llm, progress, encode_prompts(llm.get_tokenizer(), prompts, chat=False, model="model"), sampling)
+        vllm.run(llm, progress, encode_prompts(llm.get_tokenizer(), prompts, chat=None, model="model"), sampling)
         progress.write(str(Path(folder) / "0.parquet"))
 
 

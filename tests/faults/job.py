@@ -73,7 +73,7 @@ def carry_out(llm, order: dict) -> dict:
         ):
             seed = shard.engine_seed(progress.num_samples)
             set_random_seed(seed)
-            prompts = encode_prompts(llm.get_tokenizer(), progress.prompts, False, "m")
+            prompts = encode_prompts(llm.get_tokenizer(), progress.prompts, None, "m")
             progress.begin({"engine": "vllm", "seed": seed})
             vllm.run(llm, progress, prompts, settings)
     except SystemExit as end:

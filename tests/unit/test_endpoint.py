@@ -183,6 +183,17 @@ def test_a_chat_sends_the_prompt_as_the_users_turn(server, progress, draw):
     assert all((s["tokens"], s["logprob"]) == (3, -1.5) for entry in entries for s in entry["samples"])
 
 
+def test_a_conversation_is_sent_with_its_system_message_template_arguments_and_the_beginning_of_the_answer(
+    server, draw
+):
+    draw(chat={"system": "Be brief.", "template": {"enable_thinking": False}, "prefill": "It is"})
+    body = server.sampled()[0]
+    assert [turn["role"] for turn in body["messages"]] == ["system", "user", "assistant"]
+    assert (body["messages"][0]["content"], body["messages"][2]["content"]) == ("Be brief.", "It is")
+    assert body["chat_template_kwargs"] == {"enable_thinking": False}
+    assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
+
+
 def test_where_seeds_are_taken_each_sample_has_its_own_and_the_provenance_says_so(server, progress, draw):
     entries = draw()
     texts = {(e["problem_id"], e["first"] + i): s["text"] for e in entries for i, s in enumerate(e["samples"])}

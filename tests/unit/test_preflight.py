@@ -83,7 +83,7 @@ def test_prompts_without_room_for_a_sample_are_mistakes_unless_they_may_be_cut(l
 
 
 def test_a_chat_needs_a_template(look):
-    assert look(weights(chat=True)).mistakes == ["models.m.chat: is true, but its tokenizer has no chat template"]
+    assert look(weights(chat=True)).mistakes == ["models.m.chat: is set, but its tokenizer has no chat template"]
 
 
 def test_a_context_that_may_be_stretched_is_left_to_the_engine(look, tmp_path):

@@ -217,6 +217,9 @@ def test_an_unknown_key_is_told_where_it_belongs_or_what_was_meant(place, said):
         ("task.problems", 0, "tasks.t.problems: 0 is not allowed (all, a number of problems"),
         ("model.chat", "maybe", "models.m.chat: must be true or false, but is 'maybe'"),
         ("config.study", 5, "study: must be text, but is 5"),
+        ("model.chat", {"sistem": "x"}, "models.m.chat: unknown key 'sistem'; did you mean 'system'?"),
+        ("model.chat", {"template": "x"}, "models.m.chat.template: must be lines of `name: value`"),
+        ("model.chat", {"template": {"tokenize": 1}}, "models.m.chat.template: tokenize is decided by the workflow"),
     ],
 )
 def test_a_value_of_another_type_is_told_in_the_words_of_people(place, value, said):
@@ -317,7 +320,9 @@ def test_models_that_sample_the_same_weights_in_the_same_way_are_doubted(change,
     assert list(Study.load(config).doubts()) == (said if doubted else [])
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "studies/demo.yaml", "studies/published.yaml", "studies/smoke.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "studies/demo.yaml", "studies/published.yaml", "studies/smoke.yaml", "studies/today.yaml"]
+)
 def test_nothing_is_doubted_in_the_shipped_studies(root, monkeypatch, name):
     monkeypatch.chdir(root)
     assert duplicate_keys(name) == []
@@ -397,7 +402,7 @@ def test_settings_of_a_built_in_task_are_not_shared_between_studies():
 
 def test_an_unknown_base_is_refused_with_those_there_are():
     said = message({"task.base": "gsm9k"})
-    assert "tasks.t.base: gsm9k is not one of the built-in tasks: code_contests, gsm8k" in said
+    assert "tasks.t.base: gsm9k is not one of the built-in tasks: aime24, aime25" in said
 
 
 def test_examples_that_no_prompt_shows_are_refused():
@@ -508,6 +513,7 @@ def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
         ({"revision": "4567def"}, None),
         ({"quantization": "fp8"}, None),
         ({"chat": True}, None),
+        ({"chat": {"system": "Be brief."}}, None),
         ({"sampling": {"top_k": 5}}, None),
         ({"on_context_overflow": "truncate"}, None),
         ({"resources": {"runtime": 5}}, "same"),

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from monkeys.sampling.tokens import encode_prompts, refuse_overlong
 from monkeys.sampling.vllm import _in_order, decode_continuation, stop_tokens
+from monkeys.study.model import Chat
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ PROMPTS = {"fits": "1+1", "too-long": "1" * 300, "longest": "1" * 310}
 
 
 def test_prompts_that_leave_no_room_for_a_sample_are_an_error_that_names_the_longest(demo_tokenizer):
-    lengths = {problem: len(ids) for problem, ids in encode_prompts(demo_tokenizer, PROMPTS, False, "small").items()}
+    lengths = {problem: len(ids) for problem, ids in encode_prompts(demo_tokenizer, PROMPTS, None, "small").items()}
     assert lengths == {"fits": 3, "too-long": 300, "longest": 310}
     message = (
         r"task arithmetic, problem longest: its prompt of 310 tokens \(and those of 1 others\) and max_tokens \(64\) "
@@ -85,13 +86,45 @@ def test_prompts_that_leave_no_room_for_a_sample_are_an_error_that_names_the_lon
 def test_a_chat_prompt_stands_in_the_models_own_template(demo_tokenizer):
     demo_tokenizer = copy.deepcopy(demo_tokenizer)
     demo_tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}Answer:"
-    prompts = encode_prompts(demo_tokenizer, PROMPTS, True, "small")
+    prompts = encode_prompts(demo_tokenizer, PROMPTS, Chat(), "small")
     assert prompts["fits"] == demo_tokenizer.encode("user: 1+1\nAnswer:")
 
 
+@pytest.mark.parametrize(
+    ("chat", "rendered"),
+    [
+        (Chat(system="Be brief."), "[system]Be brief.[user]1+1[assistant]<think>"),
+        (Chat(template={"enable_thinking": False}), "[user]1+1[assistant]<think></think>"),
+        (Chat(prefill="It is"), "[user]1+1[assistant]It is"),
+    ],
+)
+def test_a_conversation_may_have_a_system_message_arguments_of_the_template_and_the_beginning_of_the_answer(
+    demo_tokenizer, chat, rendered
+):
+    tokenizer = copy.deepcopy(demo_tokenizer)
+    tokenizer.chat_template = (
+        "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+        "{% if add_generation_prompt %}[assistant]<think>"
+        "{% if enable_thinking is defined and not enable_thinking %}</think>{% endif %}{% endif %}"
+    )
+    prompts = encode_prompts(tokenizer, PROMPTS, chat, "small")
+    assert prompts["fits"] == tokenizer.encode(rendered)
+
+
+def test_a_template_that_cannot_be_rendered_is_an_error_that_names_the_key(demo_tokenizer):
+    tokenizer = copy.deepcopy(demo_tokenizer)
+    tokenizer.chat_template = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system message') }}{% endif %}"
+    )
+    with pytest.raises(
+        ValueError, match=r"models\.small\.chat: its chat template cannot be rendered: no system message"
+    ):
+        encode_prompts(tokenizer, PROMPTS, Chat(system="Be brief."), "small")
+
+
 def test_chat_with_a_model_that_has_no_template_is_an_error_that_names_the_key(demo_tokenizer):
-    with pytest.raises(ValueError, match=r"models\.small\.chat: is true, but its tokenizer has no chat template"):
-        encode_prompts(demo_tokenizer, PROMPTS, True, "small")
+    with pytest.raises(ValueError, match=r"models\.small\.chat: is set, but its tokenizer has no chat template"):
+        encode_prompts(demo_tokenizer, PROMPTS, Chat(), "small")
 
 
 @given(order=st.permutations(range(12)))

@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 import snakemakes
 
+SAMPLED = ("demo", "smoke", "template", "today")
+"""Shipped studies whose models are sampled."""
 
-@pytest.mark.parametrize("study", ["config.yaml", "studies/demo.yaml", "studies/smoke.yaml", "studies/template.yaml"])
+
+@pytest.mark.parametrize("study", ["config.yaml", *(f"studies/{name}.yaml" for name in SAMPLED)])
 def test_every_shipped_study_can_be_planned(checkout, study):
     said = checkout.snakemake("--dry-run", study=study)
     assert "This was a dry-run" in said

@@ -38,7 +38,7 @@ def test_the_check_tells_all_mistakes_at_once_and_fails(checkout):
         mistakes,
         (
             r"tasks\.programs\.flagged\.flaky: not in the dataset: no-such",
-            r"models\.small\.chat: is true, but its tokenizer has no chat template",
+            r"models\.small\.chat: is set, but its tokenizer has no chat template",
             r"rewards\.judge\.chat: is true, but its tokenizer has no chat template",
             r"task arithmetic, problem .* exceed the context of medium \(70\)",
             r"models\.away\.endpoint: no answer from http://127\.0\.0\.1:1/v1/models",
@@ -51,14 +51,14 @@ def test_the_check_tells_all_mistakes_at_once_and_fails(checkout):
 def test_a_run_looks_too_before_it_samples(checkout):
     checkout.change(models__small__chat=True)
     said = checkout.snakemake("samples", succeeds=False)
-    assert "models.small.chat: is true, but its tokenizer has no chat template" in said
+    assert "models.small.chat: is set, but its tokenizer has no chat template" in said
     assert not checkout.results("samples/*/*/*")
 
 
 def test_a_run_that_adds_a_model_or_a_reward_looks_before_its_first_job(finished):
     finished.change(models__large={**finished.study()["models"]["medium"], "chat": True})
     said = finished.snakemake(succeeds=False)
-    assert "models.large.chat: is true, but its tokenizer has no chat template" in said
+    assert "models.large.chat: is set, but its tokenizer has no chat template" in said
     models = finished.study()["models"]
     del models["large"]
     finished.change(models=models, rewards={"judge": {**REWARDS["judge"], "max_length": 1000}})

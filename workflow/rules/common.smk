@@ -81,6 +81,15 @@ def models_with_samples():
     return [name for name, model in STUDY.models.items() if model.source.has_samples]
 
 
+def prompted_pairs():
+    """All (task, model) of models that are sampled here."""
+    return [
+        (task, model)
+        for task, model in PAIRS
+        if STUDY.models[model].source.counts_tokens
+    ]
+
+
 def local_files(dataset):
     """Files of a local dataset, none for a hub dataset, which is pinned by its revision instead."""
     return sorted(str(file) for file in Path(dataset).rglob("[!.]*") if file.is_file())

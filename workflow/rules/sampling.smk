@@ -134,3 +134,18 @@ rule summary:
         ],
     script:
         "../scripts/summary.py"
+
+
+rule show_prompts:
+    """Print what every model is given for its first problem of every task, with its chat template."""
+    input:
+        [f"<results>/problems/{task}.prompts.parquet" for task, _ in prompted_pairs()],
+    log:
+        "<logs>/show_prompts.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        pairs=prompted_pairs(),
+    script:
+        "../scripts/show_prompts.py"

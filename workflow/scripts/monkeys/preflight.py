@@ -14,7 +14,7 @@ from monkeys import hub, verification
 from monkeys.hub import NotAvailable
 from monkeys.rewards.reward import RewardModelConfig
 from monkeys.sampling import endpoint, weights
-from monkeys.sampling.tokens import MissingTemplate, encode_prompts, refuse_overlong
+from monkeys.sampling.tokens import ChatTemplateError, encode_prompts, refuse_overlong
 from monkeys.sources.endpoint import Endpoint
 from monkeys.sources.outcomes import Outcomes
 from monkeys.sources.weights import Weights
@@ -102,7 +102,7 @@ def _check_weights(findings: Findings, study: Study, model: str, problems: Mappi
     }
     try:
         findings.lengths = _prompt_lengths(folder, prompts, room, about, model)
-    except MissingTemplate as mistake:
+    except ChatTemplateError as mistake:
         findings.mistakes.append(str(mistake))
     except Exception as error:  # vLLM supports some tokenizers that transformers does not
         findings.warnings.append(
@@ -147,7 +147,7 @@ def _prompt_lengths(
     seems too long (more tokens than `room` has for its task) is it encode_prompts again with transformers.
     """
     file = folder / "tokenizer.json"
-    if file.is_file() and not about.chat:
+    if file.is_file() and about.conversation is None:
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(file))
@@ -160,7 +160,10 @@ def _prompt_lengths(
             return lengths
     full_tokenizer = _tokenizer(folder, about.engine.trust_remote_code)
     return {
-        task: {problem: len(ids) for problem, ids in encode_prompts(full_tokenizer, texts, about.chat, model).items()}
+        task: {
+            problem: len(ids)
+            for problem, ids in encode_prompts(full_tokenizer, texts, about.conversation, model).items()
+        }
         for task, texts in prompts.items()
     }
 

@@ -23,6 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from monkeys.sampling.journal import EXIT_SIGNALS
 from monkeys.sampling.shard import MAX_TOKENS, Request, Sample, ShardProgress
 from monkeys.sources.endpoint import Server as ServerSettings
+from monkeys.study.model import Chat
 from monkeys.study.study import SourcedModel
 
 RETRIED = (408, 409, 425, 429)
@@ -96,7 +97,9 @@ async def _cancel_on_signal(work: Coroutine[Any, Any, None], signals: list[int])
 async def _sample(progress: ShardProgress, model: SourcedModel, sampling: dict[str, Any]) -> None:
     endpoint = model.source.settings
     shard = progress.shard
-    async with Server(endpoint, key_of(endpoint, shard.model), sampling, model.chat, progress.console) as server:
+    async with Server(
+        endpoint, key_of(endpoint, shard.model), sampling, model.conversation, progress.console
+    ) as server:
         await server.probe(next(iter(progress.prompts.values())))
         progress.begin(
             {
@@ -273,7 +276,7 @@ class Server:
         endpoint: base_url, model, samples_per_request, timeout, patience, parameters.
         key: Sent as bearer token, and kept out of every message; None for none.
         sampling: Sampling settings, see `sample`.
-        chat: Request chat completions, with the prompt as the user's turn, instead of text completions.
+        chat: Conversation that prompts are put into; None requests completions of raw text.
         console: Where it is reported that the server stopped answering, and that it answers again.
     """
 
@@ -282,7 +285,7 @@ class Server:
         endpoint: ServerSettings,
         key: str | None,
         sampling: dict[str, Any],
-        chat: bool,
+        chat: Chat | None,
         console: TextIO | None = None,
     ) -> None:
         self._endpoint = endpoint
@@ -366,7 +369,14 @@ class Server:
 
     def _body(self, prompt: str, max_tokens: int) -> dict[str, Any]:
         """The part of a request that every server supports."""
-        content = {"messages": [{"role": "user", "content": prompt}]} if self._chat else {"prompt": prompt}
+        content: dict[str, Any] = {"prompt": prompt}
+        if self._chat is not None:
+            content = {"messages": self._chat.messages(prompt)}
+            # beyond OpenAI's interface, as vLLM and SGLang have it
+            if self._chat.template:
+                content["chat_template_kwargs"] = self._chat.template
+            if self._chat.prefill is not None:
+                content |= {"continue_final_message": True, "add_generation_prompt": False}
         stop = {"stop": self._sampling["stop"]} if self._sampling["stop"] else {}
         common = {key: self._sampling[key] for key in ("temperature", "top_p")}
         limit: dict[str, Any] = {self._endpoint.max_tokens_name: max_tokens}
@@ -378,14 +388,14 @@ class Server:
         Sampling settings are sent even at their neutral values, since a server may have other defaults.
         """
         return {
-            "logprobs": {"logprobs": True if self._chat else 0},
+            "logprobs": {"logprobs": 0 if self._chat is None else True},
             "top_k": {"top_k": self._sampling["top_k"]},
             "min_p": {"min_p": self._sampling["min_p"]},
             "include_stop": {"include_stop_str_in_output": self._sampling["include_stop"]},
         }
 
     def _text(self, choice: _Choice) -> str:
-        return (choice.message.content if self._chat and choice.message else choice.text) or ""
+        return (choice.message.content if self._chat is not None and choice.message else choice.text) or ""
 
     def _as_sample(self, choice: _Choice, billed: int | None) -> Sample:
         logprobs = choice.log_probabilities()
@@ -450,8 +460,8 @@ class Server:
             raise Refused(message)
         try:
             answer = _Answer.model_validate(json.loads(text))
-            if any((choice.message if self._chat else choice.text) is None for choice in answer.choices):
-                raise ValueError(f"a choice without {'message' if self._chat else 'text'}")
+            if any((choice.text if self._chat is None else choice.message) is None for choice in answer.choices):
+                raise ValueError(f"a choice without {'text' if self._chat is None else 'message'}")
         except (ValueError, RecursionError) as error:
             raise Unavailable(f"{url} sent no valid completion ({_reason(error)}): {text[:200]!r}") from None
         if aborted := {choice.finish_reason for choice in answer.choices} & ABORTED:
@@ -464,7 +474,7 @@ class Server:
         The key is removed before the text is parsed or cut, so that no message can contain it.
         """
         received = bytearray()
-        path = f"{url}/{'chat/completions' if self._chat else 'completions'}"
+        path = f"{url}/{'completions' if self._chat is None else 'chat/completions'}"
         async with self._client.stream("POST", path, json=body) as response:
             if response.headers.get("content-encoding", "identity") != "identity":
                 return response, "compressed, which was not requested"

@@ -3,31 +3,38 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jinja2
 
-class MissingTemplate(ValueError):
-    """The config asks for a chat, but the model's tokenizer has no chat template."""
+from monkeys.study.model import Chat
 
 
-def encode_prompts(tokenizer: Any, prompts: Mapping[str, str], chat: bool, model: str) -> dict[str, list[int]]:
+class ChatTemplateError(ValueError):
+    """The config asks for a chat, but the tokenizer has no chat template, or it cannot be rendered."""
+
+
+def encode_prompts(tokenizer: Any, prompts: Mapping[str, str], chat: Chat | None, model: str) -> dict[str, list[int]]:
     """Token ids of every prompt.
 
     Args:
         tokenizer: The model's tokenizer.
         prompts: By problem id.
-        chat: Put each prompt into the tokenizer's chat template, as the user's turn; otherwise the model continues it.
+        chat: Conversation that each prompt is put into, by the tokenizer's chat template; None continues raw text.
         model: The model's name, for the error.
 
     Raises:
-        MissingTemplate: chat is asked for, and the tokenizer has no template.
+        ChatTemplateError: a chat is asked for, and there is no template, or it cannot be rendered.
     """
-    if chat and not tokenizer.chat_template:
-        raise MissingTemplate(f"models.{model}.chat: is true, but its tokenizer has no chat template")
+    if chat is not None and not tokenizer.chat_template:
+        raise ChatTemplateError(f"models.{model}.chat: is set, but its tokenizer has no chat template")
 
     def tokens_of(prompt: str) -> list[int]:
-        if chat:
-            turn = [{"role": "user", "content": prompt}]
-            return tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=False)
-        return tokenizer.encode(prompt)
+        if chat is None:
+            return tokenizer.encode(prompt)
+        turn = {"continue_final_message": True} if chat.prefill is not None else {"add_generation_prompt": True}
+        try:
+            return tokenizer.apply_chat_template(chat.messages(prompt), return_dict=False, **turn, **chat.template)
+        except (jinja2.TemplateError, ValueError, TypeError) as error:
+            raise ChatTemplateError(f"models.{model}.chat: its chat template cannot be rendered: {error}") from error
 
     return {problem: tokens_of(prompt) for problem, prompt in prompts.items()}
 

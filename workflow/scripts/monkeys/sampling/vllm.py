@@ -74,7 +74,7 @@ def sample(progress: ShardProgress, model: SourcedModel, sampling: dict[str, Any
     model_config = EngineArgs(**arguments).create_model_config()
     tokenizer = cached_tokenizer_from_config(model_config)
     shard = progress.shard
-    prompts = encode_prompts(tokenizer, progress.prompts, model.chat, shard.model)
+    prompts = encode_prompts(tokenizer, progress.prompts, model.conversation, shard.model)
     if model.on_context_overflow == "error":
         lengths = {problem: len(tokens) for problem, tokens in prompts.items()}
         refuse_overlong(lengths, model_config.max_model_len, shard.task, shard.model, sampling["max_tokens"])

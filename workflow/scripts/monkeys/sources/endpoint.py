@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from monkeys.settings import AsWritten, Settings, Text
-from monkeys.sources.source import Source
+from monkeys.sources.source import Source, mistakes_of_chat
 
 
 class Server(Settings):
@@ -50,9 +50,10 @@ class Endpoint(Source):
 
     def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
         server = {"model": self.settings.model, "parameters": self.settings.parameters}
-        return {"endpoint": server, "chat": self.model.chat, "sampling": sampling}
+        return {"endpoint": server, "chat": self.model.chat_key, "sampling": sampling}
 
     def mistakes(self, where: str) -> Iterator[str]:
+        yield from mistakes_of_chat(where, self.model)
         address = self.settings.base_url
         if "@" in address.partition("://")[2].partition("/")[0]:
             yield (

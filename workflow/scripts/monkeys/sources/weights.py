@@ -6,7 +6,7 @@ from typing import Any
 from monkeys.sampling import engine_arguments
 from monkeys.settings import Text
 from monkeys.sources.paths import missing_model
-from monkeys.sources.source import Source
+from monkeys.sources.source import Source, mistakes_of_chat
 
 
 class Weights(Source):
@@ -23,12 +23,13 @@ class Weights(Source):
     def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
         model = self.model
         own = {"weights": self.settings, "revision": model.revision, "quantization": model.quantization}
-        own["chat"] = model.chat
+        own["chat"] = model.chat_key
         if model.on_context_overflow == "truncate":
             own["overlong_prompts"] = "cut"
         return {**own, "sampling": sampling}
 
     def mistakes(self, where: str) -> Iterator[str]:
+        yield from mistakes_of_chat(where, self.model)
         yield from missing_model(where, self.settings, self.model.revision)
         for mistake in engine_arguments.mistakes(self.model.engine.model_dump()):
             yield f"{where}.engine.arguments: {mistake}"

@@ -65,7 +65,8 @@ def explain(error: ValidationError, study: type[BaseModel]) -> Iterator[str]:
 
 
 def _path(place: tuple[Any, ...]) -> str:
-    return ".".join(str(part) for part in place if part != "[key]") or "config"
+    """The key's path, without the marks that pydantic adds for the options of a key."""
+    return ".".join(str(part) for part in place if part != "[key]" and not str(part).startswith("<")) or "config"
 
 
 def _explain(detail: ErrorDetails, study: type[BaseModel]) -> str:

@@ -1,8 +1,8 @@
 """What a config says about a model, whatever its samples come from."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from monkeys.settings import (
     AsWritten,
@@ -103,6 +103,22 @@ class Engine(Settings):
     """Further arguments of vLLM's engine, by vLLM's names, such as speculative_config."""
 
 
+class Chat(Settings):
+    """The conversation that a prompt is put into."""
+
+    system: Text | None = None
+    """System message before the prompt; null for none."""
+    template: dict[str, Any] = {}
+    """Arguments of the model's chat template, such as enable_thinking: false."""
+    prefill: Text | None = None
+    """Beginning of the model's answer, which it continues; it is not part of the samples."""
+
+    def messages(self, prompt: str) -> list[dict[str, str]]:
+        """The conversation so far."""
+        turns = [("system", self.system), ("user", prompt), ("assistant", self.prefill)]
+        return [{"role": role, "content": text} for role, text in turns if text is not None]
+
+
 class Model(Settings):
     """A model: the keys that do not depend on its source. `monkeys.sources` adds one key for each source."""
 
@@ -119,9 +135,12 @@ class Model(Settings):
     quantization: Text | None = None
     """Quantization that vLLM applies to the weights (fp8, bitsandbytes …); null keeps their own format. It makes
     another model, so changing it triggers resampling."""
-    chat: bool = False
-    """Put the prompt as the user's turn into the model's chat template; if false, the model continues it as raw
-    text."""
+    chat: Annotated[
+        Annotated[bool, Tag("<switch>")] | Annotated[Chat, Tag("<chat>")],
+        Discriminator(lambda value: "<chat>" if isinstance(value, dict | Chat) else "<switch>"),
+    ] = False
+    """Put the prompt as the user's turn into the model's chat template, with the defaults of the keys below (true) or
+    with those given; if false, the model continues it as raw text."""
     on_context_overflow: Literal["error", "truncate"] = "error"
     """If a prompt and max_tokens exceed the model's context: error stops before sampling; truncate generates only up to
     the context limit (finish_reason length), nothing if the prompt fills it."""
@@ -139,5 +158,12 @@ class Model(Settings):
     engine: Engine = Engine()
     """Execution settings; changing them never triggers resampling."""
 
-    OWN_NUMBERS: ClassVar = ("samples", "shard_size")
-    """Keys of a task for which a model may have a number of its own."""
+    @property
+    def conversation(self) -> Chat | None:
+        """The conversation that prompts are put into; None if the model continues them as raw text."""
+        return self.chat if isinstance(self.chat, Chat) else Chat() if self.chat else None
+
+    @property
+    def chat_key(self) -> Any:
+        """What samples depend on of the conversation."""
+        return self.chat.model_dump(exclude_defaults=True) or True if isinstance(self.chat, Chat) else self.chat
