@@ -429,6 +429,11 @@ def test_what_a_verifier_does_not_heed_is_refused():
     assert Study.load(config).tasks["t"].lists == "first"
 
 
+def test_options_of_a_verifier_that_has_none_are_refused():
+    said = message({"task.verifier_options": {"first": True}})
+    assert "tasks.t.verifier_options: the verifier gsm8k has no options; leave it out" in said
+
+
 def test_an_unknown_verifier_is_refused_with_those_there_are():
     text = message({"task.verifier": "gsm9k"})
     assert "tasks.t.verifier" in text and "gsm8k" in text

@@ -48,6 +48,19 @@ def test_only_a_raised_version_verifies_again(exam):
     assert jobs["import_samples"] == jobs["problems"] == 0
 
 
+def test_its_options_are_checked_and_others_verify_again(exam):
+    exam.snakemake("tallies")
+    jobs = exam.plan("tallies", tasks__exam__verifier_options={"first": True})
+    assert (jobs["verify"], jobs["import_samples"]) == (1, 0)
+    exam.snakemake("tallies")
+    tally = pd.read_parquet(exam.folder / "results/tallies/exam/people.parquet").set_index("problem_id")
+    assert tally["correct"].to_dict() == {"q0": 2, "q1": 0}
+    exam.change(tasks__exam__verifier_options={"first": "yes", "last": 1})
+    said = exam.snakemake("tallies", succeeds=False)
+    assert "tasks.exam.verifier_options: unknown key 'last'; allowed: first" in said
+    assert "tasks.exam.verifier_options.first: input should be a valid boolean, and is 'yes'" in said
+
+
 def test_a_reference_that_cannot_be_verified_stops_before_the_samples(exam):
     (exam.folder / "exam/test.jsonl").write_text('{"id": "q0", "question": "?", "letter": "yes"}\n')
     said = exam.snakemake(succeeds=False)

@@ -307,6 +307,8 @@ def verification_settings(wildcards):
     settings = task.model_dump(include={"limits", "second_opinion"})
     if verification.load(task.verifier).lists:
         settings["lists"] = task.lists
+    if task.verifier_options:
+        settings["options"] = task.verifier_options
     if task.verifier == "lean":
         settings |= STUDY.verification.lean.model_dump(include={"toolchain", "header"})
     return canonical(settings)

@@ -10,11 +10,12 @@ if __name__ == "__main__":
         from monkeys.progress import progress_note
         from monkeys.storage import digest
         from monkeys.usage import record_usage
-        from monkeys.verification import Lean, Settings
+        from monkeys.verification import Lean, Settings, load
         from monkeys.verification.shard import verify_shard
 
         settings = json.loads(snakemake.params.settings)
         machine = snakemake.config["verification"]
+        options = load(snakemake.params.verifier).Options
 
         with (
             record_usage(snakemake.log[0], snakemake.rule, snakemake.wildcards, snakemake.threads, snakemake.resources),
@@ -31,6 +32,7 @@ if __name__ == "__main__":
                     lean=Lean(**machine["lean"]),
                     lists=settings.get("lists", Settings.lists),
                     second_opinion=settings["second_opinion"],
+                    options=options and options(**settings.get("options", {})),
                     threads=snakemake.threads,
                 ),
                 note=note,

@@ -4,11 +4,12 @@ import copy
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
-from pydantic import Field, ValidationError, create_model
+from pydantic import Field, TypeAdapter, ValidationError, create_model
 
 from monkeys import sources, verification
 from monkeys import tasks as builtin_tasks
@@ -343,8 +344,30 @@ def _mistakes_of_verifier(where: str, task: Task) -> Iterator[str]:
         yield f"{where}.second_opinion: the verifier {name} has none; set it to false"
     elif task.lists != "whole" and not verification.load(name).lists:
         yield f"{where}.lists: the verifier {name} does not compare lists; leave it out"
+    else:
+        yield from _mistakes_of_options(f"{where}.verifier_options", name, task.verifier_options)
     if (task.reference is None) == (task.columns.reference is None):
         yield f"{where}: needs {where}.columns.reference or a template {where}.reference for its verifier, not both"
+
+
+def _mistakes_of_options(where: str, verifier: str, given: dict[str, Any]) -> Iterator[str]:
+    options = verification.load(verifier).Options
+    if options is None:
+        if given:
+            yield f"{where}: the verifier {verifier} has no options; leave it out"
+        return
+    types = get_type_hints(options)
+    required = [field.name for field in fields(options) if field.default is field.default_factory is MISSING]
+    if missing := [key for key in required if key not in given]:
+        yield f"{where}: missing {', '.join(missing)}"
+    for key, value in given.items():
+        if key not in types:
+            yield f"{where}: unknown key {key!r}; allowed: {', '.join(sorted(types))}"
+            continue
+        try:
+            TypeAdapter(types[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            yield f"{where}.{key}: {error.errors()[0]['msg'].lower()}, and is {value!r}"
 
 
 def _no_multiple(where: str, samples: int | None, of: str, shard: int | None) -> Iterator[str]:

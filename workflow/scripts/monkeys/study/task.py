@@ -173,6 +173,8 @@ class Task(Dataset):
     """Source of the worked examples."""
     verifier: str | None = None
     """Verifier that decides whether a sample is correct: a module of monkeys.verification.verifiers."""
+    verifier_options: dict[str, Any] = {}
+    """The verifier's own options, for verifiers that have some."""
     flagged: Flagged = Flagged()
     """Ids of problems whose verdicts are known to be unreliable; coverage is also shown without them."""
     lists: Literal["whole", "first"] = "whole"

@@ -5,6 +5,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -77,7 +78,11 @@ def verify_shard(
             **made_from.as_provenance(),
             "verifier": verifier,
             "verifier_version": verifier_class.version,
-            "settings": {key: value for key, value in vars(settings).items() if key not in ("threads", "lean")},
+            "settings": {
+                key: value
+                for key, value in asdict(settings).items()
+                if key not in ("threads", "lean") and value is not None
+            },
             "guarantees": judge.guarantees(),
             "distinct": ledger.num_distinct,
             "judged_again": len(ledger.uncertain),

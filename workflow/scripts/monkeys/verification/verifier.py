@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 OUTCOMES = (
     "correct",
@@ -71,6 +71,8 @@ class Settings:
     threads: int = 1
     """Maximum number of concurrent calls of `verify`."""
     lean: Lean = Lean()
+    options: Any = None
+    """The verifier's own options, an instance of its `Options`; None if it has none."""
 
 
 VERDICT_COLUMNS = ("reference", "cpu_seconds", "memory_mb")
@@ -98,6 +100,8 @@ class Verifier(ABC):
     """Whether it uses `Settings.lists`."""
     second_grader: str | None = None
     """Name of the grader that gives second opinions; None if there is none."""
+    Options: ClassVar[type[Any] | None] = None
+    """Frozen dataclass of the verifier's own options, a task's `verifier_options`; None if it has none."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
