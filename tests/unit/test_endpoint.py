@@ -441,7 +441,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("how", MALFORMED)
 def test_a_malformed_answer_is_one_clear_error_and_is_not_recorded(server, progress, draw, how):
-    change, said = MALFORMED[how]
+    change, message = MALFORMED[how]
 
     def respond(body):
         if body not in server.sampled():
@@ -450,7 +450,7 @@ def test_a_malformed_answer_is_one_clear_error_and_is_not_recorded(server, progr
         return 200, answer, {}
 
     server.respond = respond
-    with pytest.raises(RuntimeError, match=rf"problem a, samples from 0: .* sent no valid completion \(.*{said}"):
+    with pytest.raises(RuntimeError, match=rf"problem a, samples from 0: .* sent no valid completion \(.*{message}"):
         draw(patience=0, concurrency=1)
     server.respond = lambda body: None
     draw()
@@ -488,8 +488,8 @@ def test_the_key_is_not_leaked_when_the_server_quotes_it_escaped(server, draw, e
     server.respond = lambda _: (status, body.replace("KEY", escaped).encode(), {})
     with pytest.raises(Exception, match=r"\[key\]|asked for") as error:
         draw(patience=0)
-    said = re.sub(r"\\+u(\w{4})", lambda match: chr(int(match[1], 16)), str(error.value)).replace("\\", "")
-    assert KEY not in said + "".join(capfd.readouterr())
+    unescaped = re.sub(r"\\+u(\w{4})", lambda match: chr(int(match[1], 16)), str(error.value)).replace("\\", "")
+    assert KEY not in unescaped + "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize("key", ["sk-broken\nkey", "schlüssel", "a\x00b"])
@@ -511,11 +511,11 @@ def test_an_unavailable_server_is_reported_once_and_again_when_it_recovers(serve
 
     server.respond = respond
     draw(patience=60)
-    said = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
-        rf"{server.url} answers 503: starting; trying again until \d\d:\d\d \(endpoint.patience: 60\)", said[0]
+        rf"{server.url} answers 503: starting; trying again until \d\d:\d\d \(endpoint.patience: 60\)", lines[0]
     )
-    assert said[1:] == [f"{server.url} answers again"]
+    assert lines[1:] == [f"{server.url} answers again"]
 
 
 def test_a_connection_failure_names_the_address(draw, capsys):
@@ -566,9 +566,9 @@ def test_a_signal_ends_a_waiting_job_at_once_and_reports_the_samples_kept(number
     assert hanging.wait(30)
     signal_sent = time.monotonic()
     job.send_signal(number)
-    said, _ = job.communicate(timeout=10)
+    output, _ = job.communicate(timeout=10)
     assert time.monotonic() - signal_sent < 5
-    assert job.returncode == 128 + number, said
-    assert f"ended by {number.name} with 4 of 8 samples of t m shard 0 in the journal; run again to resume" in said
-    assert "Traceback" not in said
+    assert job.returncode == 128 + number, output
+    assert f"ended by {number.name} with 4 of 8 samples of t m shard 0 in the journal; run again to resume" in output
+    assert "Traceback" not in output
     assert sum("problem_id" in entry for entry in read_entries(files["journal"])) == 1

@@ -150,18 +150,18 @@ def test_a_missing_api_key_is_a_mistake(check, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("key", "model", "said"),
+    ("key", "model", "expected"),
     [
         ("secret", "marmoset", None),
         ("secret", "gibbon", "does not list the model gibbon, but marmoset"),
         ("wrong", "marmoset", "refuses its key (endpoint.api_key_env): status 401"),
     ],
 )
-def test_servers_are_asked_for_their_models(tmp_path, server, monkeypatch, key, model, said):
+def test_servers_are_asked_for_their_models(tmp_path, server, monkeypatch, key, model, expected):
     monkeypatch.setenv("SOME_KEY", key)
     endpoint = {"base_url": server, "model": model, "api_key_env": "SOME_KEY"}
     found = list(preflight.check_servers(study_of(tmp_path, {"endpoint": endpoint})))
-    assert found == ([] if said is None else [f"models.m.endpoint: {server}/models {said}"])
+    assert found == ([] if expected is None else [f"models.m.endpoint: {server}/models {expected}"])
 
 
 def test_a_server_that_does_not_answer_is_named(tmp_path):
