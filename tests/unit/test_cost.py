@@ -78,7 +78,7 @@ def test_unknown_lengths_have_unknown_costs(samples):
     assert curve["cost"].isna().all()
 
 
-def test_dollars_are_paid_for_every_prompt_and_sample(samples):
+def test_dollars_count_every_prompt_and_sample(samples):
     tally = token_tally(samples)
     price = Price(prompt=3, generated=15)
     assert dollars(tally, price)["per_sample"].tolist() == pytest.approx([(300 + 15 * 120) / 1e6, (900 + 15 * 8) / 1e6])
@@ -92,7 +92,7 @@ def test_a_price_per_sample_needs_no_tokens(samples):
     assert dollars(tally, Price(sample=0.13))["per_sample"].tolist() == [0.13, 0.13]
 
 
-def test_a_cost_curve_pays_once_for_prompts_and_k_times_for_samples():
+def test_a_cost_curve_counts_prompts_once_and_samples_k_times():
     curve = pd.DataFrame({"k": [1, 10], "coverage": [0.2, 0.4], "low": [0.1, 0.3]})
     priced = cost_curve(curve, [10, 30], [1, 3])
     assert priced["cost"].tolist() == [22, 40]
@@ -114,7 +114,7 @@ def expected_samples_at(rate, cap):
     return np.divide(1 - (1 - p) ** cap, p, out=np.full(p.shape, float(cap)), where=p > 0)
 
 
-def test_expected_samples_have_no_bias():
+def test_expected_samples_are_unbiased():
     true, cap = np.array([0.001, 0.01, 0.1, 0.6]), 100
     correct = np.random.default_rng(0).binomial(100, true, (20_000, 4))
     estimate = expected_samples(np.full(80_000, 100), correct.ravel(), cap).reshape(correct.shape)
@@ -152,7 +152,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize(("benchmark", "model"), PUBLISHED)
-def test_published_counts_give_the_published_attempts(shared_data, benchmark, model):
+def test_published_counts_give_the_published_expected_samples(shared_data, benchmark, model):
     counts = pd.read_csv(shared_data / "outcomes" / "brown2024_counts.csv")
     counts = counts[(counts["benchmark"] == benchmark) & (counts["model"] == model)]
     samples, correct = counts["num_samples"], counts["num_correct"]

@@ -46,7 +46,7 @@ def test_streams_of_training_examples_are_deterministic_and_distinct():
     assert first(2) == first(2) != first(3)
 
 
-def test_every_calculation_of_a_solution_is_right_and_leads_to_the_answer():
+def test_every_calculation_of_a_solution_is_correct_and_leads_to_its_answer():
     problems = itertools.islice(arithmetic.training_set(0, set()), 2000)
     for problem in problems:
         *calculations, last = problem.answer.split("\n")

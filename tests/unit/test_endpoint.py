@@ -162,7 +162,7 @@ def start(progress):
     return next(entry["start"] for entry in progress.journal.entries() if "start" in entry)
 
 
-def test_all_samples_come_with_tokens_log_probabilities_and_usage(server, progress, draw):
+def test_all_samples_have_tokens_log_probabilities_and_usage(server, progress, draw):
     entries = draw()
     assert progress.missing == 0
     assert all(entry["prompt_tokens"] == 7 for entry in entries)

@@ -54,7 +54,7 @@ def test_the_citation_and_the_changelog_have_the_current_version(root):
     assert f"## [{monkeys.__version__}]" in (root / "CHANGELOG.md").read_text()
 
 
-def test_every_rules_environment_exists(root):
+def test_the_environment_of_every_rule_exists(root):
     rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
     assert set(re.findall(r"envs/(\w+)\.yaml", rules)) == set(ENVIRONMENTS)
 

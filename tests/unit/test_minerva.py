@@ -43,13 +43,13 @@ FRAGMENTS = ["Final Answer: The final answer is", " I hope it is correct", "I ho
 
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
 @settings(max_examples=1000)
-def test_answers_are_found_as_with_the_regular_expression(text):
+def test_extraction_of_answers_agrees_with_the_regular_expression(text):
     match = REGEX.search(text + "I hope it is correct.")
     assert answer_in(text) == (match[1].strip() if match else None)
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
-def test_answers_are_found_as_by_the_harness(text):
+def test_extraction_of_answers_agrees_with_the_harness(text):
     theirs = harness.get_unnormalized_answer(text)
     assert (answer_in(text) or "[invalidanswer]") == (theirs or "[invalidanswer]")
 
@@ -121,7 +121,7 @@ PIECES = [
 @pytest.mark.slow
 @given(st.lists(st.sampled_from(PIECES), max_size=15).map("".join))
 @settings(max_examples=2000)
-def test_answers_are_normalised_as_by_the_harness(answer):
+def test_normalisation_of_answers_agrees_with_the_harness(answer):
     assert normalised(answer) == harness.normalize_final_answer(answer)
 
 
@@ -184,7 +184,7 @@ def test_the_verifier_is_loaded_by_name():
     assert load("minerva") is Verifier
 
 
-def test_all_gold_answers_are_found_and_normalised_as_by_the_harness(shared_data):
+def test_gold_answers_are_extracted_and_normalised_as_in_the_harness(shared_data):
     (path,) = (shared_data / "hub" / "competition_math" / "data").glob("test-*.parquet")
     for solution in pq.read_table(path)["solution"].to_pylist():
         Verifier.check({"reference": solution})
@@ -281,7 +281,7 @@ def test_megabytes_of_markup_are_removed_quickly(piece):
 
 
 @pytest.mark.slow
-def test_gold_answers_to_other_problems_are_judged_as_by_the_harness(shared_data):
+def test_verdicts_on_gold_answers_to_other_problems_agree_with_the_harness(shared_data):
     """Neighbouring answers in the file; most comparisons reach sympy."""
     with open(shared_data / "subsets" / "math_test_index.csv") as file:
         answers = [normalised(row["answer"]) for row in csv.DictReader(file)][::10]

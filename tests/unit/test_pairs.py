@@ -68,7 +68,7 @@ def test_flops_need_tokens_and_the_size_of_the_model():
     assert {model for _, model in pairs.with_flops(config(models))} == {"w", "k"}
 
 
-def test_dollars_need_a_price_per_sample_or_tokens_and_both_their_prices():
+def test_dollars_need_a_price_per_sample_or_tokens_and_both_token_prices():
     models = {
         "attempt": {**PUBLISHED, "price": {"sample": 0.01}},
         "tokens": {**ENDPOINT, "price": {"prompt": 3, "generated": 15}},

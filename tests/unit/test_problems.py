@@ -42,7 +42,7 @@ def problems(rows=ROWS, **changes):
     return build_problems(prompts(rows, **changes), complete({**TASK, **changes}), lambda *_: iter(rows))
 
 
-def test_a_problem_holds_its_prompt_question_reference_and_place():
+def test_a_problem_has_its_prompt_question_reference_and_source_index():
     assert problems()[3] == {
         "problem_id": "k3",
         "source_index": 3,

@@ -55,7 +55,7 @@ def verdict(judge, problem, text):
         ("", None),
     ],
 )
-def test_the_program_is_the_first_block_or_else_the_whole_text(text, program):
+def test_the_program_is_the_first_code_block_or_the_whole_text(text, program):
     assert extract(text) == program
 
 

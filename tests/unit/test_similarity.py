@@ -48,7 +48,7 @@ def test_a_model_with_solve_rates_lower_by_a_factor_needs_that_many_times_the_sa
     assert table["k"].tolist() == [1, 10]
 
 
-def test_a_curve_that_stays_below_the_anchor_gets_its_first_best_k():
+def test_a_curve_below_the_anchor_gets_the_smallest_k_of_its_maximum():
     table = shifts({"strong": tally(10, [10, 10]), "weak": tally(10, [6, 0])})
     assert table["k"].tolist() == [1, 5]
     assert table["coverage_at_k"][1] == 0.5

@@ -161,7 +161,7 @@ def test_temperature_must_be_above_zero(where, temperature):
 
 @pytest.mark.parametrize("where", ["task", "model"])
 @pytest.mark.parametrize("top_p", [0, 1.01, -0.5])
-def test_top_p_must_lie_in_0_1(where, top_p):
+def test_top_p_must_be_above_0_and_at_most_1(where, top_p):
     text = message({f"{where}.sampling.top_p": top_p})
     assert f"sampling.top_p: {top_p}" in text
     assert "(0, 1]" in text

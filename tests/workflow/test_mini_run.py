@@ -113,7 +113,7 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert finished.plan() == {}
 
 
-def test_journals_are_gone_when_the_study_is_complete(finished_study):
+def test_journals_are_deleted_when_the_study_is_complete(finished_study):
     assert not finished_study.results(".journal/**/*.jsonl")
 
 
