@@ -1,4 +1,4 @@
-"""A copy of the project in which tests run Snakemake for real, and a small study on the demo's models."""
+"""A copy of the project in which tests really run Snakemake, and a small study of the demo models."""
 
 import json
 import os
@@ -23,7 +23,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
     fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS: loopback is up
 os.execv(sys.argv[1], sys.argv[1:])
 """
-"""Started in a network namespace of its own, runs a command that reaches nothing but itself."""
+"""Program that runs a command with loopback only; to be started in a new network namespace."""
 
 
 @dataclass
@@ -43,21 +43,21 @@ class Checkout:
         return cls(folder)
 
     def copy(self, folder: Path) -> "Checkout":
-        """The same with all results and Snakemake's records of them, modification times kept."""
+        """Copy the checkout with all results, Snakemake's records and modification times."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Checkout(folder)
 
     def arguments(self, *arguments: str, study: str = "mini.yaml") -> list[str]:
-        # --configfile comes last: it would take a target that follows for another config
+        # --configfile comes last because it would take a target that follows for another config
         return ["--cores", "2", *arguments, "--configfile", study]
 
     def command(self, *arguments: str, study: str = "mini.yaml") -> list[str]:
         return [sys.executable, "-m", "snakemake", *self.arguments(*arguments, study=study)]
 
     def snakemake(self, *arguments: str, study: str = "mini.yaml", succeeds: bool = True, network: bool = True) -> str:
-        """Run Snakemake to its end and return what it said."""
+        """Run Snakemake to its end and return its output."""
         if network:
-            status, said = snakemakes.run(self.arguments(*arguments, study=study), self.folder)
+            status, output = snakemakes.run(self.arguments(*arguments, study=study), self.folder)
         else:
             namespace = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
             command = ["unshare", *namespace, sys.executable, "-c", WITHOUT_NETWORK]
@@ -69,12 +69,12 @@ class Checkout:
                 text=True,
                 env=dict(os.environ, TERM="dumb"),
             )
-            status, said = result.returncode, result.stdout
-        assert (status == 0) == succeeds, said
-        return said
+            status, output = result.returncode, result.stdout
+        assert (status == 0) == succeeds, output
+        return output
 
     def plan(self, *targets: str, **changes: Any) -> Counter[str]:
-        """What a run would do, rule by rule, after changes to the study."""
+        """Number of jobs that a run would start after changes to the study, by rule and by rule and wildcards."""
         self.change(**changes)
         full = self.snakemake("--dry-run", *targets)
         jobs: Counter[str] = Counter()
@@ -90,7 +90,7 @@ class Checkout:
         return jobs
 
     def publish(self, name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
-        """Make a dataset of published samples in hub layout; returns the config that names it, without its subsets."""
+        """Write a dataset of published samples in hub layout; return its config without subsets."""
         folder = self.folder / "published"
         folder.mkdir(exist_ok=True)
         (folder / "samples.json").write_text(json.dumps(records))

@@ -1,4 +1,4 @@
-"""What all tests share: what a machine must have, which tests share a process, where the project and its data are."""
+"""Shared by all tests: required programs, grouping of tests in processes, and paths of the project and its data."""
 
 import itertools
 import os
@@ -13,7 +13,7 @@ import pytest
 import yaml
 from checkout import MINI, Checkout
 
-hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault
+hypothesis.settings.register_profile("unhurried", deadline=None)  # tests must not fail on a busy machine
 hypothesis.settings.load_profile("unhurried")
 
 ROOT = Path(__file__).parents[1]
@@ -27,31 +27,31 @@ PACKAGES = {
     "slurmdbd": ("slurmdbd",),
     "mariadb-server": ("mariadbd",),
 }
-"""Packages of Debian that some tests need (marker `needs`), and the programs that each is known by."""
+"""Debian packages that some tests need (marker `needs`), each with the programs that show it is installed."""
 
 MISSING = "not installed: "
-"""How the reason begins why a test did not run on this machine."""
+"""Prefix of the reason for skipping a test on this machine."""
 
 
 def pytest_addoption(parser):
-    parser.addoption("--quick", action="store_true", help="leave out the tests that are marked as slow")
+    parser.addoption("--quick", action="store_true", help="leave out tests marked as slow")
     parser.addoption(
-        "--nothing-skipped", action="store_true", help="fail where this machine lacks what some tests need"
+        "--nothing-skipped", action="store_true", help="fail if this machine lacks packages that some tests need"
     )
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "needs(package, …): packages of Debian without which the test is not run")
+    config.addinivalue_line("markers", "needs(package, …): Debian packages without which the test is skipped")
     config.addinivalue_line("markers", "slow: takes seconds; left out by --quick")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups, and after the folders' own
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, and after the folders' own hooks
 def pytest_collection_modifyitems(config, items):
-    """Say which tests run in one process under pytest-xdist, and put first what others wait for.
+    """Group tests that share a process under pytest-xdist, and put first those that others wait for.
 
-    Tests that share a fixture of their file do; in each folder they come first, for they take long. Whoever needs the
-    small study finished waits until one process has run it, so one of those tests begins while the other processes are
-    busy with unit tests.
+    Tests that share a fixture of their file form a group, and come first in their folder because they take long. All
+    tests of the finished small study wait until one process has run it, so one of them comes first, while the other
+    processes are busy with unit tests.
     """
     if config.option.quick:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
@@ -69,8 +69,8 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_runtest_setup(item):
-    wanted = [package for marker in item.iter_markers("needs") for package in marker.args]
-    if missing := [package for package in wanted if not installed(package)]:
+    needed = [package for marker in item.iter_markers("needs") for package in marker.args]
+    if missing := [package for package in needed if not installed(package)]:
         pytest.skip(MISSING + " ".join(missing))
 
 
@@ -79,43 +79,43 @@ def installed(package):
     return all(shutil.which(program, path=path) for program in PACKAGES[package])
 
 
-def not_run(terminalreporter):
-    """How many tests want each of the packages that this machine lacks."""
+def skipped_by_package(terminalreporter):
+    """Number of skipped tests for each package that this machine lacks."""
     reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", [])]
     lacking = [reason.removeprefix(MISSING).split() for reason in reasons if reason.startswith(MISSING)]
     return Counter(package for packages in lacking for package in packages)
 
 
 def pytest_terminal_summary(terminalreporter):
-    if missing := not_run(terminalreporter):
+    if missing := skipped_by_package(terminalreporter):
         terminalreporter.section("not run on this machine")
         for package, count in missing.items():
-            terminalreporter.line(f"{count:4} tests want {package}")
-        terminalreporter.line(f"To run them, too: sudo apt-get install {' '.join(missing)}")
+            terminalreporter.line(f"{count:4} tests need {package}")
+        terminalreporter.line(f"To run them: sudo apt-get install {' '.join(missing)}")
 
 
 def pytest_sessionfinish(session):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if session.config.option.nothing_skipped and reporter and not_run(reporter):
+    if session.config.option.nothing_skipped and reporter and skipped_by_package(reporter):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The checkout."""
+    """Root folder of the project."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory) -> Path:
-    """A folder that all processes of this run of the tests share."""
+    """A folder shared by all processes of this test run."""
     folder = tmp_path_factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture
 def checkout(root, tmp_path):
-    """A fresh copy of the project with the small study, nothing run yet."""
+    """A fresh copy of the project with the small study, before any run."""
     checkout = Checkout.of(root, tmp_path / "checkout")
     (checkout.folder / "mini.yaml").write_text(yaml.safe_dump(MINI, sort_keys=False))
     return checkout
@@ -123,7 +123,7 @@ def checkout(root, tmp_path):
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Published data that is too large or not ours to ship; tests that want it are skipped in a clone without it."""
+    """Published data that is too large or not ours to ship; tests that need it are skipped without it."""
     folder = Path(os.environ.get("SHARED_DATA", ROOT / "../shared/data"))
     if not folder.is_dir():
         pytest.skip(f"no published data at {folder} (set SHARED_DATA)")
@@ -132,7 +132,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def lean_stand_in(tmp_path, monkeypatch):
-    """A project whose Lake says where Python is, and whose REPL is the scripted one; the config that names both."""
+    """Config of a Lean project with a scripted REPL and a `lake` that prints Python's paths."""
     project, programs = tmp_path / "project", tmp_path / "programs"
     project.mkdir()
     programs.mkdir()
@@ -143,8 +143,8 @@ def lean_stand_in(tmp_path, monkeypatch):
     repl, lake = project / "repl", programs / "lake"
     python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     repl.write_text(f"#!{python} -I\n{(parts / 'scripted_repl.py').read_text()}")
-    said = f"LEAN_PATH=./lib\nLEAN_SYSROOT={sys.base_prefix}\nPATH={os.environ['PATH']}\nSECRET=s\n"
-    lake.write_text(f"#!/bin/sh\nprintf '{said}'\n")
+    lake_output = f"LEAN_PATH=./lib\nLEAN_SYSROOT={sys.base_prefix}\nPATH={os.environ['PATH']}\nSECRET=s\n"
+    lake.write_text(f"#!/bin/sh\nprintf '{lake_output}'\n")
     for program in (repl, lake):
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")

@@ -1,7 +1,7 @@
-"""Runs of Snakemake in forks of one process that has imported it: a dry run takes its own time, not Python's start.
+"""Run Snakemake in forks of one process that has imported it, which saves the time of the imports.
 
-`run` is what tests call. This file is also the program of that process, which reads an order a line (JSON) from its
-input, carries each out in a fork, and answers with the exit status.
+Tests call `run`. This file is also the program of that process: it reads one order per line (JSON) from its input,
+runs each in a fork, and answers with the exit status.
 """
 
 import atexit
@@ -16,8 +16,8 @@ from pathlib import Path
 
 
 def run(arguments: Sequence[str], folder: Path) -> tuple[int, str]:
-    """Run Snakemake in a folder, with the environment of now; its exit status and all that it printed."""
-    process = _started()
+    """Run Snakemake in a folder with the current environment; return its exit status and output."""
+    process = _server()
     with tempfile.NamedTemporaryFile("r") as output:
         order = {"arguments": list(arguments), "folder": str(folder), "output": output.name}
         environment = {**os.environ, "TERM": "dumb", "PWD": str(folder)}
@@ -28,8 +28,8 @@ def run(arguments: Sequence[str], folder: Path) -> tuple[int, str]:
 
 
 @functools.cache
-def _started() -> subprocess.Popen[str]:
-    """The process that has imported Snakemake; it ends with this one."""
+def _server() -> subprocess.Popen[str]:
+    """Process that has imported Snakemake; it ends with this one."""
     process = subprocess.Popen(
         [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -38,7 +38,7 @@ def _started() -> subprocess.Popen[str]:
 
 
 def serve() -> None:
-    """Carry out orders until the input ends."""
+    """Run orders until the input ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     for module in ("jinja2", "jsonschema", "pandas", "smart_open", "snakemake.cli", "snakemake.report"):
@@ -47,13 +47,13 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             answers.close()
-            _carry_out(json.loads(line))
+            _run_order(json.loads(line))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), file=answers)
 
 
-def _carry_out(order: dict) -> None:
-    """Be `snakemake` in the order's folder and environment; does not return."""
+def _run_order(order: dict) -> None:
+    """Run `snakemake` in the order's folder and environment; does not return."""
     output = os.open(order["output"], os.O_WRONLY)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)

@@ -1,4 +1,4 @@
-"""A real Slurm on this machine: one node with 32 CPUs and 4 GPUs that exist for the scheduler alone."""
+"""A real Slurm on this machine: one node with 32 CPUs and 4 GPUs that exist only for the scheduler."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ETC = Path("/etc/slurm")
-"""Where clients look: the environment variable SLURM_CONF does not reach a job's steps."""
+"""Default folder of Slurm's configuration; the environment variable SLURM_CONF does not reach a job's steps."""
 
 HOSTS = Path("/etc/hosts")
 
@@ -88,19 +88,19 @@ class Cluster:
         self._daemons: dict[str, subprocess.Popen] = {}
         host = socket.gethostname().split(".")[0]
         self._names = {"host": host, "state": state, "gpus": GPUS, "memory": _memory_mb()}
-        with ExitStack() as stack:  # all at once, so that they differ
+        with ExitStack() as stack:  # held open together, so that all ports differ
             for name in PORTS:
                 listener = stack.enter_context(socket.socket())
                 listener.bind(("127.0.0.1", 0))
                 self._names[name] = listener.getsockname()[1]
 
     def start(self) -> None:
-        """Start what both variants need."""
+        """Start the daemons that both variants need."""
         try:
             socket.gethostbyname(self._names["host"])
         except OSError:
             HOSTS.write_text(HOSTS.read_text() + self._own_line())
-        for folder in ("accounted", "unaccounted", "spool", "dev", "mysql"):
+        for folder in ("with_accounting", "without_accounting", "spool", "dev", "mysql"):
             (self.state / folder).mkdir()
         for number in range(GPUS):
             os.mknod(self.state / f"dev/gpu{number}", 0o666 | 0o020000, os.makedev(1, 3))  # clones of /dev/null
@@ -113,8 +113,8 @@ class Cluster:
         self._until("munged", lambda: (self.state / "munge.socket").exists())
 
     def switch(self, accounting: bool) -> None:
-        """Be the cluster with or without accounting; the database stays where it is."""
-        variant = "accounted" if accounting else "unaccounted"
+        """Switch accounting on or off; the database is kept."""
+        variant = "with_accounting" if accounting else "without_accounting"
         if self._names.get("variant") == variant:
             return
         for daemon in ("slurmd", "slurmctld"):
@@ -125,41 +125,41 @@ class Cluster:
         if accounting and "slurmdbd" not in self._daemons:
             self._start_accounting()
         self._run("slurmctld", "-D")
-        self._until("slurmctld", lambda: "UP" in said("scontrol", "ping"))
+        self._until("slurmctld", lambda: "UP" in output_of("scontrol", "ping"))
         self._run("slurmd", "-D", "-N", "node")
-        self._until("slurmd", lambda: "idle" in said("sinfo", "--noheader", "--format=%T"))
+        self._until("slurmd", lambda: "idle" in output_of("sinfo", "--noheader", "--format=%T"))
 
     def _start_accounting(self) -> None:
-        folder, at = self.state / "mysql", f"--socket={self.state}/mysql.socket"
+        folder, sock = self.state / "mysql", f"--socket={self.state}/mysql.socket"
         install = ["mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={folder}"]
         subprocess.run(
             [*install, "--auth-root-authentication-method=socket", "--skip-test-db"], check=True, capture_output=True
         )
         port = f"--port={self._names['mariadb_port']}"
         self._run(
-            "mariadbd", "--no-defaults", "--user=root", f"--datadir={folder}", at, "--bind-address=127.0.0.1", port,
+            "mariadbd", "--no-defaults", "--user=root", f"--datadir={folder}", sock, "--bind-address=127.0.0.1", port,
             "--innodb-buffer-pool-size=128M", "--innodb-lock-wait-timeout=900",
         )  # fmt: skip
-        self._until("mariadbd", lambda: "alive" in said("mariadb-admin", at, "ping"))
+        self._until("mariadbd", lambda: "alive" in output_of("mariadb-admin", sock, "ping"))
         grants = "".join(
             f"CREATE USER slurm@'{h}' IDENTIFIED BY 'slurm'; GRANT ALL ON slurm_acct_db.* TO slurm@'{h}';"
             for h in ("127.0.0.1", "localhost")
         )
-        subprocess.run(["mariadb", at, "-e", f"CREATE DATABASE slurm_acct_db; {grants}"], check=True)
+        subprocess.run(["mariadb", sock, "-e", f"CREATE DATABASE slurm_acct_db; {grants}"], check=True)
         self._configure("slurmdbd.conf", SLURMDBD)
         self.start_slurmdbd()
-        for what in ("cluster test", "account lab Cluster=test", "user root Account=lab Cluster=test"):
-            subprocess.run(["sacctmgr", "-i", "add", *what.split()], check=True, capture_output=True)
+        for entity in ("cluster test", "account lab Cluster=test", "user root Account=lab Cluster=test"):
+            subprocess.run(["sacctmgr", "-i", "add", *entity.split()], check=True, capture_output=True)
 
     def start_slurmdbd(self) -> None:
         self._run("slurmdbd", "-D")
-        self._until("slurmdbd", lambda: "Cluster" in said("sacctmgr", "list", "cluster"))
+        self._until("slurmdbd", lambda: "Cluster" in output_of("sacctmgr", "list", "cluster"))
 
     def stop_slurmdbd(self) -> None:
         self._end("slurmdbd")
 
     def stop(self) -> None:
-        """End all daemons, newest first, and what they started."""
+        """Stop all daemons, newest first, and all jobs."""
         if "slurmd" in self._daemons:
             self.clear()
         for daemon in reversed(list(self._daemons)):
@@ -171,12 +171,12 @@ class Cluster:
             HOSTS.write_text(hosts.replace(self._own_line(), ""))
 
     def clear(self) -> None:
-        """End all jobs, also those that a test which failed has left."""
-        said("scancel", "--user=root")
-        with_patience(lambda: not said("squeue", "--noheader"))
+        """Cancel all jobs, including those left by failed tests."""
+        output_of("scancel", "--user=root")
+        wait_until(lambda: not output_of("squeue", "--noheader"))
 
     def _own_line(self) -> str:
-        """For /etc/hosts, where this machine does not know its own name."""
+        """Line for /etc/hosts, if this machine cannot resolve its own name."""
         return f"127.0.0.1 {self._names['host']} # tests/cluster\n"
 
     def _configure(self, name: str, text: str) -> None:
@@ -184,27 +184,27 @@ class Cluster:
         file.write_text(text.format(**self._names) if name != "gres.conf" else text)
         file.chmod(0o600 if name == "slurmdbd.conf" else 0o644)
         ETC.mkdir(exist_ok=True)
-        there = ETC / name
-        ours = there.is_symlink() and there.readlink().parent == self.state
-        if there.exists() and not (ours or (there.is_symlink() and "UP" not in said("scontrol", "ping"))):
-            raise RuntimeError(f"{there}: this machine has a Slurm of its own, which these tests would disturb")
-        there.unlink(missing_ok=True)  # tests that were killed left it
-        there.symlink_to(file)
+        link = ETC / name
+        ours = link.is_symlink() and link.readlink().parent == self.state
+        if link.exists() and not (ours or (link.is_symlink() and "UP" not in output_of("scontrol", "ping"))):
+            raise RuntimeError(f"{link}: this machine has its own Slurm, which these tests would disturb")
+        link.unlink(missing_ok=True)  # left by killed tests
+        link.symlink_to(file)
 
     def _run(self, daemon: str, *arguments: str) -> None:
         output = open(self.state / f"{daemon}.out", "ab")
         program = shutil.which(daemon, path=f"{os.environ['PATH']}:/usr/sbin") or daemon
-        command = ["setpriv", "--pdeathsig=TERM", program, *arguments]  # also when the tests are killed
+        command = ["setpriv", "--pdeathsig=TERM", program, *arguments]  # even if the tests are killed
         self._daemons[daemon] = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
 
     def _until(self, daemon: str, up: Callable[[], bool]) -> None:
-        if with_patience(lambda: up() or self._daemons[daemon].poll() is not None) and up():
+        if wait_until(lambda: up() or self._daemons[daemon].poll() is not None) and up():
             return
         logs = [self.state / f"{daemon}.{ending}" for ending in ("log", "out")]
-        told = "".join(log.read_text()[-2000:] for log in logs if log.exists())
-        raise RuntimeError(f"{daemon} did not start:\n{told}")
+        logs_text = "".join(log.read_text()[-2000:] for log in logs if log.exists())
+        raise RuntimeError(f"{daemon} did not start:\n{logs_text}")
 
     def _end(self, daemon: str) -> None:
         process = self._daemons.pop(daemon)
@@ -216,19 +216,21 @@ class Cluster:
             process.wait()
 
     def jobs(self) -> list[dict[str, str]]:
-        """What the accounting says of all jobs, oldest first."""
+        """All jobs in the accounting database, oldest first."""
         fields = ("Comment", "State", "AllocTRES", "Timelimit", "Partition", "Account", "WorkDir", "Start", "End")
-        rows = said("sacct", "-X", "--noheader", "--parsable2", f"--format={','.join(fields)}", "--starttime=now-1days")
+        rows = output_of(
+            "sacct", "-X", "--noheader", "--parsable2", f"--format={','.join(fields)}", "--starttime=now-1days"
+        )
         return [dict(zip(fields, row.split("|"), strict=True)) for row in rows.splitlines()]
 
 
-def said(*command: str) -> str:
-    """What a command prints; nothing if it fails."""
+def output_of(*command: str) -> str:
+    """Output of a command; empty if it fails."""
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
 
-def with_patience(condition: Callable[[], bool], seconds: float = 900) -> bool:
-    """Wait for a condition; false if it does not come true in a time that is enough on a busy machine, too."""
+def wait_until(condition: Callable[[], bool], seconds: float = 900) -> bool:
+    """Wait for a condition; False after a timeout that is long enough for a busy machine."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -244,7 +246,7 @@ def _memory_mb() -> int:
 
 @contextmanager
 def running() -> Iterator[Cluster]:
-    """A cluster that is there for a while."""
+    """Context with a running cluster."""
     state = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))  # a socket's path must be short
     cluster = Cluster(state)
     try:

@@ -1,4 +1,4 @@
-"""What a cluster does not accept is said at once: by `make slurm-check`, and by a run before its first job."""
+"""Preflight of a cluster: `make slurm-check`, and the check of a run before its first job."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ def login(root, tmp_path):
 
 
 def check(login, **environment):
-    """What `make slurm-check` runs."""
+    """Output of `make slurm-check`."""
     result = subprocess.run(
         [sys.executable, "-m", "monkeys.slurm"],
         cwd=login.folder,
@@ -30,15 +30,15 @@ def check(login, **environment):
     return result.stdout
 
 
-def test_the_check_says_what_to_fill_in_and_is_content_once_that_was_done(login, accounted):
-    said = check(login)
-    assert "slurm_account    lab or root" in said
-    assert "slurm_partition  cpu (the default): at most 1440 minutes, nodes: 1 of 32 CPUs" in said
-    assert "slurm_partition  gpu: at most 1440 minutes" in said and "gpu:h200:4" in said
-    assert "gpu_model        h200" in said
+def test_the_check_lists_what_to_fill_in_and_passes_when_done(login, with_accounting):
+    output = check(login)
+    assert "slurm_account    lab or root" in output
+    assert "slurm_partition  cpu (the default): at most 1440 minutes, nodes: 1 of 32 CPUs" in output
+    assert "slurm_partition  gpu: at most 1440 minutes" in output and "gpu:h200:4" in output
+    assert "gpu_model        h200" in output
     login.fill_in("slurm_account", "slurm_partition", "resources", gpu_model="h200")
-    said = check(login)
-    assert "A CPU job and a GPU job would be accepted." in said
+    output = check(login)
+    assert "A CPU job and a GPU job would be accepted." in output
 
 
 @pytest.mark.parametrize(
@@ -50,78 +50,80 @@ def test_the_check_says_what_to_fill_in_and_is_content_once_that_was_done(login,
         ("constraint", "gpu80", "Invalid feature specification"),
     ],
 )
-def test_what_the_cluster_does_not_have_ends_a_run_before_its_first_job(login, accounted, key, value, message):
+def test_requests_the_cluster_cannot_meet_end_a_run_before_its_first_job(login, with_accounting, key, value, message):
     login.fill_in("resources", **{key: value})
-    said = login.snakemake(succeeds=False)
-    assert "nothing was submitted" in said and message in said
-    assert login.submitted(accounted) == []
+    output = login.snakemake(succeeds=False)
+    assert "nothing was submitted" in output and message in output
+    assert login.submitted(with_accounting) == []
     assert message in check(login)
 
 
-def test_the_check_names_jobs_that_wait_for_ever(login, accounted):
+def test_the_check_names_jobs_that_will_never_start(login, with_accounting):
     login.fill_in("resources")
-    submitted = cluster.said("sbatch", "--parsable", "--time=3-00:00:00", "--comment=patient", "--wrap=true").strip()
-    cluster.with_patience(lambda: "Partition" in cluster.said("squeue", "--noheader", "--format=%r"))
+    submitted = cluster.output_of(
+        "sbatch", "--parsable", "--time=3-00:00:00", "--comment=patient", "--wrap=true"
+    ).strip()
+    cluster.wait_until(lambda: "Partition" in cluster.output_of("squeue", "--noheader", "--format=%r"))
     try:
-        said = check(login)
+        output = check(login)
     finally:
-        cluster.said("scancel", submitted)
-    assert f"WARNING job {submitted} (patient) is pending because of Partition" in said
+        cluster.output_of("scancel", submitted)
+    assert f"WARNING job {submitted} (patient) is pending because of Partition" in output
 
 
-def test_the_check_names_commands_that_are_missing(login, accounted, tmp_path):
+def test_the_check_names_missing_commands(login, with_accounting, tmp_path):
     assert "WARNING not in PATH: sbatch, srun" in check(login, PATH=str(tmp_path))
 
 
-def test_a_model_on_two_gpus_asks_for_two_and_an_interrupt_cancels_its_job(login, accounted, tmp_path):
-    """Also while the executor asks what its jobs do, and has forgotten them in the meantime."""
+def test_a_job_requests_the_gpus_of_its_model_and_is_cancelled_by_an_interrupt(login, with_accounting, tmp_path):
+    """Even if the interrupt arrives while the executor queries its jobs and has dropped them from its list."""
     engine = {**login.study()["models"]["small"]["engine"], "tensor_parallel_size": 2, "separate_process": True}
     login.change(models__small__engine=engine)
-    target, said = "results/samples/programs/small/0.parquet", tmp_path / "said"
-    asked, answer = slow_squeue(tmp_path / "bin")
-    with said.open("w") as stderr:
+    target, console = "results/samples/programs/small/0.parquet", tmp_path / "console"
+    queried, answer = slow_squeue(tmp_path / "bin")
+    with console.open("w") as stderr:
         path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
         driver = login.driver(target, stderr=stderr, env={"PATH": path})
     job = "rule_sample_wildcards_programs_small_0"
     try:
-        assert cluster.with_patience(lambda: job in cluster.said("squeue", "--noheader", "--format=%k"))
-        shown = cluster.said("scontrol", "show", "job")
-        assert "NumTasks=1 " in shown and "CPUs/Task=4" in shown and "gres/gpu=2" in shown
-        assert cluster.with_patience(suspended)  # so that it does not end before it is cancelled
-        assert cluster.with_patience(asked.exists)
+        assert cluster.wait_until(lambda: job in cluster.output_of("squeue", "--noheader", "--format=%k"))
+        job_details = cluster.output_of("scontrol", "show", "job")
+        assert "NumTasks=1 " in job_details and "CPUs/Task=4" in job_details and "gres/gpu=2" in job_details
+        assert cluster.wait_until(suspended)  # so that it cannot end before it is cancelled
+        assert cluster.wait_until(queried.exists)
         driver.send_signal(signal.SIGINT)
-        assert cluster.with_patience(lambda: "Terminating processes on user request" in said.read_text())
+        assert cluster.wait_until(lambda: "Terminating processes on user request" in console.read_text())
         answer.touch()
         assert driver.wait(900)
     finally:
         driver.kill()
         driver.wait()
-    assert cluster.with_patience(lambda: not cluster.said("squeue", "--noheader"))
+    assert cluster.wait_until(lambda: not cluster.output_of("squeue", "--noheader"))
 
     def states():
-        return [job["State"].split()[0] for job in login.jobs(accounted)]
+        return [job["State"].split()[0] for job in login.jobs(with_accounting)]
 
-    assert cluster.with_patience(lambda: states() == ["CANCELLED"]), login.jobs(accounted)
+    assert cluster.wait_until(lambda: states() == ["CANCELLED"]), login.jobs(with_accounting)
 
 
 def suspended():
-    """Have Slurm suspend the one job; whether it stands."""
-    cluster.said("scontrol", "suspend", cluster.said("squeue", "--noheader", "--format=%i").strip())
-    return cluster.said("squeue", "--noheader", "--states=SUSPENDED")
+    """Suspend the only job; true once it is suspended."""
+    cluster.output_of("scontrol", "suspend", cluster.output_of("squeue", "--noheader", "--format=%i").strip())
+    return cluster.output_of("squeue", "--noheader", "--states=SUSPENDED")
 
 
 def slow_squeue(folder):
-    """A squeue that keeps the executor waiting; returns the files that say so and that have it answer."""
-    asked, answer = folder / "asked", folder / "answer"
+    """Install a squeue that blocks the executor; return the file it creates and the file that releases it."""
+    queried, answer = folder / "queried", folder / "answer"
     folder.mkdir()
     (folder / "squeue").write_text(
         f"""#!/bin/sh
         case "$*" in *--name*)
-            touch {asked}
+            touch {queried}
             while [ ! -e {answer} ]; do sleep 0.1; done
         esac
         exec {shutil.which("squeue")} "$@"
         """
     )
     (folder / "squeue").chmod(0o755)
-    return asked, answer
+    return queried, answer

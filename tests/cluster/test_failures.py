@@ -1,4 +1,4 @@
-"""Jobs that fail, are ended, are requeued or lose their driver: the study completes, and no sample is drawn twice."""
+"""Jobs that fail, are cancelled, requeued or lose their driver: the study completes without duplicate samples."""
 
 import os
 import signal
@@ -8,21 +8,21 @@ from pathlib import Path
 
 import cluster
 import pytest
-from login import SECONDS, smoke_study
+from login import TIMEOUT, smoke_study
 
 from monkeys.sampling.journal import read_entries
 from monkeys.storage import read_provenance, read_rows
 
 HOOK = Path(__file__).parent / "hook"
-"""Has jobs stand still where a test wants to meet them, so that none can end before it was disturbed."""
+"""Suspends jobs at points chosen by tests, so that none can end before it is disturbed."""
 
-CALM = "results/verdicts/calm/calm/0.parquet"
-"""What the job that is not disturbed comes to."""
+UNDISTURBED = "results/verdicts/calm/calm/0.parquet"
+"""Verdicts of the job that is not disturbed."""
 
 
-def wait(condition, what):
-    if not cluster.with_patience(condition):
-        raise AssertionError(f"waited in vain for {what}")
+def wait(condition, event):
+    if not cluster.wait_until(condition):
+        raise AssertionError(f"waited in vain for {event}")
 
 
 def comment(task, model, shard):
@@ -30,15 +30,15 @@ def comment(task, model, shard):
 
 
 class Disturbed:
-    """A checkout whose sampling jobs can be met in the middle of their shards."""
+    """A checkout whose sampling jobs can be disturbed in the middle of their shards."""
 
     def __init__(self, login, slurm):
         self.login = login
         self.slurm = slurm
         self.orders = login.folder / "stand-still"
         self.orders.mkdir()
-        self.left = {}
-        """How many samples a shard's journal held when its job was disturbed."""
+        self.recorded_before = {}
+        """Number of samples in a shard's journal when its job was disturbed."""
 
     def journal(self, task, model, shard):
         return self.login.folder / f"results/.journal/{task}/{model}/{shard}.jsonl"
@@ -50,8 +50,8 @@ class Disturbed:
     def environment(self):
         return {"PYTHONPATH": str(HOOK), "STAND_STILL": str(self.orders)}
 
-    def ask_to_stand(self, *shard):
-        """Have the shard's job stand still once it has recorded some samples."""
+    def request_suspension(self, *shard):
+        """Request that the shard's job is suspended once it has recorded some samples."""
         order = self.order(*shard)
         order.with_name(f"{order.name}.standing").unlink(missing_ok=True)
         order.touch()
@@ -59,19 +59,19 @@ class Disturbed:
     def order(self, task, model, shard):
         return self.orders / f"{task}.{model}.{shard}"
 
-    def standing(self, *shard):
-        """The process that stands still amid the shard, None as long as there is none."""
+    def suspended_process(self, *shard):
+        """Id of the suspended process in the middle of the shard; None until there is one."""
         order = self.order(*shard)
         mark = order.with_name(f"{order.name}.standing")
         if not mark.exists():
             return None
-        self.left.setdefault(shard, self.recorded(*shard))
+        self.recorded_before.setdefault(shard, self.recorded(*shard))
         pid = int(mark.read_text())
         return pid if "T" in state_of(pid) else None
 
     def running(self, *shard):
-        """The Slurm job that is at work on a shard."""
-        rows = cluster.said("squeue", "--noheader", "--states=RUNNING", "--format=%i|%k").splitlines()
+        """Id of the running Slurm job of a shard."""
+        rows = cluster.output_of("squeue", "--noheader", "--states=RUNNING", "--format=%i|%k").splitlines()
         (job,) = (row.split("|")[0] for row in rows if row.endswith(f"|{comment(*shard)}"))
         return job
 
@@ -86,15 +86,15 @@ class Disturbed:
 
 
 def state_of(pid):
-    """How a process is, as a letter: T if it stands still; nothing if there is none."""
+    """State of a process as a letter: T if suspended; empty if it does not exist."""
     status = Path(f"/proc/{pid}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((line.split()[1] for line in lines if line.startswith("State:")), "")
 
 
 @pytest.fixture(scope="module")
-def disturbed(root, accounted, tmp_path_factory):
-    """A study all of whose jobs but one are disturbed, while the database of the accounting is away for a minute."""
+def disturbed(root, with_accounting, tmp_path_factory):
+    """A study whose jobs are disturbed, except one, while the accounting database is down for a minute."""
     login = smoke_study(root, tmp_path_factory.mktemp("failures") / "checkout")
     login.fill_in("slurm_account", "slurm_partition")
     study = login.study()
@@ -108,21 +108,21 @@ def disturbed(root, accounted, tmp_path_factory):
     model = study["models"]["small"] | {"resources": {"mem_mb": 2000}}
     study["models"] = {
         "small": {**model, "tasks": ["arithmetic"]},
-        # one minute is the shortest limit that Slurm knows
+        # one minute is Slurm's shortest time limit
         "hurried": {**model, "tasks": ["long"], "resources": {"mem_mb": 2000, "runtime": 1}},
         "calm": {**model, "tasks": ["calm"]},
     }
     login.change(**study)
-    disturbed = Disturbed(login, accounted)
-    # Where a minute is all a job has, a busy machine may need it more often than the profile's three times.
-    arguments = ("samples", CALM, "--retries", "8")
-    disturbed.ask_to_stand("long", "hurried", 0)
+    disturbed = Disturbed(login, with_accounting)
+    # On a busy machine, a job limited to a minute may need more than the profile's three attempts.
+    arguments = ("samples", UNDISTURBED, "--retries", "8")
+    disturbed.request_suspension("long", "hurried", 0)
     with open(login.folder / "console", "w") as console:
-        how = {"env": disturbed.environment(), "stdout": console, "stderr": subprocess.STDOUT}
-        driver = login.driver(*arguments, **how)
+        options = {"env": disturbed.environment(), "stdout": console, "stderr": subprocess.STDOUT}
+        driver = login.driver(*arguments, **options)
         try:
             disturb(disturbed)
-            assert driver.wait(SECONDS) == 0, (login.folder / "console").read_text()
+            assert driver.wait(TIMEOUT) == 0, (login.folder / "console").read_text()
         finally:
             driver.terminate()
             driver.wait()
@@ -130,16 +130,16 @@ def disturbed(root, accounted, tmp_path_factory):
 
 
 def disturb(disturbed):
-    """Kill one job's process, cancel another, requeue a third, each amid its shard; then stop slurmdbd for a minute.
+    """Kill one job's process, cancel another, requeue a third, each in mid-shard; then stop slurmdbd for a minute.
 
-    The first, submitted again, stands still once more, until a job that was not disturbed is done with.
+    The first job, when resubmitted, is suspended again until an undisturbed job has finished.
     """
     first = ("arithmetic", "small", 0)
     requeued = []
 
     def kill(*shard):
-        pid = disturbed.standing(*shard)
-        disturbed.ask_to_stand(*shard)
+        pid = disturbed.suspended_process(*shard)
+        disturbed.request_suspension(*shard)
         os.kill(pid, signal.SIGKILL)
 
     def cancel(*shard):
@@ -149,71 +149,71 @@ def disturb(disturbed):
         requeued.append(disturbed.running(*shard))
         subprocess.run(["scontrol", "requeue", *requeued], check=True)
 
-    waiting = {("arithmetic", "small", shard): how for shard, how in enumerate((kill, cancel, requeue))}
+    waiting = {("arithmetic", "small", shard): action for shard, action in enumerate((kill, cancel, requeue))}
 
     def all_disturbed():
-        for shard in [shard for shard in waiting if disturbed.standing(*shard)]:
+        for shard in [shard for shard in waiting if disturbed.suspended_process(*shard)]:
             waiting.pop(shard)(*shard)
         return not waiting
 
     for shard in waiting:
-        disturbed.ask_to_stand(*shard)
+        disturbed.request_suspension(*shard)
     wait(all_disturbed, "jobs to disturb")
     disturbed.slurm.stop_slurmdbd()
-    away = time.monotonic()
+    stopped = time.monotonic()
 
-    def again():
-        """Slurm itself would wait for two minutes."""
-        job = cluster.said("scontrol", "show", "job", requeued[0])
+    def has_restarted():
+        """Restart the requeued job early; Slurm would wait for two minutes."""
+        job = cluster.output_of("scontrol", "show", "job", requeued[0])
         if "JobState=PENDING" in job:
-            cluster.said("scontrol", "update", f"jobid={requeued[0]}", "starttime=now")
+            cluster.output_of("scontrol", "update", f"jobid={requeued[0]}", "starttime=now")
         return "Restarts=1 " in job and ("JobState=RUNNING" in job or "JobState=COMPLETED" in job)
 
-    wait(again, "the requeued job to run again")
-    time.sleep(max(0, 60 - (time.monotonic() - away)))
+    wait(has_restarted, "the requeued job to restart")
+    time.sleep(max(0, 60 - (time.monotonic() - stopped)))
     disturbed.slurm.start_slurmdbd()
-    wait(lambda: disturbed.standing(*first), "the job that failed to be at work again")
-    wait((disturbed.login.folder / CALM).exists, "a job that was not disturbed")
-    os.kill(disturbed.standing(*first), signal.SIGCONT)
+    wait(lambda: disturbed.suspended_process(*first), "the resubmitted job")
+    wait((disturbed.login.folder / UNDISTURBED).exists, "a job that was not disturbed")
+    os.kill(disturbed.suspended_process(*first), signal.SIGCONT)
 
 
 @pytest.mark.parametrize(("task", "model"), [("arithmetic", "small"), ("long", "hurried"), ("calm", "calm")])
-def test_every_sample_is_there_once(disturbed, task, model):
-    about = disturbed.login.study()["tasks"][task]
+def test_every_sample_exists_once(disturbed, task, model):
+    config = disturbed.login.study()["tasks"][task]
     files = disturbed.login.results(f"samples/{task}/{model}/*")
     numbers = [(row["problem_id"], row["sample"]) for path in files for row in read_rows(path)]
-    assert len(numbers) == len(set(numbers)) == about["problems"] * about["samples"]
-    assert {number for _, number in numbers} == set(range(about["samples"]))
+    assert len(numbers) == len(set(numbers)) == config["problems"] * config["samples"]
+    assert {number for _, number in numbers} == set(range(config["samples"]))
 
 
-def test_a_job_that_fails_once_is_submitted_again_with_more_memory_and_goes_on(disturbed):
+def test_a_failed_job_is_resubmitted_with_more_memory_and_resumes(disturbed):
     shard = ("arithmetic", "small", 0)
     first, second = disturbed.attempts(*shard)
     assert (first["State"], second["State"]) == ("FAILED", "COMPLETED")
     assert "mem=2000M" in first["AllocTRES"] and "mem=3000M" in second["AllocTRES"]
-    assert [start["samples_before"] for start in disturbed.starts(*shard)][1] >= disturbed.left[shard] > 0
+    assert [start["samples_before"] for start in disturbed.starts(*shard)][1] >= disturbed.recorded_before[shard] > 0
 
 
-def test_a_job_that_fails_holds_up_no_other(disturbed):
-    calm, failed = disturbed.login.folder / CALM, disturbed.samples("arithmetic", "small", 0)
+def test_a_failed_job_does_not_delay_others(disturbed):
+    calm, failed = disturbed.login.folder / UNDISTURBED, disturbed.samples("arithmetic", "small", 0)
     assert calm.stat().st_mtime < failed.stat().st_mtime
 
 
-def test_a_cancelled_job_is_submitted_again_and_goes_on(disturbed):
+def test_a_cancelled_job_is_resubmitted_and_resumes(disturbed):
     shard = ("arithmetic", "small", 1)
     first, second = disturbed.attempts(*shard)
     assert first["State"].startswith("CANCELLED") and second["State"] == "COMPLETED"
-    assert [start["samples_before"] for start in disturbed.starts(*shard)][1] >= disturbed.left[shard] > 0
+    assert [start["samples_before"] for start in disturbed.starts(*shard)][1] >= disturbed.recorded_before[shard] > 0
 
 
-def test_a_requeued_job_goes_on_from_its_journal(disturbed):
+def test_a_requeued_job_resumes_from_its_journal(disturbed):
     shard = ("arithmetic", "small", 2)
     (job,) = disturbed.attempts(*shard)
     assert job["State"] == "COMPLETED"
-    assert [start["samples_before"] for start in disturbed.starts(*shard)][1] >= disturbed.left[shard] > 0
+    assert [start["samples_before"] for start in disturbed.starts(*shard)][1] >= disturbed.recorded_before[shard] > 0
 
 
-def test_a_job_at_its_time_limit_keeps_what_it_sampled_and_gets_more_time(disturbed):
+def test_a_timed_out_job_keeps_its_samples_and_gets_more_time(disturbed):
     shard = ("long", "hurried", 0)
     first, *others, last = disturbed.attempts(*shard)
     assert {job["State"] for job in (first, *others)} == {"TIMEOUT"} and last["State"] == "COMPLETED"
@@ -221,28 +221,28 @@ def test_a_job_at_its_time_limit_keeps_what_it_sampled_and_gets_more_time(distur
     starts = disturbed.starts(*shard)
     assert sum(start["samples"] for start in starts) == 10 * 16
     assert starts[-1]["samples_before"] > 0
-    said = (disturbed.login.folder / "console").read_text()
-    assert "ended by SIGTERM with" in said
+    output = (disturbed.login.folder / "console").read_text()
+    assert "ended by SIGTERM with" in output
 
 
-def test_a_driver_that_was_killed_is_started_again_when_its_jobs_are_ended(disturbed):
-    """Its jobs are still at work: the next driver says so at once, rather than have others draw the same shard."""
+def test_a_killed_driver_can_be_restarted_once_its_jobs_have_ended(disturbed):
+    """While they are still running, the next driver stops with an error instead of sampling the same shard."""
     login, shard = disturbed.login, ("arithmetic", "small", 3)
     login.change(tasks__arithmetic__samples=64)
-    disturbed.ask_to_stand(*shard)
+    disturbed.request_suspension(*shard)
     driver = login.driver("samples", env=disturbed.environment(), stdout=subprocess.DEVNULL)
-    wait(lambda: disturbed.standing(*shard), "a job at work")
+    wait(lambda: disturbed.suspended_process(*shard), "a job at work")
     job = disturbed.running(*shard)
     driver.kill()
     driver.wait()
     login.snakemake("--unlock")
-    said = login.snakemake("samples", succeeds=False)
-    assert "jobs of an earlier run for the same files are still running or pending" in said and f"scancel {job}" in said
+    text = login.snakemake("samples", succeeds=False)
+    assert "jobs of an earlier run for the same files are still running or pending" in text and f"scancel {job}" in text
     subprocess.run(["scancel", job], check=True)
-    wait(lambda: not cluster.said("squeue", "--noheader"), "the end of the job")
-    left = disturbed.recorded(*shard)
+    wait(lambda: not cluster.output_of("squeue", "--noheader"), "the end of the job")
+    recorded_before = disturbed.recorded(*shard)
     login.snakemake("samples")
     rows = [(row["problem_id"], row["sample"]) for row in read_rows(disturbed.samples(*shard))]
     assert len(rows) == len(set(rows)) == 10 * 16
-    assert [start["samples_before"] for start in disturbed.starts(*shard)] == [0, left]
-    assert left >= disturbed.left[shard] > 0
+    assert [start["samples_before"] for start in disturbed.starts(*shard)] == [0, recorded_before]
+    assert recorded_before >= disturbed.recorded_before[shard] > 0

@@ -1,4 +1,4 @@
-"""A cluster without accounting, whose weights are in the cache that all nodes share."""
+"""A cluster without accounting, with weights in a cache shared by all nodes."""
 
 import shutil
 
@@ -9,10 +9,10 @@ from test_check import check
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def test_a_study_runs_with_the_profile_as_it_is_and_jobs_see_where_weights_are(
-    root, unaccounted, tmp_path, monkeypatch
+def test_a_study_runs_with_the_unchanged_profile_and_finds_cached_weights(
+    root, without_accounting, tmp_path, monkeypatch
 ):
-    """The model is known by its name on the hub, which cannot be reached."""
+    """The model is named as on the hub, which cannot be reached."""
     login = smoke_study(root, tmp_path / "checkout")
     cached = tmp_path / "hf/hub/models--tiny--monkey"
     shutil.copytree(root / "resources/demo/marmoset-0.2m", cached / "snapshots" / COMMIT)
@@ -25,12 +25,12 @@ def test_a_study_runs_with_the_profile_as_it_is_and_jobs_see_where_weights_are(
     assert "Nothing to be done" in login.snakemake("verdicts")
 
 
-def test_without_accounting_sacct_is_not_to_be_asked(root, unaccounted, tmp_path):
-    """It would be asked in vain for ever."""
+def test_sacct_is_rejected_without_accounting(root, without_accounting, tmp_path):
+    """It would never report the end of a job."""
     login = smoke_study(root, tmp_path / "checkout")
-    said = login.snakemake("--slurm-status-command", "sacct", succeeds=False)
-    assert "the cluster has no accounting, so sacct cannot report when jobs end" in said
+    output = login.snakemake("--slurm-status-command", "sacct", succeeds=False)
+    assert "the cluster has no accounting, so sacct cannot report when jobs end" in output
     login.fill_in("slurm_account")
-    said = login.snakemake(succeeds=False)
-    assert "lab is not one of your accounts; the cluster has no accounting, so leave it out" in said
+    output = login.snakemake(succeeds=False)
+    assert "lab is not one of your accounts; the cluster has no accounting, so leave it out" in output
     assert "slurm_account    nothing: the cluster has no accounting" in check(login)

@@ -1,4 +1,4 @@
-"""The smoke study on a cluster, then what users do next: another model, more samples, other commits."""
+"""The smoke study on a cluster, and typical next steps: another model, more samples, other commits."""
 
 import subprocess
 
@@ -10,16 +10,16 @@ FIGURES = ("coverage", "power_law", "solve_rates", "selection", "coverage_vs_com
 
 
 @pytest.fixture(scope="module")
-def login(root, accounted, tmp_path_factory):
-    """The finished smoke study; the profile is filled in as on a site with accounts and two partitions."""
+def login(root, with_accounting, tmp_path_factory):
+    """The finished smoke study, with the profile filled in for a site with accounts and two partitions."""
     login = smoke_study(root, tmp_path_factory.mktemp("smoke") / "checkout")
     login.fill_in("slurm_account", "slurm_partition", gpu_model="h200", resources="{mem_mb: 6000, runtime: 40}")
     login.snakemake()
     return login
 
 
-def test_slurm_was_asked_for_what_the_config_says(login, accounted):
-    jobs = {job["Comment"]: job for job in login.jobs(accounted)}
+def test_jobs_request_the_resources_in_the_config(login, with_accounting):
+    jobs = {job["Comment"]: job for job in login.jobs(with_accounting)}
     for job in jobs.values():
         assert (job["State"], job["Account"]) == ("COMPLETED", "lab")
     for task in ("arithmetic", "programs"):
@@ -31,9 +31,9 @@ def test_slurm_was_asked_for_what_the_config_says(login, accounted):
     assert (verify["Partition"], verify["Timelimit"]) == ("cpu", "00:31:00")
 
 
-def test_a_sites_limits_hold_for_each_job_and_not_for_all_together(login, accounted):
-    """Verifying programs would want 2000 + 16 × 256 MB, and selecting 8000 MB and an hour."""
-    jobs = {job["Comment"]: job for job in login.jobs(accounted)}
+def test_limits_of_a_site_apply_to_each_job_and_not_to_their_sum(login, with_accounting):
+    """Without them, verification of programs requests 2000 + 16 × 256 MB, and selection 8000 MB and an hour."""
+    jobs = {job["Comment"]: job for job in login.jobs(with_accounting)}
     assert "mem=6000M" in jobs["rule_verify_wildcards_programs_small_0"]["AllocTRES"]
     selection = jobs["rule_selection_wildcards_programs_small"]
     assert "mem=6000M" in selection["AllocTRES"] and selection["Timelimit"] == "00:40:00"
@@ -41,23 +41,23 @@ def test_a_sites_limits_hold_for_each_job_and_not_for_all_together(login, accoun
     assert first["Start"] < second["End"] and second["Start"] < first["End"]
 
 
-def test_only_jobs_worth_a_place_in_the_queue_are_submitted(login, accounted):
-    rules = [comment.split("_wildcards_")[0] for comment in login.submitted(accounted)]
+def test_only_jobs_worth_queueing_are_submitted(login, with_accounting):
+    rules = [comment.split("_wildcards_")[0] for comment in login.submitted(with_accounting)]
     assert sorted(rules) == sorted(2 * ["rule_sample", "rule_verify", "rule_selection"])
 
 
-def test_a_second_call_has_nothing_to_do(login, accounted):
-    before = login.submitted(accounted)
+def test_a_second_run_has_nothing_to_do(login, with_accounting):
+    before = login.submitted(with_accounting)
     assert "Nothing to be done" in login.snakemake()
-    assert login.submitted(accounted) == before
+    assert login.submitted(with_accounting) == before
 
 
-def test_another_commit_and_back_draws_nothing_anew(login):
-    """Git gives every file that differs between commits the time of the checkout."""
+def test_switching_commits_back_and_forth_triggers_no_resampling(login):
+    """Git sets the modification time of every file that differs between commits."""
 
     def git(*arguments):
-        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        subprocess.run(["git", *who, *arguments], cwd=login.folder, check=True, capture_output=True)
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=login.folder, check=True, capture_output=True)
 
     git("init", "--initial-branch=main")
     git("add", *PARTS, "mini.yaml")
@@ -72,15 +72,15 @@ def test_another_commit_and_back_draws_nothing_anew(login):
     assert login.plan() == {}
 
 
-def test_of_an_added_model_only_its_own_jobs_are_submitted_and_all_figures_are_new(login, accounted):
-    before = login.submitted(accounted)
+def test_an_added_model_submits_only_its_own_jobs_and_updates_all_figures(login, with_accounting):
+    before = login.submitted(with_accounting)
     drawn = {path: path.stat().st_mtime_ns for path in login.results("figures/*.pdf")}
     assert {path.stem for path in drawn} == set(FIGURES)
     models = login.study()["models"]
     medium = {**models["small"], "weights": "resources/demo/marmoset-0.8m", "tasks": ["programs"]}
     login.change(models={**models, "medium": medium})
     login.snakemake()
-    assert login.submitted(accounted)[len(before) :] == [
+    assert login.submitted(with_accounting)[len(before) :] == [
         "rule_sample_wildcards_programs_medium_0",
         "rule_verify_wildcards_programs_medium_0",
         "rule_selection_wildcards_programs_medium",
@@ -88,11 +88,11 @@ def test_of_an_added_model_only_its_own_jobs_are_submitted_and_all_figures_are_n
     assert all(path.stat().st_mtime_ns > time for path, time in drawn.items())
 
 
-def test_of_more_samples_only_the_new_shards_are_submitted(login, accounted):
-    before = login.submitted(accounted)
+def test_more_samples_submit_only_the_new_shards(login, with_accounting):
+    before = login.submitted(with_accounting)
     login.change(tasks__arithmetic__samples=32)
     login.snakemake("tallies")
-    assert login.submitted(accounted)[len(before) :] == [
+    assert login.submitted(with_accounting)[len(before) :] == [
         "rule_sample_wildcards_arithmetic_small_1",
         "rule_verify_wildcards_arithmetic_small_1",
     ]

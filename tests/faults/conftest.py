@@ -1,4 +1,4 @@
-"""One engine for all tests here."""
+"""One engine for all tests in this folder."""
 
 import json
 

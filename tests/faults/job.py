@@ -1,9 +1,8 @@
-"""Sampling jobs without Snakemake around them, for tests that break them: `python job.py` reads orders from its input.
+"""Sampling jobs without Snakemake, for tests that break them: `python job.py` reads orders from standard input.
 
-Starting the engine takes ten times as long as a job. So it is started once, in this process, and every order (a line of
-JSON: `shard`, `prompts`, `folder`, and perhaps `lease_seconds` or `disk_kb`) is carried out by a fork of it, which
-draws one shard as the rule's script does. The fork's process id is the answer; when it ends by itself, it leaves
-`end.json` in the folder.
+Starting the engine takes ten times as long as a job. So this process starts it once, and forks for every order (a line
+of JSON: `shard`, `prompts`, `folder` and optionally `lease_seconds` or `disk_kb`). A fork draws one shard as the rule's
+script does. The answer to an order is the fork's process id; a fork that is not killed writes `end.json` to the folder.
 """
 
 import ctypes
@@ -22,7 +21,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 
 def main() -> None:
-    """Start the engine of the model that the first argument tells (JSON), and serve orders until the input ends."""
+    """Start the engine of the model given as first argument (JSON), and serve orders until the input ends."""
     os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
     os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     answers = os.fdopen(os.dup(1), "w", buffering=1)
@@ -38,7 +37,7 @@ def main() -> None:
         disable_log_stats=True,
         **engine_arguments.llm_arguments(model["engine"]),
     )
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks that end leave no zombies
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # finished forks leave no zombies
     print("ready", file=answers)
     for line in sys.stdin:
         order = json.loads(line)
@@ -46,14 +45,14 @@ def main() -> None:
         if fork == 0:
             os.setsid()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            end = (fill_up if "disk_kb" in order else carry_out)(llm, order)
+            end = (sample_on_full_disk if "disk_kb" in order else sample_shard)(llm, order)
             Path(order["folder"], "end.json").write_text(json.dumps(end))
             os._exit(0)
         print(fork, file=answers)
 
 
-def carry_out(llm, order: dict) -> dict:
-    """Draw one shard; returns the exit status and the most memory that was in use at once, beyond that at the start."""
+def sample_shard(llm, order: dict) -> dict:
+    """Draw one shard; return the exit status and the peak memory in use beyond that at the start."""
     from vllm.utils.torch_utils import set_random_seed
 
     from monkeys.logs import logging_to
@@ -64,8 +63,8 @@ def carry_out(llm, order: dict) -> dict:
     journal.LEASE_SECONDS = order.get("lease_seconds", journal.LEASE_SECONDS)
     folder, shard = Path(order["folder"]), Shard(**order["shard"])
     settings = shard.model_settings["sampling"]
-    seen = [in_use()]
-    threading.Thread(target=watch, args=(seen,), daemon=True).start()
+    seen = [memory_in_use()]
+    threading.Thread(target=record_memory, args=(seen,), daemon=True).start()
     try:
         with (
             logging_to(folder / "log"),
@@ -82,15 +81,15 @@ def carry_out(llm, order: dict) -> dict:
     return {"status": 0, "mb": mb, "blocks": blocks}
 
 
-def watch(seen: list[tuple[float, int]]) -> None:
-    """Note the memory over and over."""
+def record_memory(seen: list[tuple[float, int]]) -> None:
+    """Record the memory in use periodically."""
     while True:
-        seen.append(in_use())
+        seen.append(memory_in_use())
         time.sleep(0.005)
 
 
-def in_use() -> tuple[float, int]:
-    """MiB from malloc, and blocks of Python's own memory; a process's size would count free memory, too."""
+def memory_in_use() -> tuple[float, int]:
+    """MiB allocated by malloc, and blocks of Python's allocator; the process size would include free memory."""
     libc = ctypes.CDLL(None)
     libc.mallinfo2.restype = MallocInfo
     info = libc.mallinfo2()
@@ -98,20 +97,20 @@ def in_use() -> tuple[float, int]:
 
 
 class MallocInfo(ctypes.Structure):
-    """What glibc says of its memory, in bytes: `uordblks` and, in maps of their own, `hblkhd` are in use."""
+    """Memory statistics of glibc, in bytes; in use are `uordblks` and, memory-mapped, `hblkhd`."""
 
     _names = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
     _fields_ = [(name, ctypes.c_size_t) for name in _names]
 
 
-def fill_up(llm, order: dict) -> dict:
-    """Draw one shard on a disk of `disk_kb`, in a mount namespace of its own, then again with more room.
+def sample_on_full_disk(llm, order: dict) -> dict:
+    """Draw one shard on a disk of `disk_kb` in a separate mount namespace, then again with more space.
 
-    What lay on the disk when it was full stays in the folder as `full/`, what lies there at the end as `end/`.
+    The content of the full disk is copied to `full/` in the folder, that at the end to `end/`.
     """
     user, group = os.getuid(), os.getgid()
-    new_mounts, new_users = 0x20000, 0x10000000
-    assert ctypes.CDLL(None, use_errno=True).unshare(new_mounts | new_users) == 0, os.strerror(ctypes.get_errno())
+    CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+    assert ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS | CLONE_NEWUSER) == 0, os.strerror(ctypes.get_errno())
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {user} 1")
     Path("/proc/self/gid_map").write_text(f"0 {group} 1")
@@ -119,16 +118,16 @@ def fill_up(llm, order: dict) -> dict:
     disk = folder / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={order['disk_kb']}k", "tmpfs", disk], check=True)
-    full = in_fork(carry_out, llm, {**order, "folder": str(disk)})
+    full = run_in_fork(sample_shard, llm, {**order, "folder": str(disk)})
     shutil.copytree(disk, folder / "full")
     subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
-    again = in_fork(carry_out, llm, {**order, "folder": str(disk)})
+    retried = run_in_fork(sample_shard, llm, {**order, "folder": str(disk)})
     shutil.copytree(disk, folder / "end")
-    return {"full": full["status"], "status": again["status"]}
+    return {"full": full["status"], "status": retried["status"]}
 
 
-def in_fork(function, *arguments):
-    """The function's result, computed by a fork, so that the engine stays as it is here."""
+def run_in_fork(function, *arguments):
+    """Result of the function, computed in a fork so that the engine of this process is unchanged."""
     reader, writer = os.pipe()
     if os.fork() == 0:
         os.write(writer, json.dumps(function(*arguments)).encode())

@@ -1,4 +1,4 @@
-"""Jobs of an engine that is started once for all tests here; see job.py."""
+"""Jobs on an engine that is started once for all tests in this folder; see job.py."""
 
 import json
 import os
@@ -24,52 +24,52 @@ SAMPLING = {
 }
 
 
-def wait_until(true, what, seconds=1800.0):
+def wait_until(condition, event, seconds=1800.0):
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+    while not condition():
+        assert time.monotonic() < deadline, f"{event} did not happen within {seconds} s"
         time.sleep(0.01)
 
 
 @dataclass
 class Job:
-    """A sampling job of its own process."""
+    """A sampling job in its own process."""
 
     folder: Path
     pid: int
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
         return True
 
-    def ended(self) -> dict[str, Any]:
-        """What the job left when it ended by itself."""
-        wait_until(lambda: not self.alive(), "the end of the job")
+    def result(self) -> dict[str, Any]:
+        """Wait for the end of the job; return what it wrote to end.json."""
+        wait_until(lambda: not self.is_alive(), "the end of the job")
         return json.loads((self.folder / "end.json").read_text())
 
     def kill(self, number: int) -> None:
         os.kill(self.pid, number)
 
-    def requests(self) -> int:
-        """How many finished requests the journal holds."""
+    def num_requests(self) -> int:
+        """Number of finished requests in the journal."""
         journal = self.folder / "journal.jsonl"
         return sum("problem_id" in entry for entry in read_entries(journal)) if journal.exists() else 0
 
-    def sampled(self, requests: int) -> None:
-        """Wait until the journal holds that many requests."""
-        wait_until(lambda: self.requests() >= requests or not self.alive(), "sampling")
-        assert self.alive()
+    def wait_for_requests(self, requests: int) -> None:
+        """Wait until the journal has this number of requests."""
+        wait_until(lambda: self.num_requests() >= requests or not self.is_alive(), "sampling")
+        assert self.is_alive()
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
 
 class Engine:
-    """Starts jobs on an engine that is already there."""
+    """Starts jobs on one running engine."""
 
     def __init__(self, root: Path, prompts: dict[str, str], log: Path) -> None:
         model = {"weights": str(root / "resources/demo/marmoset-0.2m"), "engine": {**ENGINE, "arguments": {}}}

@@ -1,4 +1,4 @@
-"""The engine in a process of its own, as on a GPU: it may die, and it must not outlive its job."""
+"""The engine in a separate process, as on a GPU: it may die, and it must not outlive its job."""
 
 import json
 import os
@@ -17,24 +17,24 @@ from monkeys.storage import read_rows
 JOB = """
 import json, sys
 if __name__ == "__main__":
-    order = json.loads(sys.argv[1])
-    sys.path.insert(0, order["scripts"])
+    arguments = json.loads(sys.argv[1])
+    sys.path.insert(0, arguments["scripts"])
     from monkeys.logs import logging_to
-    with logging_to(order["log"]) as console:
+    with logging_to(arguments["log"]) as console:
         from monkeys.sampling import vllm
         from monkeys.sampling.shard import Shard, open_shard
         from monkeys.study.study import SourcedModel
-        shard = Shard("s", 0, "t", "m", 0, order["size"], {})
-        with open_shard(shard, order["prompts"], order["journal"], order["samples"], console) as progress:
-            vllm.sample(progress, SourcedModel.model_validate(order["model"]), order["sampling"])
+        shard = Shard("s", 0, "t", "m", 0, arguments["size"], {})
+        with open_shard(shard, arguments["prompts"], arguments["journal"], arguments["samples"], console) as progress:
+            vllm.sample(progress, SourcedModel.model_validate(arguments["model"]), arguments["sampling"])
 """
 
-HANGS = 1800
-"""Seconds after which something hangs that should end, also on a busy machine."""
+TIMEOUT = 1800
+"""Time after which something must have ended, even on a busy machine, s."""
 
 
 def processes():
-    """Process ids and parents of everything that runs."""
+    """Parents of all running processes, by process id."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -59,7 +59,7 @@ class Job:
             "arguments": {"enable_prefix_caching": True},
         }
         model = {"weights": str(root / "resources/demo/marmoset-0.2m"), "tasks": ["t"], "engine": engine}
-        self.order = {
+        self.arguments = {
             "scripts": str(root / "workflow/scripts"),
             "prompts": prompts,
             "size": 240,
@@ -69,27 +69,27 @@ class Job:
         }
 
     def start(self):
-        command = [sys.executable, str(self.folder / "job.py"), json.dumps(self.order)]
+        command = [sys.executable, str(self.folder / "job.py"), json.dumps(self.arguments)]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
     def children(self):
         return [pid for pid, parent in processes().items() if parent == self.process.pid]
 
-    def family(self):
-        """Everything that the job started, however indirectly."""
+    def descendants(self):
+        """Processes that the job started, directly or indirectly."""
         parents = processes()
         members = {self.process.pid}
         while more := {pid for pid, parent in parents.items() if parent in members} - members:
             members |= more
         return members - {self.process.pid}
 
-    def requests(self):
+    def num_requests(self):
         journal = self.folder / "journal"
         return sum("problem_id" in e for e in read_entries(journal)) if journal.exists() else 0
 
-    def sampled(self, more):
-        before = self.requests()
-        wait_until(lambda: self.requests() >= before + more or self.process.poll() is not None, "sampling", HANGS)
+    def wait_for_requests(self, more):
+        before = self.num_requests()
+        wait_until(lambda: self.num_requests() >= before + more or self.process.poll() is not None, "sampling", TIMEOUT)
         assert self.process.poll() is None, (self.folder / "log").read_text()[-3000:]
 
 
@@ -100,38 +100,38 @@ def job(root, tmp_path, prompts):
     job.process.kill()
 
 
-def test_a_dead_engine_is_an_error_and_a_signal_an_end_and_all_are_gone_on_from(job, tmp_path):
+def test_sampling_resumes_after_an_engine_crash_and_after_signals(job, tmp_path):
     job.start()
-    job.sampled(10)
-    os.kill(max(job.children()), signal.SIGKILL)  # the engine; started before it, a helper of multiprocessing
-    _, said = job.process.communicate(timeout=HANGS)
+    job.wait_for_requests(10)
+    os.kill(max(job.children()), signal.SIGKILL)  # the engine; a helper of multiprocessing started before it
+    _, stderr = job.process.communicate(timeout=TIMEOUT)
     assert job.process.returncode == 1
-    assert "the engine died" in said
-    assert "run again to resume" in said
-    recorded = job.requests()
+    assert "the engine died" in stderr
+    assert "run again to resume" in stderr
+    recorded = job.num_requests()
     assert recorded >= 10
 
-    # SIGTERM as Slurm sends it; an interrupt goes to the engine's process, too, and may come twice
+    # SIGTERM as sent by Slurm; an interrupt also reaches the engine's process, and may be sent twice
     for number, send in ((signal.SIGTERM, os.kill), (signal.SIGINT, os.killpg)):
-        recorded = job.requests()
+        recorded = job.num_requests()
         job.start()
-        job.sampled(10)
-        family = job.family()
-        asked = time.monotonic()
+        job.wait_for_requests(10)
+        descendants = job.descendants()
+        signal_sent = time.monotonic()
         send(job.process.pid, number)
         time.sleep(0.05)
         send(job.process.pid, number)
-        _, said = job.process.communicate(timeout=HANGS)
-        assert time.monotonic() - asked < 15
+        _, stderr = job.process.communicate(timeout=TIMEOUT)
+        assert time.monotonic() - signal_sent < 15
         assert job.process.returncode == 128 + number
-        assert f"ended by {number.name} with {job.requests() * 16} of 2400 samples of t m shard 0" in said
-        assert "Traceback" not in said
-        assert len(family) > 1
-        wait_until(lambda family=family: not family & set(processes()), "the end of all that the job had started", 20)
-        assert job.requests() >= recorded + 10
+        assert f"ended by {number.name} with {job.num_requests() * 16} of 2400 samples of t m shard 0" in stderr
+        assert "Traceback" not in stderr
+        assert len(descendants) > 1
+        wait_until(lambda started=descendants: not started & set(processes()), "the end of all the job's processes", 20)
+        assert job.num_requests() >= recorded + 10
 
     job.start()
-    _, said = job.process.communicate(timeout=HANGS)
-    assert job.process.returncode == 0, said
+    _, stderr = job.process.communicate(timeout=TIMEOUT)
+    assert job.process.returncode == 0, stderr
     rows = list(read_rows(tmp_path / "samples"))
     assert len({(row["problem_id"], row["sample"]) for row in rows}) == len(rows) == 10 * 240

@@ -1,4 +1,4 @@
-"""A study whose job is killed at any moment, driver and engine with it."""
+"""A study whose job is killed together with its driver and engine."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from monkeys.storage import read_provenance, read_rows
 
 
 def wait_for_samples(journal, count, process):
-    """Wait until the journal holds that many finished requests."""
+    """Wait until the journal has this number of finished requests."""
     deadline = time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline:
         if journal.exists() and journal.read_bytes().count(b'"problem_id"') >= count:
@@ -17,7 +17,7 @@ def wait_for_samples(journal, count, process):
     raise AssertionError("the job ended, or took too long, before it could be killed")
 
 
-def test_a_job_killed_at_any_moment_goes_on_and_no_sample_is_lost_or_doubled(checkout):
+def test_a_killed_job_resumes_without_losing_or_duplicating_samples(checkout):
     """Killed with -9 after the first requests and after more of them; then run to the end.
 
     At temperature 1.5 long samples of one problem are practically never equal, unless the random state repeats.

@@ -21,13 +21,13 @@ TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
 
 
 class Server:
-    """The vLLM server with the demo's middle model."""
+    """A vLLM server with the demo's middle model."""
 
     def __init__(self, root, folder):
         self.log = folder / "log"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self.port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/v1"
         (folder / "template.jinja").write_text(TEMPLATE)
         self.command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
@@ -81,13 +81,13 @@ def study(checkout, server, monkeypatch):
         },
         tasks__arithmetic__samples=320,
         tasks__arithmetic__shard_size=320,
-        # the server is far quicker than the test: long samples keep it busy for a while
+        # long samples keep the server, which is much faster than the test, busy for a while
         tasks__arithmetic__sampling={"temperature": 1.5, "max_tokens": 200},
     )
     return checkout
 
 
-def test_a_study_survives_that_its_server_is_killed_and_started_again(study, server):
+def test_a_study_survives_a_crash_and_restart_of_its_server(study, server):
     target = study.folder / "results/samples/arithmetic/raw/0.parquet"
     journal = study.folder / "results/.journal/arithmetic/raw/0.jsonl"
     with open(study.folder / "console", "w") as console:
@@ -122,8 +122,8 @@ def test_a_study_survives_that_its_server_is_killed_and_started_again(study, ser
     provenance = read_provenance(target)
     assert provenance["usage"]["completion_tokens"] == sum(row["tokens"] for row in rows)
     assert all(row["logprob"] < 0 for row in rows)
-    (begun,) = provenance["engine_starts"]
-    assert begun["takes"] == ["include_stop", "logprobs", "min_p", "n", "seed", "top_k"]
+    (start,) = provenance["engine_starts"]
+    assert start["takes"] == ["include_stop", "logprobs", "min_p", "n", "seed", "top_k"]
     (chat,) = study.results("samples/programs/chat/*")
     assert all(row["text"] for row in read_rows(chat))
 
@@ -139,7 +139,7 @@ def test_a_study_survives_that_its_server_is_killed_and_started_again(study, ser
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
-def test_a_model_that_the_server_does_not_have_is_an_error_in_the_servers_words(study):
+def test_an_unknown_model_is_an_error_that_quotes_the_server(study):
     study.change(models__raw__endpoint={**study.study()["models"]["raw"]["endpoint"], "model": "gibbon"})
-    said = study.snakemake("results/samples/arithmetic/raw/0.parquet", succeeds=False)
-    assert "answers 404: The model `gibbon` does not exist" in said
+    output = study.snakemake("results/samples/arithmetic/raw/0.parquet", succeeds=False)
+    assert "answers 404: The model `gibbon` does not exist" in output

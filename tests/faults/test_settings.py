@@ -1,4 +1,4 @@
-"""What the sampling settings do to samples of the real engine."""
+"""Effects of sampling settings on samples of the real engine."""
 
 import math
 
@@ -9,10 +9,10 @@ from monkeys.storage import read_rows
 
 @pytest.fixture
 def draw(engine, tmp_path):
-    """Draw 16 samples of ten problems with some settings changed; returns the rows of the samples file."""
+    """Function that draws 16 samples of ten problems with changed settings and returns the rows."""
 
     def run(**sampling):
-        assert engine.start(tmp_path, 16, sampling).ended()["status"] == 0
+        assert engine.start(tmp_path, 16, sampling).result()["status"] == 0
         return list(read_rows(tmp_path / "samples.parquet"))
 
     return run
@@ -27,7 +27,7 @@ def test_samples_have_reasons_token_counts_and_log_probabilities(draw):
 
 
 @pytest.mark.parametrize("kept", [False, True])
-def test_a_stop_string_ends_a_sample_and_is_kept_if_asked_for(draw, kept):
+def test_a_stop_string_ends_a_sample_and_is_kept_if_requested(draw, kept):
     rows = [row for row in draw(stop=["\n"], include_stop=kept) if row["finish_reason"] == "stop"]
     assert len(rows) > 100
     ended = [row for row in rows if row["text"].endswith("\n")]
@@ -35,16 +35,16 @@ def test_a_stop_string_ends_a_sample_and_is_kept_if_asked_for(draw, kept):
     assert all("\n" not in row["text"].removesuffix("\n") for row in rows)
 
 
-@pytest.mark.parametrize("narrow", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}])
-def test_the_likeliest_token_alone_leaves_one_sample_a_problem(draw, narrow):
-    rows = draw(**narrow)
+@pytest.mark.parametrize("greedy", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}])
+def test_greedy_settings_give_one_distinct_sample_per_problem(draw, greedy):
+    rows = draw(**greedy)
     assert len({(row["problem_id"], row["text"]) for row in rows}) == len({row["problem_id"] for row in rows}) == 10
 
 
-def test_where_the_context_ends_a_sample_ends_and_a_prompt_that_fills_it_has_empty_ones(engine, tmp_path):
+def test_samples_end_with_the_context_and_are_empty_if_the_prompt_fills_it(engine, tmp_path):
     line = "Tom has 12 pens and buys 7 more. "
     prompts = {"short": line, "long": line * 20, "too-long": line * 40}
-    assert engine.start(tmp_path, 32, {"max_tokens": 300}, prompts=prompts).ended()["status"] == 0
+    assert engine.start(tmp_path, 32, {"max_tokens": 300}, prompts=prompts).result()["status"] == 0
     rows = {problem: [] for problem in prompts}
     for row in read_rows(tmp_path / "samples.parquet"):
         rows[row["problem_id"]].append(row)

@@ -1,4 +1,4 @@
-"""A stand-in for leanprover-community/repl: the same framing; messages that a real Lean gave, and ways to go wrong."""
+"""A stand-in for leanprover-community/repl: same framing, recorded messages of a real Lean, and simulated faults."""
 
 import json
 import os
@@ -13,7 +13,7 @@ MESSAGES = json.loads((HERE / "lean_messages.json").read_text())["messages"]
 
 
 def look_around():
-    """What can be reached from here."""
+    """Resources that this process can access."""
     seen = {"files": sorted(path.name for path in Path.home().iterdir()), "processes": 0, "written": False}
     seen["processes"] = sum(path.name.isdigit() for path in Path("/proc").iterdir())
     try:
@@ -59,15 +59,15 @@ FAULTS = {
 
 
 def answer(request, commands):
-    """What is answered to a request after these commands; what is said of a theorem depends on the command before."""
+    """Answer to a request after these commands; messages on a theorem depend on the previous command."""
     command = request["cmd"]
-    for fault, happens in FAULTS.items():
+    for fault, fault_function in FAULTS.items():
         if fault in command and "sorry" not in command:
-            return happens()
+            return fault_function()
     if request.get("env", 0) not in range(len(commands) + 1):
         return FAULTS["fault_unknown"]()
-    before = commands[request["env"]] if "env" in request else ""
-    messages = MESSAGES.get(f"{before}\n{command}", MESSAGES.get(command, []))
+    previous = commands[request["env"]] if "env" in request else ""
+    messages = MESSAGES.get(f"{previous}\n{command}", MESSAGES.get(command, []))
     fields = {"messages": messages} if messages else {}
     if re.search(r"(:=|\n) *sorry\b", command):
         fields["sorries"] = [{"proofState": 0, "goal": "⊢ 1 = 1"}]

@@ -6,7 +6,7 @@ from monkeys.analysis.choices import evaluate_selectors, group_by_reward
 from monkeys.storage import SAMPLES, VERDICTS, write_parquet
 
 
-def test_a_reward_may_have_the_name_of_a_task_a_model_or_a_folder():
+def test_a_reward_may_share_its_name_with_a_task_model_or_folder():
     paths = [f"r/rewards/judge/small/{reward}/0.parquet" for reward in ("judge", "small", "rewards")]
     assert group_by_reward(["judge", "small", "rewards", "logprob"], paths) == {
         "judge": paths[:1],
@@ -31,7 +31,7 @@ ANSWERS = {
 
 @pytest.fixture
 def files(tmp_path):
-    """Samples, verdicts and rewards of two problems in two shards; right samples are likelier and rated higher."""
+    """Samples, verdicts and rewards of two problems in two shards; correct samples are likelier and rated higher."""
     paths = {"samples": [], "verdicts": [], "judge": []}
     for shard in range(2):
         samples, verdicts, rewards = [], [], []
@@ -56,20 +56,20 @@ def choose(files, rewards, verifier="gsm8k", logistic=()):
     return evaluate_selectors(files["samples"], files["verdicts"], rewards, set(logistic), verifier, subsets=50, seed=0)
 
 
-def at(curves, selector, k, reward=""):
+def accuracy(curves, selector, k, reward=""):
     return curves[(curves["selector"] == selector) & (curves["k"] == k) & (curves["reward"] == reward)][
         "accuracy"
     ].item()
 
 
-def test_numbers_that_are_equal_vote_together(files):
+def test_equal_numbers_vote_together(files):
     curves, votes = choose(files, {})
     assert votes.set_index("problem_id")["majority"].to_dict() == {"p": 0.0, "q": 1.0}
-    assert at(curves, "majority", 6) == 0.5
-    assert at(curves, "majority", 1) == pytest.approx((2 / 6 + 3 / 6) / 2, abs=0.1)
+    assert accuracy(curves, "majority", 6) == 0.5
+    assert accuracy(curves, "majority", 1) == pytest.approx((2 / 6 + 3 / 6) / 2, abs=0.1)
 
 
-def test_every_reward_has_its_selectors_beside_the_one_majority(files):
+def test_every_reward_adds_its_selectors_to_a_single_majority(files):
     curves, _ = choose(files, {"logprob": [], "judge": files["judge"]})
     assert set(zip(curves["selector"], curves["reward"], strict=True)) == {
         ("majority", ""),
@@ -78,35 +78,35 @@ def test_every_reward_has_its_selectors_beside_the_one_majority(files):
         ("best_of_n", "judge"),
         ("weighted_majority", "judge"),
     }
-    assert at(curves, "best_of_n", 6, "logprob") == at(curves, "best_of_n", 6, "judge") == 1.0
+    assert accuracy(curves, "best_of_n", 6, "logprob") == accuracy(curves, "best_of_n", 6, "judge") == 1.0
 
 
-def test_the_samplers_own_probabilities_are_weights_that_are_never_negative(files):
+def test_log_probabilities_become_positive_vote_weights(files):
     curves, _ = choose(files, {"logprob": []})
-    # of p, two votes of e^(−1/4) for the right answer, three of e^(−2) for the most frequent
-    assert at(curves, "weighted_majority", 6, "logprob") == 1.0
+    # in p: two votes of e^(−1/4) for the correct answer, three of e^(−2) for the most frequent one
+    assert accuracy(curves, "weighted_majority", 6, "logprob") == 1.0
 
 
-def test_sums_of_negative_rewards_favour_rare_answers_unless_they_are_made_probabilities(files):
+def test_sums_of_negative_rewards_favour_rare_answers_unless_mapped_to_probabilities(files):
     raw, _ = choose(files, {"judge": files["judge"]})
-    assert at(raw, "weighted_majority", 6, "judge") < 0.5
+    assert accuracy(raw, "weighted_majority", 6, "judge") < 0.5
     logistic, _ = choose(files, {"judge": files["judge"]}, logistic=["judge"])
-    assert at(logistic, "weighted_majority", 6, "judge") == 1.0
+    assert accuracy(logistic, "weighted_majority", 6, "judge") == 1.0
 
 
-def test_programs_do_not_vote(files):
+def test_there_is_no_majority_without_a_verifier(files):
     curves, votes = choose(files, {"logprob": []}, verifier=None)
     assert curves["selector"].unique().tolist() == ["best_of_n"]
     assert votes["majority"].isna().all()
 
 
-def test_a_reward_that_no_sample_has_is_left_out(files, tmp_path):
-    silent = [str(tmp_path / f"silent{shard}.parquet") for shard in range(2)]
-    for path, old in zip(silent, files["judge"], strict=True):
+def test_a_reward_missing_for_all_samples_is_left_out(files, tmp_path):
+    missing = [str(tmp_path / f"missing{shard}.parquet") for shard in range(2)]
+    for path, old in zip(missing, files["judge"], strict=True):
         pd.read_parquet(old).assign(reward=np.nan).to_parquet(path)
-    assert set(choose(files, {"judge": silent})[0]["selector"]) == {"majority"}
+    assert set(choose(files, {"judge": missing})[0]["selector"]) == {"majority"}
 
 
-def test_rewards_of_other_samples_are_an_error(files):
+def test_rewards_of_other_samples_are_rejected(files):
     with pytest.raises(ValueError, match="rewards judge belong to other samples than the verdicts"):
         choose(files, {"judge": files["judge"][:1]})

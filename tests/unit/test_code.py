@@ -1,4 +1,4 @@
-"""The digest of the code behind a result changes with what it runs, and with nothing else."""
+"""The digest of a result's code changes with the code that it runs, and with nothing else."""
 
 import shutil
 
@@ -46,7 +46,7 @@ MODULES = {
 
 @pytest.fixture
 def digest(tmp_path, monkeypatch):
-    """The digest of `drawing.draw` after a text in a module was replaced by another."""
+    """Function that returns the digest of `drawing.draw` after replacing text in a module."""
     monkeypatch.setattr(module, "SCRIPTS", tmp_path)
 
     def digest(changed=None, old="", new="", name="draw"):
@@ -80,7 +80,7 @@ def digest(tmp_path, monkeypatch):
         ("late", "return parts", "return list(parts)"),
     ],
 )
-def test_what_a_function_uses_is_part_of_its_code(digest, changed, old, new):
+def test_code_used_by_a_function_changes_its_digest(digest, changed, old, new):
     assert digest(changed, old, new) != digest()
 
 
@@ -93,15 +93,15 @@ def test_what_a_function_uses_is_part_of_its_code(digest, changed, old, new):
         ("drawing", "def draw", "# a remark\n\n\ndef draw"),
     ],
 )
-def test_what_it_does_not_use_is_not(digest, changed, old, new):
+def test_code_not_used_by_a_function_does_not_change_its_digest(digest, changed, old, new):
     assert digest(changed, old, new) == digest()
 
 
-def test_of_a_whole_script_all_that_it_names_is_part(digest):
+def test_the_digest_of_a_whole_script_covers_everything_it_names(digest):
     assert digest("shapes", "return 7", "return 8", name="*") != digest(name="*")
 
 
-def test_the_figure_of_selection_uses_the_style_and_no_estimator():
+def test_the_selection_figure_depends_on_the_style_but_on_no_estimator():
     text = "\0".join(module.reachable_code(("monkeys.results.selection", "draw")))
     assert "monkeys.reporting.style.arrange" in text
     assert "monkeys.analysis" not in text

@@ -30,7 +30,7 @@ def test_flops_are_the_sum_over_all_tokens():
     assert LLAMA.flops(lengths, prompt).sum() == pytest.approx(writing, rel=1e-12)
 
 
-def test_without_attention_flops_are_two_per_parameter_and_token():
+def test_flops_without_attention_are_two_per_parameter_and_token():
     assert Architecture(1e9, 0, 0).flops([1, 10], 500).tolist() == [2e9, 2e10]
 
 
@@ -63,7 +63,7 @@ def test_mean_lengths_underestimate_by_the_variance_of_the_lengths(samples):
         assert exact - row.per_sample == pytest.approx(2 * LLAMA.layers * LLAMA.hidden_size * lengths.var(ddof=0))
 
 
-def test_samples_whose_verifier_failed_cost_tokens_too(samples):
+def test_samples_with_verifier_errors_also_cost_tokens(samples):
     counted = token_tally(samples, samples=[3, 2], verifier_error=pd.array([1, None], dtype="Int64"))
     pd.testing.assert_frame_equal(flops_of_tally(counted, LLAMA), flops_of_tally(token_tally(samples), LLAMA))
 
@@ -78,7 +78,7 @@ def test_unknown_lengths_have_unknown_costs(samples):
     assert curve["cost"].isna().all()
 
 
-def test_dollars_are_paid_for_every_prompt_and_sample(samples):
+def test_dollars_count_every_prompt_and_sample(samples):
     tally = token_tally(samples)
     price = Price(prompt=3, generated=15)
     assert dollars(tally, price)["per_sample"].tolist() == pytest.approx([(300 + 15 * 120) / 1e6, (900 + 15 * 8) / 1e6])
@@ -92,7 +92,7 @@ def test_a_price_per_sample_needs_no_tokens(samples):
     assert dollars(tally, Price(sample=0.13))["per_sample"].tolist() == [0.13, 0.13]
 
 
-def test_a_cost_curve_pays_once_for_prompts_and_k_times_for_samples():
+def test_a_cost_curve_counts_prompts_once_and_samples_k_times():
     curve = pd.DataFrame({"k": [1, 10], "coverage": [0.2, 0.4], "low": [0.1, 0.3]})
     priced = cost_curve(curve, [10, 30], [1, 3])
     assert priced["cost"].tolist() == [22, 40]
@@ -109,12 +109,12 @@ def test_expected_samples_are_the_mean_over_all_orders_of_the_samples(n):
 
 
 def expected_samples_at(rate, cap):
-    """The same for known solve rates: (1 − (1 − p)^cap) / p."""
+    """Expected samples for known solve rates: (1 − (1 − p)^cap) / p."""
     p = np.asarray(rate, dtype=np.float64)
     return np.divide(1 - (1 - p) ** cap, p, out=np.full(p.shape, float(cap)), where=p > 0)
 
 
-def test_expected_samples_have_no_bias():
+def test_expected_samples_are_unbiased():
     true, cap = np.array([0.001, 0.01, 0.1, 0.6]), 100
     correct = np.random.default_rng(0).binomial(100, true, (20_000, 4))
     estimate = expected_samples(np.full(80_000, 100), correct.ravel(), cap).reshape(correct.shape)
@@ -122,7 +122,7 @@ def test_expected_samples_have_no_bias():
     assert (np.abs(error) < 4 * estimate.std(axis=0) / np.sqrt(20_000)).all()
 
 
-def test_both_forms_agree_while_the_cap_is_small_beside_the_samples():
+def test_both_estimators_agree_if_the_cap_is_small_compared_with_the_samples():
     n = 10_000
     correct = np.array([0, 1, 10, 100, 5000, 9999])
     for cap in (1, 10, 100):
@@ -130,21 +130,21 @@ def test_both_forms_agree_while_the_cap_is_small_beside_the_samples():
         assert unbiased == pytest.approx(at_rate, rel=1.01 * cap / n, abs=1e-6)
 
 
-def test_both_forms_part_where_few_are_correct_and_the_cap_is_all_samples():
+def test_the_estimators_differ_if_few_samples_are_correct_and_the_cap_is_all_samples():
     assert expected_samples([10_000], [1], 10_000) == pytest.approx(5000.5)
     assert expected_samples_at(1e-4, 10_000) == pytest.approx(6321.4, abs=0.1)
 
 
-def test_limits_of_expected_samples():
+def test_expected_samples_are_defined_up_to_one_more_than_the_failures_seen():
     assert expected_samples([10, 10], [0, 10], 7).tolist() == pytest.approx([7, 1])
-    assert expected_samples([5], [0], 6) == pytest.approx([6])  # five failures seen, the sixth ends it
+    assert expected_samples([5], [0], 6) == pytest.approx([6])  # five failures seen; the sixth sample is the last
     assert np.isnan(expected_samples([5], [0], 7))
     with pytest.raises(ValueError, match="between 0 and samples"):
         expected_samples([5], [6], 2)
 
 
 PUBLISHED = {
-    # (1 − (1 − p)^10000) / p, mean over problems, from the published counts; and the same without bias
+    # mean over problems, from the published counts: (1 − (1 − p)^10000) / p, and the unbiased estimate
     ("MATH", "Llama-3-8B-Instruct"): (408, 365),
     ("MATH", "Pythia-12B"): (2046, 1903),
     ("CodeContests", "Llama-3-70B-Instruct"): (6693, 6601),
@@ -152,7 +152,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize(("benchmark", "model"), PUBLISHED)
-def test_published_counts_give_the_published_attempts(shared_data, benchmark, model):
+def test_published_counts_give_the_published_expected_samples(shared_data, benchmark, model):
     counts = pd.read_csv(shared_data / "outcomes" / "brown2024_counts.csv")
     counts = counts[(counts["benchmark"] == benchmark) & (counts["model"] == model)]
     samples, correct = counts["num_samples"], counts["num_correct"]
@@ -161,7 +161,7 @@ def test_published_counts_give_the_published_attempts(shared_data, benchmark, mo
     assert expected_samples(samples, correct, 10_000).mean() == pytest.approx(unbiased, abs=0.5)
 
 
-def test_a_row_is_unbeaten_if_no_other_is_as_good_in_both_and_better_in_one():
+def test_a_row_is_pareto_optimal_if_no_other_dominates_it():
     rng = np.random.default_rng(0)
     for _ in range(50):
         frame = pd.DataFrame({"cost": rng.integers(0, 6, 12), "coverage": rng.integers(0, 6, 12) / 5.0})
@@ -177,7 +177,7 @@ def test_a_row_is_unbeaten_if_no_other_is_as_good_in_both_and_better_in_one():
         assert is_pareto_optimal(frame).tolist() == expected
 
 
-def test_costs_that_differ_by_rounding_alone_are_equal():
+def test_costs_that_differ_only_by_rounding_are_equal():
     assert is_pareto_optimal(pd.DataFrame({"cost": [0.1 * 3, 0.3, 0.4], "coverage": [0.2, 0.1, 0.3]})).tolist() == [
         True,
         False,
@@ -186,12 +186,12 @@ def test_costs_that_differ_by_rounding_alone_are_equal():
     assert is_pareto_optimal(pd.DataFrame({"cost": [0.1 * 3, 0.3], "coverage": [0.2, 0.3]})).tolist() == [False, True]
 
 
-def test_unknown_costs_are_neither_unbeaten_nor_in_the_way():
+def test_rows_with_unknown_costs_are_not_optimal_and_dominate_nothing():
     frame = pd.DataFrame({"cost": [np.nan, 1, 2], "coverage": [0.9, np.nan, 0.5]}, index=[7, 8, 9])
     assert is_pareto_optimal(frame).to_dict() == {7: False, 8: False, 9: True}
 
 
-def test_the_arithmetic_of_table_1():
+def test_table_1_of_the_paper_is_reproduced():
     # Brown et al. 2024, Table 1
     rows = pd.DataFrame(
         [

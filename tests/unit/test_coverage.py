@@ -41,7 +41,7 @@ def test_pass_at_1_is_the_fraction_correct(counts):
 
 
 @given(st.lists(COUNTS, min_size=1, max_size=5))
-def test_coverage_grows_with_k_and_stays_between_0_and_1(counts):
+def test_coverage_is_monotonic_in_k_and_between_0_and_1(counts):
     n, c = map(np.array, zip(*counts, strict=True))
     curve = coverage(n, c, np.arange(1, n.min() + 1))
     assert ((curve >= 0) & (curve <= 1)).all()
@@ -54,14 +54,14 @@ def test_pass_at_k_is_undefined_beyond_a_problems_samples():
     assert np.isnan(coverage([5, 10], [1, 1], [6])).all()
 
 
-def test_unequal_sample_counts_are_averaged_over_problems():
+def test_coverage_is_averaged_over_problems_with_unequal_sample_counts():
     assert coverage([4, 10], [2, 0], [2]) == pytest.approx([float(exact(4, 2, 2)) / 2])
 
 
 @pytest.mark.parametrize(
     ("samples", "correct", "k"), [([3], [4], [1]), ([3], [-1], [1]), ([3], [1], [0]), ([3], [1], [1.5])]
 )
-def test_impossible_counts_are_refused(samples, correct, k):
+def test_impossible_counts_are_rejected(samples, correct, k):
     with pytest.raises(ValueError, match=r"correct must lie|k must be"):
         pass_at_k(samples, correct, k)
 
@@ -74,7 +74,7 @@ def test_grids_run_from_1_to_the_largest_k():
         assert (np.diff(log_grid(largest)) > 0).all()
 
 
-def test_the_interval_covers_the_estimate_and_repeats_with_its_seed():
+def test_the_interval_contains_the_estimate_and_is_reproducible():
     tally = pd.DataFrame({"samples": 100, "correct": np.arange(40) * 2})
     first, again, other = (coverage_curve(tally, [1, 10, 100], 500, 0.95, seed) for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
@@ -82,39 +82,39 @@ def test_the_interval_covers_the_estimate_and_repeats_with_its_seed():
     assert ((first["low"] <= first["coverage"]) & (first["coverage"] <= first["high"])).all()
 
 
-def test_the_interval_has_the_width_of_the_mean_of_that_many_problems():
+def test_the_width_of_the_interval_follows_from_the_number_of_problems():
     tally = pd.DataFrame({"samples": 10, "correct": [0, 10] * 50})
     curve = coverage_curve(tally, [1], 4000, 0.95, 0)
     assert curve["high"][0] - curve["low"][0] == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(100), rel=0.1)
 
 
-def test_the_interval_holds_the_error_of_samples_also_where_problems_do_not_differ():
+def test_the_interval_includes_sampling_error_even_if_problems_are_equally_hard():
     correct = np.random.default_rng(0).binomial(4, 0.3, size=100)
     curve = coverage_curve(pd.DataFrame({"samples": 4, "correct": correct}), [1], 4000, 0.95, 0)
     assert curve["high"][0] - curve["low"][0] == pytest.approx(2 * 1.96 * np.sqrt(0.3 * 0.7 / 400), rel=0.2)
 
 
 @pytest.mark.parametrize(("a", "b", "share"), [(0.3, 1, (0.9, 0.98)), (5, 0.3, (0, 0.75))])
-def test_the_interval_holds_the_truth_but_where_almost_all_problems_are_solved(a, b, share):
+def test_the_interval_undercovers_only_if_almost_all_problems_are_solved(a, b, share):
     """30 problems whose solve rates are drawn from Beta(a, b), with 64 samples each; k = 4."""
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     truth = 1 - np.prod([(b + i) / (a + b + i) for i in range(4)])
 
-    def holds():
-        correct = dice.binomial(64, dice.beta(a, b, size=30))
+    def contains_truth():
+        correct = rng.binomial(64, rng.beta(a, b, size=30))
         curve = coverage_curve(pd.DataFrame({"samples": 64, "correct": correct}), [4], 400, 0.95, 0)
         return curve["low"][0] <= truth <= curve["high"][0]
 
-    assert share[0] <= np.mean([holds() for _ in range(300)]) <= share[1]
+    assert share[0] <= np.mean([contains_truth() for _ in range(300)]) <= share[1]
 
 
 @pytest.mark.parametrize("correct", [[0] * 5, [4] * 5, [2]])
-def test_where_all_problems_came_out_the_same_the_interval_is_a_point(correct):
+def test_the_interval_is_a_point_if_all_problems_have_the_same_outcomes(correct):
     curve = coverage_curve(pd.DataFrame({"samples": 4, "correct": correct}), [1], 100, 0.95, 0)
     assert curve["low"][0] == curve["coverage"][0] == curve["high"][0]
 
 
-def test_without_resamples_there_is_no_interval():
+def test_without_bootstrap_resamples_there_is_no_interval():
     curve = coverage_curve(pd.DataFrame({"samples": [4], "correct": [1]}), [1], 0, 0.95, 0)
     assert np.isnan(curve["low"][0]) and np.isnan(curve["high"][0])
 
@@ -139,7 +139,7 @@ def test_published_counts_give_the_published_coverage(shared_data, benchmark, mo
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.25, 2.0), (0.6, 1.0), (1.0, 3.0)])
-def test_a_study_with_beta_distributed_solve_rates_gives_its_coverage_and_its_tail(alpha, beta):
+def test_beta_distributed_solve_rates_give_the_predicted_coverage_and_tail(alpha, beta):
     """1 − B(α, β + k) / B(α, β), whose distance from 1 falls as k^−α (Schaeffer et al. 2025, arXiv 2502.17578)."""
     rng = np.random.default_rng(0)
     rates = rng.beta(alpha, beta, 4000)

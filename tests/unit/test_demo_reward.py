@@ -1,4 +1,4 @@
-"""The demo's reward model: what it learns from, and what the shipped one can tell."""
+"""The training data of the demo's reward model, and the accuracy of the shipped one."""
 
 import random
 import re
@@ -22,20 +22,20 @@ def shipped(root):
     return root / "resources/demo/marmoset-reward"
 
 
-def test_a_token_is_labelled_by_whether_a_right_solution_begins_like_this(shipped):
+def test_a_token_is_labelled_by_whether_a_correct_solution_has_the_same_prefix(shipped):
     tokenizer = AutoTokenizer.from_pretrained(shipped)
     one = Attempts("Tom has 1+1.\n", "1+1=2\n#### 2", ["1+1=2\n#### 2", "1+1=3\n#### 3"], [True, False])
     rows = samples([one], tokenizer, random.Random(0))
     (right, all_right), (wrong, labels) = next(rows), next(rows)
     assert tokenizer.decode(right) == "Tom has 1+1.\n1+1=2\n#### 2"
     assert tokenizer.decode(wrong) == "Tom has 1+1.\n1+1=3\n#### 3"
-    asked = len(tokenizer.encode(one.prompt))
-    assert all_right == [UNLABELLED] * asked + [1] * (len(right) - asked)
-    same = next(place for place, pair in enumerate(zip(right, wrong, strict=True)) if pair[0] != pair[1])
-    assert labels == [UNLABELLED] * asked + [1] * (same - asked) + [0] * (len(wrong) - same)
+    prompt_length = len(tokenizer.encode(one.prompt))
+    assert all_right == [UNLABELLED] * prompt_length + [1] * (len(right) - prompt_length)
+    common = next(position for position, pair in enumerate(zip(right, wrong, strict=True)) if pair[0] != pair[1])
+    assert labels == [UNLABELLED] * prompt_length + [1] * (common - prompt_length) + [0] * (len(wrong) - common)
 
 
-def test_a_sample_that_breaks_off_begins_right_and_ends_wrong(shipped):
+def test_an_unfinished_sample_is_labelled_wrong_only_at_its_end(shipped):
     tokenizer = AutoTokenizer.from_pretrained(shipped)
     rows = samples([Attempts("", "1+1=2\n#### 2", ["1+1="], [False])], tokenizer, random.Random(0))
     assert next(rows) == (tokenizer.encode("1+1=2\n#### 2"), [1] * len(tokenizer.encode("1+1=2\n#### 2")))
@@ -43,16 +43,16 @@ def test_a_sample_that_breaks_off_begins_right_and_ends_wrong(shipped):
 
 
 @pytest.mark.slow
-def test_no_exercise_is_a_problem_of_the_demo():
-    asked = {exercise.prompt for exercise in exercises(0, **TEMPLATES)}
-    assert len(asked) > 1000
+def test_exercises_do_not_include_problems_of_the_demo():
+    prompts = {exercise.prompt for exercise in exercises(0, **TEMPLATES)}
+    assert len(prompts) > 1000
     demo = {row["question"] for row in demo_rows("arithmetic", 0)}
     demo |= {row["specification"] for row in demo_rows("programs", 0)}
-    assert not asked & demo
+    assert not prompts & demo
 
 
 def miscalculated(rng, answer):
-    """An answer that goes on from a wrong result of its last calculation."""
+    """An answer with a wrong result in its last calculation."""
     lines = answer.split("\n")
     right = lines[-2].split("=")[1]
     wrong = str(int(right) + rng.choice([-10, -1, 1, 10]))
@@ -60,7 +60,7 @@ def miscalculated(rng, answer):
 
 
 def misread(_, solution):
-    """A program whose first operation is another one."""
+    """A program with a different first operation."""
     first, operation, *rest = solution.split("\n")
     another = "a=sorted(a)[::-1]" if "sorted" not in operation else "a=[x*2 for x in a]"
     return "\n".join([first, another, *rest])
@@ -77,7 +77,7 @@ PROGRAMS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("solved", "spoil"), [(WORD_PROBLEMS, miscalculated), (PROGRAMS, misread)])
-def test_the_shipped_model_mostly_prefers_the_right_one_of_two_solutions(shipped, solved, spoil):
+def test_the_shipped_model_usually_prefers_the_correct_solution(shipped, solved, spoil):
     rng = random.Random(0)
     reward = RewardModelConfig(
         "r", str(shipped), None, chat=False, context="prompt", max_length=None, batch_tokens=2048, dtype="float32"

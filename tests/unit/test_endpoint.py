@@ -1,4 +1,4 @@
-"""How our requests meet servers of every temper; a real vLLM server answers in tests/workflow."""
+"""Sampling from servers that behave in every possible way; tests/workflow uses a real vLLM server."""
 
 import email.utils
 import gzip
@@ -35,10 +35,10 @@ SAMPLING = {
 
 
 class Server(ThreadingHTTPServer):
-    """Answers completions on loopback; `refuses` names parameters that it does not know.
+    """Answers completions on loopback; `rejects` names parameters that cause an error.
 
-    `ignores` names those that it does not heed; `say` may answer instead: a status, a body and headers. A body is JSON,
-    or bytes as they are, or pieces of bytes for as long as somebody listens.
+    `ignores` names parameters without effect; `respond` may return a different answer: status, body and headers. A body
+    is JSON, raw bytes, or an iterable of bytes that is sent until the client disconnects.
     """
 
     daemon_threads = True
@@ -46,14 +46,14 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
-        self.refuses, self.ignores = set(), set()
-        self.say = lambda body: None
+        self.rejects, self.ignores = set(), set()
+        self.respond = lambda body: None
         self.bodies, self.times, self.paths, self.keys = [], [], [], set()
         self.sent = 0
         self.lock = threading.Lock()
 
     def sampled(self):
-        """The bodies of the requests that were for the study, not to learn what the server takes."""
+        """Bodies of requests for samples, without the probe requests."""
         return [body for body in self.bodies if body["max_tokens"] == SAMPLING["max_tokens"]]
 
 
@@ -72,11 +72,11 @@ class Handler(BaseHTTPRequestHandler):
             server.paths.append(self.path)
             server.keys.add(self.headers["authorization"])
             number = len(server.bodies)
-        unknown = server.refuses & set(body)
+        unknown = server.rejects & set(body)
         if unknown:
             status, answer, headers = 400, {"error": {"message": f"unknown parameter {min(unknown)}"}}, {}
         else:
-            status, answer, headers = server.say(body) or (200, completion(server, body, number), {})
+            status, answer, headers = server.respond(body) or (200, completion(server, body, number), {})
         if isinstance(answer, dict | str):
             answer = json.dumps(answer).encode()
         if isinstance(answer, bytes):
@@ -131,7 +131,7 @@ def progress(tmp_path):
 
 @pytest.fixture
 def settings(server):
-    """The config of an endpoint, complete."""
+    """A complete endpoint config."""
     return {
         "base_url": server.url,
         "model": "name",
@@ -147,7 +147,7 @@ def settings(server):
 
 @pytest.fixture
 def draw(settings, progress, monkeypatch):
-    """Draw all that is missing; returns the finished requests in the journal."""
+    """Function that draws all missing samples and returns the finished requests in the journal."""
     monkeypatch.setenv("SERVER_KEY", KEY)
 
     def run(chat=False, sampling=None, **changes):
@@ -162,7 +162,7 @@ def start(progress):
     return next(entry["start"] for entry in progress.journal.entries() if "start" in entry)
 
 
-def test_all_samples_come_with_tokens_log_probabilities_and_usage(server, progress, draw):
+def test_all_samples_have_tokens_log_probabilities_and_usage(server, progress, draw):
     entries = draw()
     assert progress.missing == 0
     assert all(entry["prompt_tokens"] == 7 for entry in entries)
@@ -175,7 +175,7 @@ def test_all_samples_come_with_tokens_log_probabilities_and_usage(server, progre
     assert server.keys == {f"Bearer {KEY}"}
 
 
-def test_a_chat_sends_the_prompt_as_the_users_turn(server, progress, draw):
+def test_a_chat_sends_the_prompt_as_the_user_turn(server, progress, draw):
     entries = draw(chat=True)
     assert set(server.paths) == {"/v1/chat/completions"}
     turns = {json.dumps(body["messages"]) for body in server.sampled()}
@@ -183,9 +183,7 @@ def test_a_chat_sends_the_prompt_as_the_users_turn(server, progress, draw):
     assert all((s["tokens"], s["logprob"]) == (3, -1.5) for entry in entries for s in entry["samples"])
 
 
-def test_a_conversation_is_sent_with_its_system_message_template_arguments_and_the_beginning_of_the_answer(
-    server, draw
-):
+def test_a_conversation_is_sent_with_system_message_template_arguments_and_prefill(server, draw):
     draw(chat={"system": "Be brief.", "template": {"enable_thinking": False}, "prefill": "It is"})
     body = server.sampled()[0]
     assert [turn["role"] for turn in body["messages"]] == ["system", "user", "assistant"]
@@ -194,7 +192,7 @@ def test_a_conversation_is_sent_with_its_system_message_template_arguments_and_t
     assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
 
 
-def test_where_seeds_are_taken_each_sample_has_its_own_and_the_provenance_says_so(server, progress, draw):
+def test_each_sample_has_its_own_recorded_seed_if_the_server_supports_seeds(server, progress, draw):
     entries = draw()
     texts = {(e["problem_id"], e["first"] + i): s["text"] for e in entries for i, s in enumerate(e["samples"])}
     assert len({text for (problem, _), text in texts.items() if problem == "a"}) == 8
@@ -203,16 +201,16 @@ def test_where_seeds_are_taken_each_sample_has_its_own_and_the_provenance_says_s
     assert "counted up" in start(progress)["seeds"]
 
 
-@pytest.mark.parametrize("how", ["refuses", "ignores"])
-def test_no_seed_is_sent_or_recorded_where_the_server_takes_none(server, progress, draw, how):
+@pytest.mark.parametrize("how", ["rejects", "ignores"])
+def test_no_seed_is_sent_or_recorded_if_the_server_does_not_support_seeds(server, progress, draw, how):
     setattr(server, how, {"seed"})
     draw()
     assert not any("seed" in body for body in server.sampled())
     assert start(progress)["seeds"] is None
 
 
-@pytest.mark.parametrize("how", ["refuses", "ignores"])
-def test_where_n_is_not_taken_samples_are_asked_for_one_by_one_and_each_pays_for_its_prompt(server, draw, how, capsys):
+@pytest.mark.parametrize("how", ["rejects", "ignores"])
+def test_without_support_for_n_samples_are_requested_one_at_a_time(server, draw, how, capsys):
     setattr(server, how, {"n"})
     entries = draw()
     assert "pays for its prompt; set endpoint.samples_per_request: 1" in capsys.readouterr().out
@@ -220,8 +218,8 @@ def test_where_n_is_not_taken_samples_are_asked_for_one_by_one_and_each_pays_for
     assert not any("n" in body for body in server.sampled())
 
 
-@pytest.mark.parametrize("how", ["refuses", "ignores"])
-def test_tokens_are_unknown_without_log_probabilities_unless_asked_for_one_by_one(server, progress, draw, how, capsys):
+@pytest.mark.parametrize("how", ["rejects", "ignores"])
+def test_tokens_per_sample_are_unknown_without_log_probabilities(server, progress, draw, how, capsys):
     setattr(server, how, {"logprobs"})
     entries = draw()
     assert (
@@ -232,20 +230,20 @@ def test_tokens_are_unknown_without_log_probabilities_unless_asked_for_one_by_on
     assert "the server does not report tokens per sample" in capsys.readouterr().out
 
 
-def test_one_sample_a_request_makes_tokens_known_from_the_usage(server, draw):
-    server.refuses = {"logprobs"}
+def test_tokens_are_taken_from_usage_with_one_sample_per_request(server, draw):
+    server.rejects = {"logprobs"}
     entries = draw(samples_per_request=1)
     assert {s["tokens"] for e in entries for s in e["samples"]} == {3}
 
 
-def test_neutral_settings_are_sent_to_servers_that_know_them_and_to_no_others(server, draw):
-    server.refuses = {"min_p", "include_stop_str_in_output"}
+def test_neutral_settings_are_sent_only_to_servers_that_support_them(server, draw):
+    server.rejects = {"min_p", "include_stop_str_in_output"}
     draw()
     assert all(body["top_k"] == 0 and "min_p" not in body for body in server.sampled())
 
 
-def test_a_setting_that_the_study_needs_and_the_server_refuses_is_an_error(server, draw):
-    server.refuses = {"top_k"}
+def test_a_required_setting_that_the_server_rejects_is_an_error(server, draw):
+    server.rejects = {"top_k"}
     with pytest.raises(
         RuntimeError, match=r"the study needs sampling\.top_k, but .* answers 400: unknown parameter top_k"
     ):
@@ -256,14 +254,14 @@ def test_a_setting_that_the_study_needs_and_the_server_refuses_is_an_error(serve
 def test_retry_after_is_honoured(server, progress, draw, form):
     refused = []
 
-    def say(body):
+    def respond(body):
         if body in server.sampled() and not refused:
             refused.append(time.monotonic())
             after = "2" if form == "seconds" else email.utils.formatdate(time.time() + 3, usegmt=True)
             return 429, {"error": {"message": "slow down"}}, {"retry-after": after}
         return None
 
-    server.say = say
+    server.respond = respond
     draw(concurrency=1)
     assert progress.missing == 0
     again = next(
@@ -273,24 +271,24 @@ def test_retry_after_is_honoured(server, progress, draw, form):
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_what_may_pass_is_tried_again(server, progress, draw, status):
+def test_transient_errors_are_retried(server, progress, draw, status):
     tries = Counter()
 
-    def say(body):
+    def respond(body):
         key = json.dumps(body)
         tries[key] += 1
         return (status, {"error": {"message": "later"}}, {}) if tries[key] < 3 else None
 
-    server.say = say
+    server.respond = respond
     server.ignores = {"seed"}
     draw(concurrency=8)
     assert progress.missing == 0
 
 
-def test_a_request_that_was_broken_off_is_no_sample_and_is_sent_again(server, progress, draw):
+def test_an_aborted_completion_is_discarded_and_retried(server, progress, draw):
     broken = []
 
-    def say(body):
+    def respond(body):
         if body["max_tokens"] == 64 and not broken:
             broken.append(body)
             answer = completion(server, body, 0)
@@ -298,7 +296,7 @@ def test_a_request_that_was_broken_off_is_no_sample_and_is_sent_again(server, pr
             return 200, answer, {}
         return None
 
-    server.say = say
+    server.respond = respond
     entries = draw()
     assert broken and progress.missing == 0
     assert {s["finish_reason"] for e in entries for s in e["samples"]} == {"stop"}
@@ -308,8 +306,8 @@ def test_a_request_that_was_broken_off_is_no_sample_and_is_sent_again(server, pr
     "answer",
     [(401, {"error": {"message": f"wrong key {KEY}"}}, {}), (403, {"error": f"no: {KEY}"}, {}), (404, f"<p>{KEY}", {})],
 )
-def test_a_refusal_for_good_says_what_the_server_says_but_never_the_key(server, draw, answer, capfd):
-    server.say = lambda body: answer
+def test_a_permanent_error_quotes_the_server_but_never_the_key(server, draw, answer, capfd):
+    server.respond = lambda body: answer
     with pytest.raises(RuntimeError, match=rf"answers {answer[0]}: .*\[key\]") as error:
         draw()
     assert len(server.bodies) == 1
@@ -317,41 +315,43 @@ def test_a_refusal_for_good_says_what_the_server_says_but_never_the_key(server, 
     assert KEY not in str(error.value) + told.out + told.err
 
 
-def test_an_empty_purse_is_not_waited_for(server, draw):
-    server.say = lambda body: (429, {"error": {"message": "pay first", "code": "insufficient_quota"}}, {})
+def test_an_exhausted_quota_is_not_retried(server, draw):
+    server.respond = lambda body: (429, {"error": {"message": "pay first", "code": "insufficient_quota"}}, {})
     with pytest.raises(RuntimeError, match="pay first"):
         draw()
     assert len(server.bodies) == 1
 
 
-def test_a_request_refused_for_good_fails_the_shard_names_its_problem_and_keeps_the_rest(server, progress, draw):
+def test_a_rejected_request_fails_the_shard_but_keeps_the_other_samples(server, progress, draw):
     refused = {"error": {"message": "the prompt is too long"}}
-    server.say = lambda body: (400, refused, {}) if body in server.sampled() and body["prompt"] == "prompt b" else None
+    server.respond = lambda body: (
+        (400, refused, {}) if body in server.sampled() and body["prompt"] == "prompt b" else None
+    )
     with pytest.raises(RuntimeError, match=r"problem b, samples from 0: .* answers 400: the prompt is too long"):
         draw(concurrency=1)
     assert progress.num_samples == 8
-    server.say = lambda body: None
+    server.respond = lambda body: None
     draw()
     assert progress.missing == 0
 
 
-def test_a_server_that_stays_away_is_given_up_after_the_patience(server, draw):
-    server.say = lambda body: (503, {"error": {"message": "starting"}}, {})
+def test_an_unavailable_server_is_given_up_after_the_patience(server, draw):
+    server.respond = lambda body: (503, {"error": {"message": "starting"}}, {})
     began = time.monotonic()
     with pytest.raises(Exception, match="answers 503: starting"):
         draw(patience=2)
     assert time.monotonic() - began < 5
 
 
-def test_a_server_that_asks_for_more_than_the_patience_is_given_up_at_once(server, draw):
-    server.say = lambda body: (429, {"error": {"message": "tomorrow"}}, {"retry-after": "86400"})
+def test_a_retry_after_beyond_the_patience_fails_at_once(server, draw):
+    server.respond = lambda body: (429, {"error": {"message": "tomorrow"}}, {"retry-after": "86400"})
     began = time.monotonic()
     with pytest.raises(Exception, match="tomorrow"):
         draw(patience=60)
     assert time.monotonic() - began < 5
 
 
-def test_a_key_that_is_not_in_the_environment_is_an_error_that_names_the_config_key(draw, monkeypatch):
+def test_a_missing_api_key_is_an_error_that_names_the_config_key(draw, monkeypatch):
     monkeypatch.delenv("SERVER_KEY")
     with pytest.raises(
         ValueError, match=r"models\.m\.endpoint\.api_key_env: the environment variable SERVER_KEY is not set"
@@ -359,12 +359,12 @@ def test_a_key_that_is_not_in_the_environment_is_an_error_that_names_the_config_
         draw()
 
 
-def test_the_key_is_in_no_file(progress, draw, tmp_path):
+def test_the_api_key_is_never_written_to_a_file(progress, draw, tmp_path):
     draw()
     assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_a_limit_of_another_name_and_parameters_of_the_servers_own_are_sent(server, progress, draw):
+def test_a_renamed_token_limit_and_extra_parameters_are_sent(server, progress, draw):
     draw(max_tokens_name="max_completion_tokens", parameters={"reasoning_effort": "low"})
     assert {body["max_completion_tokens"] for body in server.bodies} == {endpoint.PROBE_TOKENS, 64}
     assert all(body["reasoning_effort"] == "low" and "max_tokens" not in body for body in server.bodies)
@@ -372,54 +372,54 @@ def test_a_limit_of_another_name_and_parameters_of_the_servers_own_are_sent(serv
 
 @pytest.mark.parametrize("status", [200, 502])
 @pytest.mark.parametrize("before", [0, 190, 490])
-def test_the_key_is_not_told_either_where_an_answer_is_cut_in_the_middle_of_it(server, draw, status, before):
-    server.say = lambda body: (status, "." * before + KEY, {})
+def test_the_key_is_not_leaked_when_a_quoted_answer_is_truncated_within_it(server, draw, status, before):
+    server.respond = lambda body: (status, "." * before + KEY, {})
     with pytest.raises(Exception, match=r"no valid completion|answers 502") as error:
         draw(patience=0)
     assert KEY[:8] not in str(error.value)
 
 
-def test_half_characters_become_a_replacement(server, progress, draw):
-    def say(body):
+def test_lone_surrogates_become_replacement_characters(server, progress, draw):
+    def respond(body):
         answer = completion(server, body, 0)
         answer["choices"][0] |= {"text": "half \ud83d, whole \U0001f600"}
         return 200, answer, {}
 
     server.ignores = {"n"}
-    server.say = say
+    server.respond = respond
     entries = draw()
     assert {s["text"] for e in entries for s in e["samples"]} == {"half \ufffd, whole \U0001f600"}
 
 
-def slowly():
+def trickle():
     while True:
         yield b" "
         time.sleep(0.05)
 
 
-def test_an_answer_that_comes_ever_so_slowly_is_given_up_after_the_time_of_a_request(server, draw):
-    server.say = lambda body: (200, slowly(), {})
+def test_a_trickling_answer_times_out(server, draw):
+    server.respond = lambda body: (200, trickle(), {})
     with pytest.raises(Exception, match=r"sent no complete answer within 0\.5 seconds \(endpoint\.timeout\)"):
         draw(timeout=0.5, patience=1)
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_an_answer_without_end_is_read_no_further_than_an_answer_can_be_long(server, draw, status):
-    server.say = lambda body: (status, itertools.repeat(b" " * 100_000), {})
+def test_an_endless_answer_is_read_only_up_to_the_maximum_length(server, draw, status):
+    server.respond = lambda body: (status, itertools.repeat(b" " * 100_000), {})
     with pytest.raises(Exception, match="sent more than 1,256,000 bytes"):
         draw(patience=0)
-    assert server.sent < 40_000_000  # what buffers between the two hold, with it
+    assert server.sent < 40_000_000  # including the buffers in between
 
 
-def test_no_compression_is_asked_for_and_a_compressed_answer_is_not_unpacked(server, draw):
+def test_compressed_answers_are_neither_requested_nor_unpacked(server, draw):
     bomb = gzip.compress(b" " * 10_000_000)
-    server.say = lambda body: (200, bomb, {"content-encoding": "gzip"})
+    server.respond = lambda body: (200, bomb, {"content-encoding": "gzip"})
     with pytest.raises(Exception, match=r"sent no valid completion .*compressed, which was not requested"):
         draw(patience=0)
 
 
 def with_choice(**changes):
-    """What makes an answer odd: its first choice has these other parts."""
+    """Function that changes the first choice of an answer."""
     return lambda answer: answer["choices"][0].update(changes)
 
 
@@ -427,7 +427,7 @@ def with_usage(usage):
     return lambda answer: answer.update(usage=usage)
 
 
-ODD = {
+MALFORMED = {
     "usage of text": (with_usage({"completion_tokens": "3"}), "usage.completion_tokens"),
     "usage beyond what a file holds": (with_usage({"prompt_tokens": 2**31}), "usage.prompt_tokens"),
     "a negative count": (with_usage({"prompt_tokens": -7}), "usage.prompt_tokens"),
@@ -448,20 +448,20 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("how", ODD)
-def test_an_odd_answer_is_one_clear_error_and_nothing_of_it_is_recorded(server, progress, draw, how):
-    change, said = ODD[how]
+@pytest.mark.parametrize("how", MALFORMED)
+def test_a_malformed_answer_is_one_clear_error_and_is_not_recorded(server, progress, draw, how):
+    change, message = MALFORMED[how]
 
-    def say(body):
+    def respond(body):
         if body not in server.sampled():
             return None
         change(answer := completion(server, body, 0))
         return 200, answer, {}
 
-    server.say = say
-    with pytest.raises(RuntimeError, match=rf"problem a, samples from 0: .* sent no valid completion \(.*{said}"):
+    server.respond = respond
+    with pytest.raises(RuntimeError, match=rf"problem a, samples from 0: .* sent no valid completion \(.*{message}"):
         draw(patience=0, concurrency=1)
-    server.say = lambda body: None
+    server.respond = lambda body: None
     draw()
     assert progress.missing == 0
 
@@ -471,15 +471,15 @@ def test_an_odd_answer_is_one_clear_error_and_nothing_of_it_is_recorded(server, 
     [b"", b"<html>", b"[1]", b"null", b"[" * 100_000, b'{"choices": 1e999}', b"\xff\xfe{", b'{"choices": {"a": 1}}'],
 )
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_no_answer_whatever_ends_in_a_traceback(server, draw, status, body):
-    server.say = lambda _: (status, body, {"content-type": "application/json; charset=rot13"})
+def test_invalid_answers_raise_only_expected_errors(server, draw, status, body):
+    server.respond = lambda _: (status, body, {"content-type": "application/json; charset=rot13"})
     with pytest.raises((endpoint.Unavailable, endpoint.Refused), match=rf"sent no valid completion|answers {status}"):
         draw(patience=0)
 
 
-def test_a_retry_after_that_is_no_time_is_no_error(server, draw):
+def test_an_invalid_retry_after_is_ignored(server, draw):
     for when in ("inf", "nan", "soon", "Mon, 01 Jan 0001 00:00:00 -0000", "1e999"):
-        server.say = lambda body, when=when: (503, {"error": {"message": "later"}}, {"retry-after": when})
+        server.respond = lambda body, when=when: (503, {"error": {"message": "later"}}, {"retry-after": when})
         with pytest.raises(endpoint.Unavailable, match="later"):
             draw(patience=0)
 
@@ -487,24 +487,22 @@ def test_a_retry_after_that_is_no_time_is_no_error(server, draw):
 ESCAPED = "".join(f"\\u{ord(letter):04X}" for letter in KEY)
 
 
-@pytest.mark.parametrize("spelt", [ESCAPED, ESCAPED.replace("\\", "\\\\"), KEY.replace("-", "\\-")])
+@pytest.mark.parametrize("escaped", [ESCAPED, ESCAPED.replace("\\", "\\\\"), KEY.replace("-", "\\-")])
 @pytest.mark.parametrize(
     "body",
     ['{"error": {"message": "no: KEY"}}', '{"choices": "KEY"}', '{"choices": [{"text": "", "finish_reason": "KEY"}]}'],
 )
 @pytest.mark.parametrize("status", [200, 401, 500])
-def test_the_key_is_not_told_either_where_the_server_writes_it_in_other_letters(
-    server, draw, spelt, body, status, capfd
-):
-    server.say = lambda _: (status, body.replace("KEY", spelt).encode(), {})
+def test_the_key_is_not_leaked_when_the_server_quotes_it_escaped(server, draw, escaped, body, status, capfd):
+    server.respond = lambda _: (status, body.replace("KEY", escaped).encode(), {})
     with pytest.raises(Exception, match=r"\[key\]|asked for") as error:
         draw(patience=0)
-    said = re.sub(r"\\+u(\w{4})", lambda match: chr(int(match[1], 16)), str(error.value)).replace("\\", "")
-    assert KEY not in said + "".join(capfd.readouterr())
+    unescaped = re.sub(r"\\+u(\w{4})", lambda match: chr(int(match[1], 16)), str(error.value)).replace("\\", "")
+    assert KEY not in unescaped + "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize("key", ["sk-broken\nkey", "schlüssel", "a\x00b"])
-def test_a_key_that_no_request_can_carry_is_an_error_that_does_not_tell_it(draw, monkeypatch, key):
+def test_a_key_that_cannot_be_sent_is_an_error_that_does_not_leak_it(draw, monkeypatch, key):
     monkeypatch.setattr(os, "environ", {**os.environ, "SERVER_KEY": key})
     with pytest.raises(
         ValueError, match=r"api_key_env: the environment variable SERVER_KEY contains characters"
@@ -513,30 +511,30 @@ def test_a_key_that_no_request_can_carry_is_an_error_that_does_not_tell_it(draw,
     assert key[:4] not in str(error.value)
 
 
-def test_a_server_that_does_not_answer_is_named_at_the_first_failure_and_when_it_answers_again(server, draw, capsys):
+def test_an_unavailable_server_is_reported_once_and_again_when_it_recovers(server, draw, capsys):
     tries = Counter()
 
-    def say(body):
+    def respond(body):
         tries[0] += 1
         return (503, {"error": {"message": "starting"}}, {}) if tries[0] < 4 else None
 
-    server.say = say
+    server.respond = respond
     draw(patience=60)
-    said = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
-        rf"{server.url} answers 503: starting; trying again until \d\d:\d\d \(endpoint.patience: 60\)", said[0]
+        rf"{server.url} answers 503: starting; trying again until \d\d:\d\d \(endpoint.patience: 60\)", lines[0]
     )
-    assert said[1:] == [f"{server.url} answers again"]
+    assert lines[1:] == [f"{server.url} answers again"]
 
 
-def test_a_wrong_port_is_named(draw, capsys):
+def test_a_connection_failure_names_the_address(draw, capsys):
     with pytest.raises(endpoint.Unavailable, match=r"http://127.0.0.1:9/v1 does not answer: ConnectError"):
         draw(base_url="http://127.0.0.1:9/v1", patience=1)
     assert "http://127.0.0.1:9/v1 does not answer: ConnectError" in capsys.readouterr().out
 
 
-def test_an_address_without_its_end_is_told_what_most_end_in(server, draw):
-    server.say = lambda body: (404, {"detail": "Not Found"}, {})
+def test_a_404_suggests_the_usual_end_of_the_address(server, draw):
+    server.respond = lambda body: (404, {"detail": "Not Found"}, {})
     with pytest.raises(
         endpoint.Refused, match=r"answers 404: .*Not Found.* \(the address of most servers ends in /v1\)"
     ):
@@ -549,39 +547,37 @@ sys.path.insert(0, sys.argv[1])
 from monkeys.sampling import endpoint
 from monkeys.sampling.shard import Shard, open_shard
 from monkeys.study.study import SourcedModel
-order = json.loads(sys.argv[2])
-with open_shard(Shard("s", 0, "t", "m", 0, 8, {}), {"a": "prompt a"}, order["journal"], order["samples"]) as progress:
-    model = SourcedModel.model_validate({"endpoint": order["endpoint"], "tasks": ["t"]})
-    endpoint.sample(progress, model, order["sampling"])
+args = json.loads(sys.argv[2])
+with open_shard(Shard("s", 0, "t", "m", 0, 8, {}), {"a": "prompt a"}, args["journal"], args["samples"]) as progress:
+    model = SourcedModel.model_validate({"endpoint": args["endpoint"], "tasks": ["t"]})
+    endpoint.sample(progress, model, args["sampling"])
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_job_at_once_while_it_waits_for_the_server_and_says_what_is_kept(
-    number, server, root, tmp_path, settings
-):
+def test_a_signal_ends_a_waiting_job_at_once_and_reports_the_samples_kept(number, server, root, tmp_path, settings):
     hanging = threading.Event()
 
-    def say(body):
+    def respond(body):
         if body in server.sampled() and len(server.sampled()) > 1:
             hanging.set()
             time.sleep(20)
 
-    server.say = say
+    server.respond = respond
     files = {name: str(tmp_path / name) for name in ("journal", "samples")}
-    order = json.dumps({**files, "endpoint": {**settings, "concurrency": 1, "api_key_env": None}, "sampling": SAMPLING})
+    args = json.dumps({**files, "endpoint": {**settings, "concurrency": 1, "api_key_env": None}, "sampling": SAMPLING})
     job = subprocess.Popen(
-        [sys.executable, "-c", JOB, str(root / "workflow/scripts"), order],
+        [sys.executable, "-c", JOB, str(root / "workflow/scripts"), args],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     assert hanging.wait(30)
-    asked = time.monotonic()
+    signal_sent = time.monotonic()
     job.send_signal(number)
-    said, _ = job.communicate(timeout=10)
-    assert time.monotonic() - asked < 5
-    assert job.returncode == 128 + number, said
-    assert f"ended by {number.name} with 4 of 8 samples of t m shard 0 in the journal; run again to resume" in said
-    assert "Traceback" not in said
+    output, _ = job.communicate(timeout=10)
+    assert time.monotonic() - signal_sent < 5
+    assert job.returncode == 128 + number, output
+    assert f"ended by {number.name} with 4 of 8 samples of t m shard 0 in the journal; run again to resume" in output
+    assert "Traceback" not in output
     assert sum("problem_id" in entry for entry in read_entries(files["journal"])) == 1

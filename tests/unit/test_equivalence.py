@@ -1,4 +1,4 @@
-"""How answers are compared: exactly, by computer algebra in worker processes, and by Math-Verify."""
+"""Comparison of answers: exact, by computer algebra in worker processes, and by Math-Verify."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def outcome():
 
 @pytest.fixture
 def judge():
-    """Makes judges, and closes them."""
+    """Factory of judges that closes them after the test."""
     judges = []
 
     def make(**settings):
@@ -45,7 +45,7 @@ def judge():
 
 @pytest.fixture
 def workers(monkeypatch):
-    """The workers that are started from now on."""
+    """List of the workers started."""
     started = []
 
     class Recorded(equivalence.Worker):
@@ -86,7 +86,7 @@ def test_plain_numbers_are_compared_exactly(answer, gold, same):
 
 
 @given(st.fractions(), st.fractions())
-def test_quotients_are_equal_if_their_values_are(x, y):
+def test_fractions_are_equal_if_and_only_if_their_values_are(x, y):
     def written(value: Fraction) -> str:
         return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
@@ -156,13 +156,13 @@ def test_tuples_intervals_sets_and_matrices_are_compared_element_by_element(outc
     assert outcome(answer, gold) == expected
 
 
-def test_rows_of_a_matrix_are_found_after_normalisation_has_eaten_backslashes(outcome):
+def test_rows_of_a_matrix_are_found_although_normalisation_removes_backslashes(outcome):
     written = r"\begin{pmatrix} 1 & 0.5 \\ \frac12 & -3 \end{pmatrix}"
     assert outcome(normalised(written), normalised(written.replace("0.5", r"\frac{1}{2}"))) == "correct"
 
 
 @given(st.text(r"({[,]})\<>cup1x&", max_size=30))
-def test_any_text_can_be_taken_apart(text):
+def test_any_text_can_be_parsed(text):
     compound = structure.parse(structure.canonical_spelling(text))
     assert compound is None or len(compound.elements) >= 1
 
@@ -187,7 +187,7 @@ HOSTILE = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("gold", [r"\frac{1}{2}", r"\sqrt{2}", "(1,2)"])
-def test_hostile_answers_end_within_their_limits_and_the_next_is_judged(judge, gold):
+def test_hostile_answers_stay_within_their_limits_and_the_next_answer_is_judged(judge, gold):
     judge = judge(cpu_seconds=0.3, memory_mb=256)
     for name, answer in HOSTILE.items():
         start = time.monotonic()
@@ -207,12 +207,12 @@ def test_a_comparison_that_takes_too_long_is_a_timeout(judge, workers):
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    """Workers that grade by other rules, to have what real comparisons seldom do."""
+    """Workers that grade by other rules, to provoke events that are rare in real comparisons."""
     monkeypatch.setattr(equivalence, "_COMMAND", [sys.executable, "-P", "-c", STAND_IN])
 
 
-def test_a_timeout_is_certain_beyond_twice_the_limit_alone(judge, stand_in, workers):
-    """Thousands of comparisons without an end would else be made again, one after the other."""
+def test_a_timeout_is_certain_only_beyond_twice_the_limit(judge, stand_in, workers):
+    """Otherwise thousands of endless comparisons would be repeated, one at a time."""
     judge = judge(cpu_seconds=0.5)
     assert judge.verdict("0.75 seconds", "x") == Verdict("timeout", "0.75 seconds", certain=False)
     assert judge.verdict("9999 seconds", "x") == Verdict("timeout", "9999 seconds")
@@ -220,7 +220,7 @@ def test_a_timeout_is_certain_beyond_twice_the_limit_alone(judge, stand_in, work
     assert len(workers) == 1
 
 
-def test_memory_that_runs_out_and_crashes_are_not_wrong(judge, stand_in):
+def test_running_out_of_memory_and_crashing_are_not_wrong_answers(judge, stand_in):
     judge = judge(cpu_seconds=20, memory_mb=64)
     assert judge.verdict("eat", "x") == Verdict("memory_limit", "eat", certain=False)
     assert judge.verdict("crash", "x") == Verdict("runtime_error", "crash", certain=False)
@@ -250,7 +250,7 @@ worker.main()
 """
 
 
-def test_a_worker_that_is_stuck_is_an_error_of_the_machine(judge, stand_in, workers, monkeypatch):
+def test_a_stuck_worker_is_a_verifier_error(judge, stand_in, workers, monkeypatch):
     monkeypatch.setattr(equivalence, "_GRACE_SECONDS", 0.1)
     judge = judge(cpu_seconds=0.1)
     assert judge.verdict("sleep", "x") == Verdict(
@@ -260,7 +260,7 @@ def test_a_worker_that_is_stuck_is_an_error_of_the_machine(judge, stand_in, work
     assert len(workers) == 2
 
 
-def test_workers_end_with_the_job_even_if_that_is_killed(root):
+def test_workers_end_with_their_job_even_if_it_is_killed(root):
     code = (
         "from monkeys.verification import Settings; from monkeys.verification.answers.equivalence import Equivalence\n"
         "judge = Equivalence(Settings()); judge.verdict('2x', '3x'); print('ready', flush=True); input()"
@@ -274,33 +274,33 @@ def test_workers_end_with_the_job_even_if_that_is_killed(root):
     (child,) = children(worker)
     job.kill()
     job.communicate()
-    wait_for_the_end_of(worker, child)
+    wait_until_ended(worker, child)
 
 
 def children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def wait_for_the_end_of(*processes):
+def wait_until_ended(*processes):
     deadline = time.monotonic() + 10
     while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def test_a_worker_that_dies_is_an_error_of_the_machine_and_replaced(judge, workers):
+def test_a_dead_worker_is_a_verifier_error_and_is_replaced(judge, workers):
     judge = judge()
     assert judge.verdict("2x", "x+x").outcome == "correct"
     (child,) = children(workers[0].pid)
     os.kill(workers[0].pid, signal.SIGKILL)
-    wait_for_the_end_of(child)
+    wait_until_ended(child)
     assert judge.verdict("3x", "x+x") == Verdict("verifier_error", "3x", certain=False, repeat_outcome="runtime_error")
     assert judge.verdict("3x", "x+x") == Verdict("wrong", "3x")
     assert len(workers) == 2
 
 
 @pytest.mark.slow
-def test_workers_start_when_they_are_needed_one_for_each_thread(judge, workers):
+def test_workers_start_on_demand_one_per_thread(judge, workers):
     judge = judge()
     assert judge.verdict("18", "18.0").outcome == "correct"
     assert not workers
@@ -315,11 +315,11 @@ def test_closing_ends_all_processes(judge, workers):
     judge.verdict("2x", "x+x")
     (child,) = children(workers[0].pid)
     judge.close()
-    wait_for_the_end_of(workers[0].pid, child)
+    wait_until_ended(workers[0].pid, child)
 
 
-def test_a_parser_that_does_not_work_is_an_error_and_never_wrong(judge, monkeypatch, tmp_path):
-    """With another antlr4-python3-runtime sympy raises ImportError for every formula."""
+def test_a_broken_parser_is_an_error_and_never_a_wrong_answer(judge, monkeypatch, tmp_path):
+    """With another version of antlr4-python3-runtime, sympy raises ImportError for every formula."""
     metadata = tmp_path / "antlr4"
     metadata.mkdir()
     (metadata / "__init__.py").write_text("raise ImportError('antlr of another version')")
@@ -334,14 +334,14 @@ worker.main()
         judge().verdict("2x", "x+x")
 
 
-def test_a_worker_that_cannot_start_is_an_error_and_never_wrong(judge, monkeypatch):
+def test_a_worker_that_cannot_start_is_an_error_and_never_a_wrong_answer(judge, monkeypatch):
     monkeypatch.setattr(equivalence, "_COMMAND", [sys.executable, "-c", ""])
     with pytest.raises(RuntimeError, match="formulas cannot be compared"):
         judge().verdict("2x", "x+x")
 
 
 @pytest.mark.slow
-def test_math_verify_is_asked_for_what_was_written(judge):
+def test_math_verify_judges_the_answers_as_written(judge):
     judge = judge(second_opinion=True, cpu_seconds=2)
     assert judge.verdict("x", "x").second_opinion == "correct"
     assert judge.verdict("1,2", "2,1", ("$1,2$", "$2,1$")) == Verdict("wrong", "1,2", "correct")
@@ -357,8 +357,8 @@ def test_hostile_answers_do_not_stop_math_verify(judge):
 
 
 @pytest.mark.slow
-def test_labelled_pairs_come_out_no_worse_than_with_the_harness(outcome, shared_data):
-    """Pairs from the tests of other graders: we find more of the equal ones, and no new false ones."""
+def test_labelled_pairs_are_judged_no_worse_than_by_the_harness(outcome, shared_data):
+    """Pairs from the tests of other graders: we find more equal pairs, and no new false positives."""
     with open(shared_data / "graders" / "math_equivalence_pairs.jsonl") as file:
         rows = [json.loads(line) for line in file]
     found = 0

@@ -15,7 +15,7 @@ from monkeys.analysis.exclusions import (
 
 EDGES = (0.0, 0.10, 0.25, 0.75, 1.0)
 PAPER = (EDGES, (15, 30, 30, 30))
-"""Bins of solve rates and samples graded in each, in Table 2 of the paper."""
+"""Solve-rate bins and number of samples graded per bin, in Table 2 of the paper."""
 
 
 @pytest.fixture
@@ -23,17 +23,17 @@ def tally():
     return pd.DataFrame({"problem_id": ["a", "b", "c", "d"], "samples": [10, 10, 10, 8], "correct": [0, 1, 5, 8]})
 
 
-def test_problems_are_left_out_by_name(tally):
+def test_problems_are_dropped_by_id(tally):
     assert drop_problems(tally, ["b", "d"])["problem_id"].tolist() == ["a", "c"]
     assert drop_problems(tally, []).equals(tally)
 
 
-def test_problems_that_do_not_exist_are_named(tally):
+def test_unknown_problems_are_an_error_that_names_them(tally):
     with pytest.raises(ValueError, match="no problem x, y in the tally"):
         drop_problems(tally, ["y", "a", "x"])
 
 
-def test_the_effect_is_coverage_with_and_without(tally):
+def test_coverage_is_computed_with_and_without_the_excluded_problems(tally):
     table = coverage_with_and_without(tally, ["a", "d"], [1, 8, 10])
     assert table["problems_all"].tolist() == [4] * 3 and table["problems_kept"].tolist() == [2] * 3
     np.testing.assert_allclose(table["coverage_all"], coverage(tally["samples"], tally["correct"], [1, 8, 10]))
@@ -41,7 +41,7 @@ def test_the_effect_is_coverage_with_and_without(tally):
     np.testing.assert_allclose(table["coverage_kept"], coverage([10, 10], [1, 5], [1, 8, 10]))
 
 
-def test_without_any_problem_there_is_no_coverage(tally):
+def test_coverage_is_missing_if_every_problem_is_excluded(tally):
     assert coverage_with_and_without(tally, list("abcd"), [1])["coverage_kept"].isna().all()
 
 
@@ -59,7 +59,7 @@ def study(rates, samples=40):
     return texts, verdicts.astype({"problem_id": "category", "outcome": "category"}), problems
 
 
-def test_samples_are_spread_over_the_problems_of_a_bin_as_in_table_2():
+def test_drawn_samples_are_spread_over_the_problems_of_a_bin_as_in_table_2():
     # Brown et al. 2024, Table 2: 5, 10, 29 and 84 problems
     rates = [0.075] * 5 + [0.2] * 10 + [0.5] * 29 + [0.9] * 84
     table = draw_audit(*study(rates), *PAPER)
@@ -70,7 +70,7 @@ def test_samples_are_spread_over_the_problems_of_a_bin_as_in_table_2():
     assert [sorted(counts.unique()) for counts in per_problem] == [[3], [3], [1, 2], [1]]
 
 
-def test_only_correct_samples_are_graded_each_once_with_its_own_text():
+def test_only_correct_samples_are_drawn_each_once_with_its_own_text():
     texts, verdicts, problems = study([0.1, 0.5, 1.0])
     table = draw_audit(texts, verdicts, problems, bins=(0, 0.75, 1), per_bin=(10, 3))
     assert not table.duplicated(["problem_id", "sample"]).any()
@@ -79,7 +79,7 @@ def test_only_correct_samples_are_graded_each_once_with_its_own_text():
     right = verdicts[verdicts["outcome"] == "correct"].astype(str)
     drawn = table[["problem_id", "sample"]].astype(str)
     assert len(drawn.merge(right, on=["problem_id", "sample"])) == len(drawn) == 13
-    assert table["solve_rate"].tolist() == [0.1] * 4 + [0.5] * 6 + [1.0] * 3  # of the first there are only 4
+    assert table["solve_rate"].tolist() == [0.1] * 4 + [0.5] * 6 + [1.0] * 3  # the first problem has only 4
 
 
 def test_a_bin_with_too_few_correct_samples_gives_all_it_has():
@@ -88,26 +88,26 @@ def test_a_bin_with_too_few_correct_samples_gives_all_it_has():
     assert table["problems"].tolist() == [1, 1]
 
 
-def test_rates_on_an_edge_belong_to_the_bin_above_and_1_to_the_last():
+def test_solve_rates_on_an_edge_fall_into_the_upper_bin_and_1_into_the_last():
     table = draw_audit(*study([0.05, 0.1, 0.25, 0.75, 1.0]), bins=EDGES, per_bin=(1, 1, 1, 1))
     by_bin = table.groupby("bin", sort=False)["problems"].first()
     assert by_bin.to_dict() == {"0–10 %": 1, "10–25 %": 1, "25–75 %": 1, "75–100 %": 2}
 
 
-def test_samples_whose_verifier_failed_do_not_count():
+def test_verifier_errors_do_not_count_towards_solve_rates():
     texts, verdicts, problems = study([0.5], samples=4)
     verdicts["outcome"] = ["correct", "verifier_error", "verifier_error", "verifier_error"]
     assert draw_audit(texts, verdicts, problems, *PAPER)["solve_rate"].tolist() == [1.0]
 
 
-def test_the_draw_repeats_with_its_seed():
+def test_the_draw_is_reproducible_with_its_seed():
     made = study([0.5] * 30)
     first, again, other = (draw_audit(*made, *PAPER, seed=seed) for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
 
 
-def test_every_bin_needs_its_number_of_samples():
+def test_every_bin_needs_a_number_of_samples():
     with pytest.raises(ValueError, match="4 bins, but 1 numbers"):
         draw_audit(*study([0.5]), bins=EDGES, per_bin=(30,))
 
@@ -127,7 +127,7 @@ def test_grades_are_counted_by_bin(tmp_path):
     }
 
 
-def test_the_numbers_of_table_2():
+def test_table_2_of_the_paper_is_reproduced():
     # Brown et al. 2024: of 102 samples with a valid reference 96 are right
     grades = {"0–10 %": (5, 11, 1, 3), "10–25 %": (10, 27, 3, 0), "25–75 %": (29, 28, 2, 0), "75–100 %": (84, 30, 0, 0)}
     rows = [
@@ -141,7 +141,7 @@ def test_the_numbers_of_table_2():
     assert table["correct"].sum() == 96 and (table["graded"] - table["wrong_gold"]).sum() == 102
 
 
-def test_rows_with_other_grades_are_named():
+def test_rows_with_unknown_grades_are_named_in_the_error():
     graded = pd.DataFrame(
         {
             "bin": "0–10 %",
@@ -155,7 +155,7 @@ def test_rows_with_other_grades_are_named():
         audit_table(graded)
 
 
-def test_problems_that_reject_known_solutions_are_listed_with_how():
+def test_problems_whose_tests_reject_known_solutions_are_listed_with_outcomes():
     outcomes = {"a": ["correct", "correct"], "b": ["correct", "wrong", "timeout"], "c": ["wrong", "verifier_error"]}
     rows = [(problem, outcome) for problem, found in outcomes.items() for outcome in found]
     table = rejected_solutions(pd.DataFrame(rows, columns=["problem_id", "outcome"]))
@@ -165,5 +165,5 @@ def test_problems_that_reject_known_solutions_are_listed_with_how():
     ]
 
 
-def test_a_task_whose_tests_reject_nothing_has_an_empty_list():
+def test_no_rejected_solutions_give_an_empty_table():
     assert rejected_solutions(pd.DataFrame({"problem_id": ["a"], "outcome": ["correct"]})).empty

@@ -6,12 +6,12 @@ from monkeys.reporting import explorer, style
 
 
 def traces(page):
-    """What Plotly is told to draw."""
+    """Traces passed to Plotly."""
     start = page.index("[", page.rindex("Plotly.newPlot("))
     return json.JSONDecoder().raw_decode(page, start)[0]
 
 
-def test_a_model_with_one_sample_is_a_point_and_lines_have_no_points():
+def test_a_model_with_one_sample_is_a_marker_and_others_are_plain_lines():
     rows = [("t", "many", k, 0.1 * k) for k in (1, 2, 5)] + [("t", "once", 1, 0.3)]
     curves = pd.DataFrame(rows, columns=["task", "model", "k", "coverage"])
     curves = curves.assign(low=curves["coverage"] - 0.05, high=curves["coverage"] + 0.05)

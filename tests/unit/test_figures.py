@@ -19,12 +19,12 @@ FIGURES = registry.names("draw")
 
 TASKS = ["gsm8k", "math", "code_contests", "minif2f", "swe_bench_lite", "a_task_whose_name_is_forty_letters_long_"]
 FAMILY = "a-family-with-quite-a-long-name"
-MANY = [f"{family}-{size}b" for family in ("pythia", "gemma", "llama-3", FAMILY) for size in (1, 2, 7, 12, 70)]
+MODELS = [f"{family}-{size}b" for family in ("pythia", "gemma", "llama-3", FAMILY) for size in (1, 2, 7, 12, 70)]
 KS = log_grid(10_000)
 
 
 class Study:
-    """Made-up tables of a study, as the figures want them."""
+    """Synthetic tables of a study, in the form that figures need."""
 
     def __init__(self, tasks, models, ks=KS, flat=False):
         self.models = models
@@ -73,7 +73,7 @@ class Study:
         return frame.assign(low=0.9 * shape, high=1 - 0.9 * (1 - shape))
 
     def draw(self, name):
-        """The figure of this result, given what it asks for."""
+        """Draw the figure of a result from the inputs that it names."""
         given = {
             "coverage_curves": self.curves,
             "cost_effectiveness_curves": self.compute if name == "coverage_vs_compute" else self.cost,
@@ -90,13 +90,13 @@ class Study:
 
 
 def bars(rates):
-    """The figure of solve rates, which have the column majority."""
+    """Figure of solve rates from a table that has the column `majority`."""
     keys = ["task", "model", "problem_id"]
     return solve_rates.draw(rates.drop(columns="majority"), rates[[*keys, "majority"]])
 
 
-def with_holes():
-    """Budgets that differ, and models or whole tasks without numbers."""
+def with_missing_values():
+    """A study with different budgets, and with models and a whole task without values."""
     study = Study(["math", "empty"], ["m-1", "m-2", "m-3", "m-4"])
     for table in (study.curves, study.compute, study.cost):
         columns = table.columns.intersection(["coverage", "low", "high"])
@@ -116,16 +116,16 @@ STUDIES = {
     "one budget of one": lambda: Study(["arithmetic"], ["m-1", "m-2"], [1]),
     "two": lambda: Study(["math", "code"], ["llama-3-8b", "llama-3-70b"]),
     "long names": lambda: Study(["t" * 60], ["meta-llama-instruct-fp8-with-a-name-of-4" + end for end in ("-1", "-2")]),
-    "many models": lambda: Study(["math"], MANY),
+    "many models": lambda: Study(["math"], MODELS),
     "many tasks": lambda: Study(TASKS, ["llama-3-8b", "llama-3-70b"]),
     "all or nothing": lambda: Study(["math"], [f"m-{i}" for i in range(6)], flat=True),
-    "holes": with_holes,
+    "holes": with_missing_values,
 }
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    """Figures by study and name, each drawn once, with every warning an error."""
+    """Function that draws a figure once by study and name, with warnings as errors."""
     studies, figures = {}, {}
 
     def draw(study, name):
@@ -142,7 +142,7 @@ def drawn():
 
 @functools.cache
 def texts(figure):
-    """Everything that can be read in a figure, and where: the letters, without the line from a name to its curve."""
+    """Visible texts of a figure with their boxes, without the lines that join labels to curves."""
     hidden = set()
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -154,7 +154,7 @@ def texts(figure):
 
 
 def overlapping(boxes, tolerance=1.0):
-    """Pairs of boxes that share more than a line of pixels."""
+    """Pairs of boxes that overlap by more than a line of pixels."""
     low, high = (np.array([getattr(box, corner) for box in boxes]) for corner in ("min", "max"))
     shared = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
     return np.argwhere(np.triu((shared > tolerance).all(axis=2), 1))
@@ -172,7 +172,7 @@ def in_legend(figure):
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
-everywhere = pytest.mark.parametrize(
+all_figures = pytest.mark.parametrize(
     ("study", "name"),
     [
         pytest.param(study, name, marks=() if study in ("one", "two") else pytest.mark.slow)
@@ -181,40 +181,40 @@ everywhere = pytest.mark.parametrize(
 )
 
 
-@everywhere
-def test_nothing_that_is_written_is_cut_off(drawn, study, name):
+@all_figures
+def test_no_text_is_cut_off(drawn, study, name):
     figure = drawn(study, name)
     for text, box in texts(figure).items():
         assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1, text
 
 
-@everywhere
-def test_nothing_is_written_over_something_else(drawn, study, name):
+@all_figures
+def test_no_texts_overlap(drawn, study, name):
     written, boxes = zip(*texts(drawn(study, name)).items(), strict=True)
     assert [(written[i].get_text(), written[j].get_text()) for i, j in overlapping(boxes)] == []
 
 
-@everywhere
-def test_a_legend_is_outside_of_all_panels(drawn, study, name):
+@all_figures
+def test_legends_are_outside_all_panels(drawn, study, name):
     figure = drawn(study, name)
     for legend in figure.legends:
         boxes = [legend.get_window_extent(), *(axes.bbox for axes in figure.axes)]
         assert not [pair for pair in overlapping(boxes) if 0 in pair]
 
 
-@everywhere
-def test_legends_and_names_leave_panels_their_room(drawn, study, name):
+@all_figures
+def test_legends_and_labels_leave_room_for_the_panels(drawn, study, name):
     for axes in drawn(study, name).axes:
         assert min(axes.bbox.width, axes.bbox.height) / style.DPI > 1
 
 
-@everywhere
-def test_what_is_written_can_be_read(drawn, study, name):
+@all_figures
+def test_all_text_is_large_enough_to_read(drawn, study, name):
     assert min(text.get_fontsize() for text in texts(drawn(study, name))) >= 6.5
 
 
-@everywhere
-def test_a_figure_is_as_wide_as_a_column_or_a_page(drawn, study, name):
+@all_figures
+def test_figures_are_as_wide_as_a_column_or_a_page(drawn, study, name):
     assert drawn(study, name).get_size_inches()[0] in (3.25, 6.75)
 
 
@@ -230,17 +230,17 @@ def test_a_model_looks_the_same_in_all_figures(drawn, study):
     assert seen == {model: {looks[model].colour.lower()} for model in models}
 
 
-def test_up_to_eight_models_have_colours_that_the_colour_blind_can_tell_apart():
+def test_up_to_eight_models_have_colour_blind_safe_colours():
     looks = style.assign_looks([f"m{i}" for i in range(8)], {"m0": "f", "m1": "f"})
     assert [look.colour for look in looks.values()] == list(style.OKABE_ITO)
 
 
 def test_many_models_can_be_told_apart_without_colours():
-    looks = style.assign_looks(MANY, Study(["t"], MANY, [1]).families)
-    assert len({look[1:] for look in looks.values()}) == len({look.colour for look in looks.values()}) == len(MANY)
+    looks = style.assign_looks(MODELS, Study(["t"], MODELS, [1]).families)
+    assert len({look[1:] for look in looks.values()}) == len({look.colour for look in looks.values()}) == len(MODELS)
 
 
-def test_of_many_models_each_family_runs_from_light_to_dark_in_its_own_dashes():
+def test_with_many_models_each_family_runs_from_light_to_dark_with_its_own_dashes():
     families = {f"{family}{i}": family for family in "abc" for i in range(5)}
     looks = style.assign_looks(families, families)
     for family in "abc":
@@ -251,22 +251,22 @@ def test_of_many_models_each_family_runs_from_light_to_dark_in_its_own_dashes():
     assert len({look.dashes for look in looks.values()}) == 3
 
 
-def test_few_lines_are_named_where_they_end_and_many_in_a_legend(drawn):
+def test_few_lines_are_labelled_at_their_ends_and_many_in_a_legend(drawn):
     few, many = drawn("two", "coverage"), drawn("many models", "coverage")
     assert [text.get_text() for text in few.axes[0].texts] == ["llama-3-8b", "llama-3-70b"]
     assert in_legend(few) == []
-    assert in_legend(many) == MANY
+    assert in_legend(many) == MODELS
     assert not many.axes[0].texts
 
 
-def test_names_stand_in_the_order_in_which_the_lines_end(drawn):
+def test_labels_are_in_the_order_of_the_line_ends(drawn):
     for axes in drawn("two", "coverage").axes:
         heights = {name.get_text(): name.xyann[1] for name in axes.texts}
         ends = {label: line.get_ydata()[-1] for label, line in named_lines(axes).items()}
         assert sorted(heights, key=heights.get) == sorted(ends, key=ends.get)
 
 
-def test_a_line_that_ends_early_is_joined_to_its_name_level_and_dotted(drawn):
+def test_a_line_that_ends_early_is_joined_to_its_label_by_a_level_dotted_line(drawn):
     axes = drawn("holes", "coverage").axes[0]
     (name,) = (name for name in axes.texts if name.get_text() == "m-2")
     joint = name.arrow_patch
@@ -278,11 +278,11 @@ def test_a_line_that_ends_early_is_joined_to_its_name_level_and_dotted(drawn):
     assert to_hex(joint.get_edgecolor()) == style.LIGHT.lower() and joint.get_linestyle() != "-"
 
 
-def test_names_that_would_take_the_room_of_the_lines_are_in_a_legend(drawn):
+def test_labels_too_long_for_the_panel_move_to_a_legend(drawn):
     assert in_legend(drawn("long names", "coverage")) == STUDIES["long names"]().models
 
 
-def test_only_a_name_that_does_not_fit_is_shortened_and_keeps_its_ends(drawn):
+def test_only_names_that_do_not_fit_are_shortened_in_the_middle(drawn):
     assert [axes.get_title(loc="left") for axes in drawn("many tasks", "coverage").axes][:5] == TASKS[:5]
     assert re.fullmatch("t+…t+", drawn("long names", "coverage").axes[0].get_title(loc="left"))
     model = f"{FAMILY}-70b"
@@ -290,7 +290,7 @@ def test_only_a_name_that_does_not_fit_is_shortened_and_keeps_its_ends(drawn):
     assert len(shown) == 1 and shown != [model] and re.fullmatch("a-family.*….*-70b", shown[0])
 
 
-def test_the_number_of_samples_is_on_an_axis_of_powers_of_ten(drawn):
+def test_the_axis_of_samples_has_powers_of_ten(drawn):
     for axes in drawn("two", "coverage").axes:
         low, high = axes.get_xlim()
         shown = [
@@ -301,7 +301,7 @@ def test_the_number_of_samples_is_on_an_axis_of_powers_of_ten(drawn):
         assert axes.get_xscale() == "log" and shown == ["10⁰", "10¹", "10²", "10³", "10⁴"]
 
 
-def test_coverage_is_drawn_as_it_is_in_the_table_with_its_bands(drawn):
+def test_coverage_is_drawn_as_in_the_table_with_its_bands(drawn):
     curves = STUDIES["many tasks"]().curves
     for axes, (task, part) in zip(
         drawn("many tasks", "coverage").axes, curves.groupby("task", sort=False), strict=True
@@ -316,7 +316,7 @@ def test_coverage_is_drawn_as_it_is_in_the_table_with_its_bands(drawn):
 
 
 def test_a_model_with_one_sample_is_a_dashed_level_line_through_the_panel():
-    """As the models beside which the paper sets the others; not so where all have one sample."""
+    """Like the paper's reference models; not if all models have one sample."""
     study = Study(["math"], ["m-1", "m-2"])
     once = (study.curves["model"] == "m-2") & (study.curves["k"] > 1)
     (axes,) = coverage.draw(study.curves[~once], study.looks).axes
@@ -330,7 +330,7 @@ def test_a_model_with_one_sample_is_a_dashed_level_line_through_the_panel():
     assert list(named_lines(axes)["m-2"].get_xdata()) == [1]
 
 
-def test_ticks_between_two_powers_of_ten_are_written_like_powers():
+def test_large_and_small_ticks_are_written_as_powers_of_ten():
     assert [style._short(value, None) for value in (3, 0.5, 20_000, 3e7, 1e8, 5e-5)] == [
         "3",
         "0.5",
@@ -349,7 +349,7 @@ def test_a_family_is_drawn_if_a_task_has_two_of_its_models():
 
 
 @pytest.mark.parametrize("name", ["coverage_by_family", "curve_similarity"])
-def test_a_study_without_a_family_of_two_says_so(drawn, name):
+def test_a_figure_without_a_family_of_two_models_says_so(drawn, name):
     figure = drawn("one", name)
     assert not figure.axes and "no family has two models" in figure.texts[0].get_text()
 
@@ -357,7 +357,7 @@ def test_a_study_without_a_family_of_two_says_so(drawn, name):
 @pytest.mark.parametrize(
     ("name", "table", "column"), [("coverage_vs_compute", "compute", "flops"), ("coverage_vs_cost", "cost", "dollars")]
 )
-def test_coverage_is_drawn_against_what_the_samples_took(drawn, name, table, column):
+def test_coverage_is_drawn_against_the_cost_of_the_samples(drawn, name, table, column):
     expected = getattr(STUDIES["two"](), table)
     for axes, (_, part) in zip(drawn("two", name).axes, expected.groupby("task", sort=False), strict=True):
         for model, curve in part.groupby("model", sort=False):
@@ -375,7 +375,7 @@ def test_the_pareto_front_is_a_step_line_behind_the_curves():
     assert front.get_drawstyle() == "steps-post"
 
 
-def test_a_fit_is_drawn_over_what_was_measured_with_its_numbers(drawn):
+def test_a_fit_is_drawn_over_the_measured_curve_with_its_parameters(drawn):
     axes = drawn("two", "power_law").axes[0]
     measured, fit = axes.lines
     np.testing.assert_array_equal(measured.get_xdata(), KS)
@@ -383,12 +383,12 @@ def test_a_fit_is_drawn_over_what_was_measured_with_its_numbers(drawn):
     assert "a = −2.00\nb = −0.30\nerror 0.0100\n± 0.0020" in headings(axes)
 
 
-def test_where_there_is_no_fit_the_figure_says_so(drawn):
+def test_a_panel_without_a_fit_says_so(drawn):
     axes = drawn("holes", "power_law").axes[2]
     assert len(axes.lines) == 1 and "no fit" in headings(axes)
 
 
-def test_the_numbers_of_a_fit_do_not_cover_the_curve(drawn):
+def test_the_parameters_of_a_fit_do_not_cover_the_curve(drawn):
     for axes in drawn("many models", "power_law").axes:
         (note,) = [text for text in axes.texts if text.get_text().startswith("a =")]
         points = axes.transData.transform(axes.lines[0].get_xydata())
@@ -396,7 +396,7 @@ def test_the_numbers_of_a_fit_do_not_cover_the_curve(drawn):
         assert not [point for point in points if box.contains(*point)]
 
 
-def test_curves_of_a_family_are_moved_to_where_they_meet(drawn):
+def test_curves_of_a_family_are_shifted_to_their_anchor(drawn):
     study = STUDIES["two"]()
     for axes, (_, part) in zip(
         drawn("two", "curve_similarity").axes, study.shifts.groupby("task", sort=False), strict=True
@@ -405,11 +405,11 @@ def test_curves_of_a_family_are_moved_to_where_they_meet(drawn):
             np.testing.assert_allclose(named_lines(axes)[shift.model].get_xdata(), KS / shift.k)
 
 
-def test_a_model_that_never_gets_to_the_meeting_point_is_left_out(drawn):
+def test_a_model_without_a_shift_is_left_out(drawn):
     assert list(named_lines(drawn("holes", "curve_similarity").axes[0])) == ["m-1", "m-2", "m-4"]
 
 
-def test_selectors_are_below_the_oracle_each_in_its_colour_and_each_reward_in_its_dashes(drawn):
+def test_selectors_differ_in_colour_and_rewards_in_dashes(drawn):
     axes = drawn("two", "selection").axes[0]
     lines = named_lines(axes)
     assert list(lines) == [
@@ -426,7 +426,7 @@ def test_selectors_are_below_the_oracle_each_in_its_colour_and_each_reward_in_it
     assert len(axes.collections) == 4  # the bands
 
 
-def test_bars_are_sorted_and_coloured_by_whether_the_vote_is_right(drawn):
+def test_bars_are_sorted_and_coloured_by_whether_the_vote_is_correct(drawn):
     rates = STUDIES["one"]().rates
     axes = drawn("one", "solve_rates").axes[0]
     bars = {patch.get_label(): np.asarray(patch.get_data().values) for patch in axes.patches}
@@ -438,25 +438,25 @@ def test_bars_are_sorted_and_coloured_by_whether_the_vote_is_right(drawn):
     assert in_legend(drawn("one", "solve_rates")) == ["majority vote right", "majority vote wrong", "no correct sample"]
 
 
-def test_bars_have_their_intervals_and_the_share_of_hard_problems_above(drawn):
+def test_bars_have_intervals_and_the_share_of_hard_problems_above(drawn):
     axes = drawn("one", "solve_rates").axes[0]
     (intervals,) = [lines for lines in axes.collections if isinstance(lines, LineCollection)]
     assert len(intervals.get_segments()) == 50
     assert "12 % of problems ≤ 1 % right" in headings(axes)
 
 
-def test_what_stands_above_bars_fits_where_four_panels_are_in_a_row():
+def test_the_heading_above_bars_fits_with_four_panels_in_a_row():
     rates = Study(["math"], ["m-1", "m-2", "m-3", "m-4"]).rates
     for axes in bars(rates.assign(rate=0.0)).axes:
         assert "100 % of problems ≤ 1 % right" in headings(axes)
 
 
-def test_bars_have_one_colour_where_there_is_no_vote():
+def test_bars_have_one_colour_without_a_vote():
     rates = Study(["code"], ["m-1"]).rates.assign(majority=np.nan)
     assert in_legend(bars(rates)) == ["no correct sample"]
 
 
-def test_without_flaky_problems_a_model_is_dashed_in_the_same_colour(drawn):
+def test_coverage_without_flagged_problems_is_dashed_in_the_same_colour(drawn):
     figure = drawn("two", "flagged")
     assert headings(figure.axes[0])[:2] == ["math", "266 of 300 problems not flagged"]
     everything, kept = figure.axes[0].lines[:2]
@@ -472,7 +472,7 @@ def test_a_panel_without_numbers_says_so(drawn):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_an_empty_table_gives_a_figure_that_says_so(name):
+def test_an_empty_table_gives_a_figure_without_panels(name):
     study = Study(["math"], ["m-1"])
     for table in ("curves", "compute", "cost", "fits", "shifts", "selection", "rates", "flagged"):
         setattr(study, table, getattr(study, table).iloc[:0])
@@ -481,7 +481,7 @@ def test_an_empty_table_gives_a_figure_that_says_so(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["coverage", "power_law", "solve_rates"])  # bands, notes, bars
-def test_files_hold_true_type_letters_and_the_same_bytes_each_time(tmp_path, name):
+def test_saved_figures_embed_true_type_fonts_and_are_reproducible(tmp_path, name):
     contents = []
     for attempt in ("first", "second"):
         paths = [tmp_path / f"{attempt}.{ending}" for ending in ("pdf", "png")]

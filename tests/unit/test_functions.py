@@ -37,7 +37,7 @@ def judge():
         ("    assert False", "wrong"),
         ("    return y", "runtime_error"),
         ("    return (", "syntax_error"),
-        ("    exit(0)", "wrong"),  # a good ending is not enough: the assertions must have been passed
+        ("    exit(0)", "wrong"),  # a clean exit is not enough: the assertions must have run and passed
         ("    import os; os._exit(0)", "wrong"),
         ("    return x / 2\nimport sys\nsys.exit()", "wrong"),
         ("    return x\nimport sys\nprint(sys._getframe().f_code.co_consts)\nsys.exit()", "wrong"),
@@ -47,7 +47,7 @@ def judge():
         ("    print('chatter', end='')\n    return x / 2", "correct"),
     ],
 )
-def test_a_sample_is_correct_if_all_assertions_after_it_hold(judge, text, outcome):
+def test_a_sample_is_correct_if_all_assertions_pass(judge, text, outcome):
     (verdict,) = judge.verify(HALF, [judge.extract(text)])
     assert verdict == Verdict(outcome)
 
@@ -58,7 +58,7 @@ class Anything(float):
     __eq__ = __lt__ = lambda *_: True
     __sub__ = __abs__ = lambda self, *_: self
 """,
-    "what is printed at the end, from a frame": """    return x
+    "the end marker, read from a frame": """    return x
 import sys
 frame = sys._getframe()
 while "end_marker" not in frame.f_locals:
@@ -70,12 +70,12 @@ sys.exit()
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_code_written_to_deceive_its_tests_does_so_in_the_ways_that_the_docs_name(judge, forgery):
+def test_forgeries_named_in_the_docs_still_fool_the_tests(judge, forgery):
     (verdict,) = judge.verify(HALF, [judge.extract(FORGERIES[forgery])])
     assert verdict == Verdict("correct")
 
 
-def test_nothing_before_the_sample_is_needed(judge):
+def test_a_reference_may_have_no_code_before_the_sample(judge):
     problem = {"problem_id": "p", "reference": {"before": "", "after": "assert one() == 1\nassert one() < 2"}}
     (verdict,) = judge.verify(problem, ["def one():\n    return 1"])
     assert verdict == Verdict("correct")
@@ -90,14 +90,14 @@ def test_nothing_before_the_sample_is_needed(judge):
         ({"before": "", "after": "assert ("}, "not a program"),
     ],
 )
-def test_a_reference_of_which_nothing_can_be_made_is_an_error(reference, message):
+def test_an_unusable_reference_is_an_error(reference, message):
     with pytest.raises(ValueError, match=f"problem p cannot be verified by functions: .*{message}"):
         verification.check("functions", {"problem_id": "p", "reference": reference})
 
 
 @pytest.mark.slow
 def test_published_labels_of_humaneval_samples_are_reproduced(shared_data):
-    """8,200 samples of 82 problems; the labels cut a sample where a top-level statement begins."""
+    """8,200 samples of 82 problems; the labels truncate a sample at its first top-level statement."""
     official = {
         row["task_id"]: row
         for row in pq.read_table(

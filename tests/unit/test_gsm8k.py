@@ -21,7 +21,7 @@ from monkeys.verification.verifiers.gsm8k import Verifier, answer_in
         ("", None),
     ],
 )
-def test_the_answer_is_what_first_follows_four_hashes(text, answer):
+def test_the_answer_follows_the_first_four_hashes(text, answer):
     assert answer_in(text) == answer
 
 
@@ -43,11 +43,11 @@ def verdict(text, reference="6*7=42\n#### 42"):
     ],
 )
 def test_a_sample_is_judged_by_its_number(text, expected, monkeypatch):
-    monkeypatch.setattr(equivalence, "Worker", None)  # none is needed
+    monkeypatch.setattr(equivalence, "Worker", None)  # no worker is needed
     assert verdict(text) == expected
 
 
-def test_what_is_no_plain_number_is_judged_by_the_grader_of_formulas():
+def test_answers_that_are_not_plain_numbers_are_compared_as_formulas():
     assert verdict("#### 1.2.3") == Verdict("wrong", "1.2.3")
     assert verdict("#### 42..") == Verdict("wrong", "42.")
 
@@ -59,17 +59,17 @@ def test_a_reference_without_an_answer_is_an_error(reference):
 
 
 def test_published_labels_are_reproduced(shared_data):
-    """1,319 solutions of a large model with published labels; their answers stand behind `A:`."""
+    """1,319 solutions of a large model with published labels; their answers follow `A:`."""
     with gzip.open(shared_data / "graders" / "gsm8k_openai_solutions.jsonl.gz", "rt") as file:
         rows = [json.loads(line) for line in file]
 
-    def in_our_form(text):
+    def with_hashes(text):
         return "#### ".join(text.rsplit("A: ", 1))  # one solution starts over and has two answers
 
     ours = []
     with Verifier(Settings()) as judge:
         for row in rows:
-            answer = judge.extract(in_our_form(row["solution"]))
-            found = judge.verify({"reference": in_our_form(row["ground_truth"])}, [] if answer is None else [answer])
+            answer = judge.extract(with_hashes(row["solution"]))
+            found = judge.verify({"reference": with_hashes(row["ground_truth"])}, [] if answer is None else [answer])
             ours.append([each.outcome for each in found] == ["correct"])
     assert ours == [row["is_correct"] for row in rows]

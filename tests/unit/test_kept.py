@@ -1,4 +1,4 @@
-"""What was made once is there again when a job wants it."""
+"""Samples, verdicts and rewards that were made once are reused by later jobs."""
 
 import json
 from dataclasses import replace
@@ -37,7 +37,7 @@ def samples(results):
     return path
 
 
-def test_samples_that_were_deleted_come_back_with_their_settings_alone(results, samples):
+def test_deleted_samples_are_restored_only_for_the_same_settings(results, samples):
     before = samples.read_bytes()
     samples.unlink()
     assert not kept.restore(results, samples, COLD)
@@ -46,7 +46,7 @@ def test_samples_that_were_deleted_come_back_with_their_settings_alone(results, 
     assert samples.read_bytes() == before
 
 
-def test_samples_of_several_settings_are_kept_side_by_side(results, samples):
+def test_samples_of_several_settings_are_kept(results, samples):
     write_parquet(samples, SAMPLES, [{**ROW, "text": "43"}], COLD.as_provenance())
     kept.keep(results, samples)
     for settings, text in ((WARM, "0 is 42"), (COLD, "43"), (WARM, "0 is 42")):
@@ -54,7 +54,7 @@ def test_samples_of_several_settings_are_kept_side_by_side(results, samples):
         assert next(iter(read_rows(samples)))["text"] == text
 
 
-def test_the_second_name_takes_no_room(results, samples):
+def test_the_kept_copy_is_a_hard_link(results, samples):
     kept.keep(results, samples)
     assert samples.samefile(kept.kept_path(results, samples, WARM))
 
@@ -65,20 +65,20 @@ def damage(path):
     path.write_bytes(data)
 
 
-def test_kept_samples_that_are_damaged_are_not_taken(results, samples, capsys):
+def test_damaged_kept_samples_are_not_restored(results, samples, capsys):
     damage(there := kept.kept_path(results, samples, WARM))
     assert not kept.restore(results, samples, WARM)
     assert "damaged" in capsys.readouterr().err and not there.exists()
 
 
-def test_files_that_do_not_say_what_they_were_made_from_are_left_alone(results):
+def test_files_without_provenance_are_not_kept(results):
     path = results / "samples/t/m/0.parquet"
     write_parquet(path, SAMPLES, [ROW], {})
     kept.keep(results, path)
     assert not (results / ".kept").exists()
 
 
-def made(results, settings, problems, shard=0):
+def keep_samples(results, settings, problems, shard=0):
     """A file of three samples of each of these problems, kept."""
     path = results / f"samples/t/m/{shard}.parquet"
     rows = [{**ROW, "problem_id": p, "sample": n, "text": f"{settings} {p} {n}"} for p in problems for n in range(3)]
@@ -87,51 +87,54 @@ def made(results, settings, problems, shard=0):
     return path
 
 
-def test_rows_of_the_same_problems_are_found_in_whatever_files_hold_them(results):
-    made(results, "warm", {"a": "1", "b": "1"})
-    made(results, "warm", {"c": "1", "d": "1"})
-    made(results, "cold", {"e": "1"})
-    path = made(results, "warm", {"f": "1"}, shard=1)
+def test_rows_of_the_same_problems_are_collected_from_all_kept_files(results):
+    keep_samples(results, "warm", {"a": "1", "b": "1"})
+    keep_samples(results, "warm", {"c": "1", "d": "1"})
+    keep_samples(results, "cold", {"e": "1"})
+    path = keep_samples(results, "warm", {"f": "1"}, shard=1)
     found = kept.rows(results, path.with_name("0.parquet"), MadeFrom("warm", dict.fromkeys("abcef", "1") | {"d": "2"}))
     assert sorted(row["text"] for row in found) == [f"warm {problem} {n}" for problem in "abc" for n in range(3)]
 
 
-def test_rows_of_a_damaged_file_are_looked_for_in_another_one(results, capsys):
-    path = made(results, "warm", {"a": "1", "b": "1"})
+def test_rows_of_a_damaged_file_are_found_in_another_one(results, capsys):
+    path = keep_samples(results, "warm", {"a": "1", "b": "1"})
     damage(kept.kept_path(results, path, MadeFrom("warm", {"a": "1", "b": "1"})))
-    made(results, "warm", {"a": "1"})
+    keep_samples(results, "warm", {"a": "1"})
     found = kept.rows(results, path, MadeFrom("warm", {"a": "1", "b": "1"}))
     assert {row["problem_id"] for row in found} == {"a"}
     assert "damaged" in capsys.readouterr().err
 
 
-def texts_digests(tmp_path, rows):
+def digests_of(tmp_path, rows):
     path = tmp_path / "some.parquet"
     write_parquet(path, SAMPLES, [{**ROW, "problem_id": p, "sample": n, "text": text} for p, n, text in rows], {})
     return kept.text_digests(path)
 
 
-def test_samples_of_a_problem_are_told_from_others_by_number_and_text_and_not_by_their_order(tmp_path):
+def test_digests_of_samples_depend_on_number_and_text_but_not_on_order(tmp_path):
     rows = [("a", 0, "x"), ("a", 1, "y"), ("b", 0, "x"), ("b", 1, "y")]
-    digests = texts_digests(tmp_path, rows)
+    digests = digests_of(tmp_path, rows)
     assert digests["a"] == digests["b"]
-    assert texts_digests(tmp_path, rows[::-1]) == digests
+    assert digests_of(tmp_path, rows[::-1]) == digests
     for other in ([("a", 0, "y"), ("a", 1, "x")], [("a", 0, "x")], [("a", 0, "x"), ("a", 1, "z")]):
-        assert texts_digests(tmp_path, other)["a"] != digests["a"]
+        assert digests_of(tmp_path, other)["a"] != digests["a"]
 
 
 SHARD = Shard(study="s", study_seed=0, task="t", model="m", index=1, size=10, model_settings={"temperature": 1})
 
 
-def drawn(results, prompts, shard=SHARD, most=None, per_request=4):
-    """Draw what is missing, at most so many requests, each text of its own; which (problem, number) were asked for."""
+def sample_missing(results, prompts, shard=SHARD, max_requests=None, per_request=4):
+    """Draw the missing samples, each with a distinct text; return the (problem, sample) pairs requested.
+
+    Interrupted after `max_requests`, if given.
+    """
     file = results / "samples/t/m/1.parquet"
     journal = results / ".journal/t/m/1.jsonl"
     asked = []
     with open_shard(shard, prompts, str(journal), str(file), results=str(results)) as progress:
         progress.begin({"engine": f"for {len(prompts)}", "seed": 1})
         for number, request in enumerate(list(progress.requests(per_request))):
-            if number == most:
+            if number == max_requests:
                 raise InterruptedError
             numbers = range(request.first, request.first + request.count)
             texts = [f"{request.prompt} {n} of {len(prompts)}" for n in numbers]
@@ -142,10 +145,10 @@ def drawn(results, prompts, shard=SHARD, most=None, per_request=4):
     return asked
 
 
-def test_more_problems_draw_only_the_new_ones(results):
-    drawn(results, {p: f"prompt {p}" for p in "ab"})
+def test_added_problems_are_sampled_without_resampling_the_others(results):
+    sample_missing(results, {p: f"prompt {p}" for p in "ab"})
     before = list(read_rows(results / "samples/t/m/1.parquet"))
-    asked = drawn(results, {p: f"prompt {p}" for p in "abc"})
+    asked = sample_missing(results, {p: f"prompt {p}" for p in "abc"})
     assert asked == [("c", n) for n in range(10, 20)]
     rows = list(read_rows(results / "samples/t/m/1.parquet"))
     assert rows[:20] == before
@@ -153,30 +156,30 @@ def test_more_problems_draw_only_the_new_ones(results):
     starts = [(s["engine"], s["samples_before"], s["samples"]) for s in provenance["engine_starts"]]
     assert [s for s in starts if s[2]] == [("for 2", 0, 20), ("for 3", 20, 10)]
     assert (provenance["samples"], provenance["generated_tokens"]) == (30, 90)
-    assert "usage" not in provenance  # of the bill of two problems nobody knows the parts
+    assert "usage" not in provenance  # usage billed for two problems cannot be split between them
 
 
-def test_another_prompt_draws_its_problem_alone_and_other_settings_draw_all(results):
+def test_a_new_prompt_resamples_its_problem_and_new_settings_resample_all(results):
     prompts = {p: f"prompt {p}" for p in "ab"}
-    drawn(results, prompts)
-    assert {problem for problem, _ in drawn(results, prompts | {"b": "another"})} == {"b"}
-    assert len(drawn(results, prompts, replace(SHARD, model_settings={"temperature": 2}))) == 20
-    assert len(drawn(results, prompts, replace(SHARD, study_seed=1))) == 20
+    sample_missing(results, prompts)
+    assert {problem for problem, _ in sample_missing(results, prompts | {"b": "another"})} == {"b"}
+    assert len(sample_missing(results, prompts, replace(SHARD, model_settings={"temperature": 2}))) == 20
+    assert len(sample_missing(results, prompts, replace(SHARD, study_seed=1))) == 20
 
 
-def test_samples_in_a_journal_of_fewer_problems_are_taken_up_too(results):
+def test_samples_in_an_unfinished_journal_are_reused_for_the_remaining_problems(results):
     with pytest.raises(InterruptedError):
-        drawn(results, {p: f"prompt {p}" for p in "ab"}, most=4)
-    asked = drawn(results, {p: f"prompt {p}" for p in "bcd"})
+        sample_missing(results, {p: f"prompt {p}" for p in "ab"}, max_requests=4)
+    asked = sample_missing(results, {p: f"prompt {p}" for p in "bcd"})
     assert asked == [("b", n) for n in range(14, 20)] + [(p, n) for p in "cd" for n in range(10, 20)]
     rows = list(read_rows(results / "samples/t/m/1.parquet"))
     assert [row["text"] for row in rows[:4]] == [f"prompt b {n} of 2" for n in range(10, 14)]
     assert [row["sample"] for row in rows] == [n for _ in "bcd" for n in range(10, 20)]
 
 
-def test_the_time_of_what_is_taken_up_is_its_share(results):
+def test_reused_samples_are_charged_their_share_of_time(results):
     shard = SHARD
-    drawn(results, {p: f"prompt {p}" for p in "ab"})
+    sample_missing(results, {p: f"prompt {p}" for p in "ab"})
     file = results / "samples/t/m/1.parquet"
     rows, provenance = list(read_rows(file)), read_provenance(file)
     provenance["engine_starts"][0]["seconds"] = 100.0
@@ -184,13 +187,13 @@ def test_the_time_of_what_is_taken_up_is_its_share(results):
     for there in (results / ".kept").rglob("*.parquet"):
         there.unlink()
     kept.keep(results, file)
-    drawn(results, {p: f"prompt {p}" for p in "bc"}, shard)
+    sample_missing(results, {p: f"prompt {p}" for p in "bc"}, shard)
     starts = [start for start in read_provenance(file)["engine_starts"] if start["samples"]]
     assert [start.get("taken_up") for start in starts] == [True, None]
     assert starts[0]["seconds"] == 50.0
 
 
-def test_a_journal_says_in_its_first_line_which_problems_it_holds(tmp_path):
+def test_the_first_line_of_a_journal_names_its_problems(tmp_path):
     with Journal(tmp_path / "0.jsonl", "settings", header=WARM.as_provenance()):
         pass
     header = json.loads((tmp_path / "0.jsonl").read_text().partition(" ")[2])

@@ -37,7 +37,7 @@ def judge(settings):
 
 @pytest.fixture
 def starts(monkeypatch):
-    """The REPLs that are started."""
+    """List of the REPLs started."""
     started = []
 
     class Counted(Repl):
@@ -76,11 +76,11 @@ def verdicts(judge, problem, *proofs):
         ("", None),
     ],
 )
-def test_a_proof_ends_at_the_bracket_that_closes_the_prompt_and_has_no_comments(judge, text, proof):
+def test_a_proof_ends_at_the_bracket_that_closes_the_prompt_and_comments_are_removed(judge, text, proof):
     assert judge.extract(text) == proof
 
 
-def test_equal_proofs_look_equal(judge):
+def test_proofs_that_differ_only_in_layout_are_extracted_as_equal(judge):
     texts = ["  norm_num\n  linarith\n)", "  norm_num  -- by computation\n\n  linarith)\n```", "  norm_num\n  linarith"]
     assert {judge.extract(text) for text in texts} == {"  norm_num\n  linarith"}
 
@@ -88,7 +88,7 @@ def test_equal_proofs_look_equal(judge):
 # Statements
 
 
-def test_published_statements_are_spliced_unchanged(shared_data):
+def test_published_statements_are_parsed_and_reassembled_unchanged(shared_data):
     with (shared_data / "hub/minif2f-lean4/test.jsonl").open() as file:
         rows = [row for row in map(json.loads, file) if "mathd" in row["id"]]
     assert len(rows) == 130
@@ -102,7 +102,7 @@ def test_published_statements_are_spliced_unchanged(shared_data):
         assert parsed.with_proof("sorry").split() == text.split()
 
 
-def test_known_proofs_pass_extraction_and_the_scan_whole(judge, shared_data):
+def test_known_proofs_pass_extraction_and_the_scan_unchanged(judge, shared_data):
     with (shared_data / "proofs/minif2f_known_proofs_27.jsonl").open() as file:
         rows = [json.loads(line) for line in file]
     assert len(rows) == 27
@@ -126,17 +126,17 @@ def test_known_proofs_pass_extraction_and_the_scan_whole(judge, shared_data):
         ("theorem t (s : Fin [3) : 1 = 1 := sorry", "brackets .* do not match"),
     ],
 )
-def test_a_reference_that_is_no_open_statement_is_an_error(reference, message):
+def test_a_reference_that_is_not_one_open_statement_is_an_error(reference, message):
     with pytest.raises(ValueError, match=f"problem p cannot be verified by lean: .*{message}"):
         verification.check("lean", {"problem_id": "p", "reference": reference})
 
 
 @pytest.mark.parametrize("end", [":= sorry", ":= by sorry", ":=\n  by\n  sorry\n", ":="])
-def test_statements_may_end_in_several_ways(end):
+def test_all_common_endings_of_statements_are_accepted(end):
     assert statement.parse(f"/-- Doc. -/\ntheorem t : 1 = 1 {end}") == statement.Statement("t", " : 1 = 1")
 
 
-# What is refused without Lean
+# Proofs rejected without Lean
 
 BANNED = {
     "1 sorry": "sorry",
@@ -171,7 +171,7 @@ BANNED = {
 
 
 @pytest.mark.parametrize("proof", BANNED.values(), ids=BANNED)
-def test_cheating_that_can_be_read_is_wrong_without_lean(judge, starts, proof):
+def test_visible_cheating_is_judged_wrong_without_starting_lean(judge, starts, proof):
     assert verdicts(judge, TERM, proof) == [Verdict("wrong")]
     assert starts == []
 
@@ -188,16 +188,16 @@ def test_cheating_that_can_be_read_is_wrong_without_lean(judge, starts, proof):
         "cases' h with x hx\nobtain ⟨y, rfl⟩ := h₁\n· refine' foo _ ?_",
     ],
 )
-def test_what_honest_proofs_have_is_not_banned(proof):
+def test_constructs_of_honest_proofs_are_not_banned(proof):
     assert bans.find_banned(proof) is None
 
 
-# What Lean says, through the scripted REPL with recorded messages
+# Lean's messages, recorded and replayed by a scripted REPL
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_verdicts_follow_what_a_real_lean_said(settings, case):
-    """Also of proofs that the scan refuses: it is not the only defence."""
+def test_verdicts_follow_recorded_messages_of_a_real_lean(settings, case):
+    """Including proofs that the scan rejects: the scan is not the only defence."""
     alone = Session(installation.find(settings.lean, True), settings)
     problem = {"problem_id": case["name"], "reference": case["statement"]}
     try:
@@ -206,7 +206,7 @@ def test_verdicts_follow_what_a_real_lean_said(settings, case):
         alone.close()
 
 
-def test_what_judged_is_recorded(judge):
+def test_versions_and_settings_of_lean_are_recorded(judge):
     assert verdicts(judge, TERM, RIGHT, "  sorry", RIGHT) == [
         Verdict("correct"),
         Verdict("wrong"),
@@ -222,11 +222,11 @@ def test_what_judged_is_recorded(judge):
     }
 
 
-def test_a_statement_that_lean_refuses_is_no_fault_of_its_proofs(judge, capfd):
+def test_a_statement_rejected_by_lean_is_a_verifier_error(judge, capfd):
     problem = {"problem_id": "old", "reference": "theorem again (a b : Nat) (h : a = b) : b = a := sorry"}
     assert verdicts(judge, problem, RIGHT, "  simp") == [Verdict("verifier_error")] * 2
-    said = capfd.readouterr().err
-    assert re.search("problem old cannot be judged with this Lean .*`again` has already been declared", said)
+    stderr = capfd.readouterr().err
+    assert re.search("problem old cannot be judged with this Lean .*`again` has already been declared", stderr)
 
 
 # REPLs that fail
@@ -246,29 +246,29 @@ def test_a_statement_that_lean_refuses_is_no_fault_of_its_proofs(judge, capfd):
         ("fault_spin", Verdict("timeout")),
     ],
 )
-def test_a_repl_that_fails_is_neither_right_nor_wrong_and_is_replaced(judge, starts, proof, verdict):
+def test_a_failing_repl_is_replaced_and_its_proof_is_neither_right_nor_wrong(judge, starts, proof, verdict):
     assert verdicts(judge, TERM, proof, RIGHT) == [verdict, Verdict("correct")]
     assert len(starts) == 2
 
 
-def test_a_proof_that_sleeps_is_ended_and_may_be_judged_again(judge, monkeypatch):
+def test_a_sleeping_proof_times_out_without_certainty(judge, monkeypatch):
     assert verdicts(judge, TERM, RIGHT) == [Verdict("correct")]
     monkeypatch.setattr(Limits, "wall_seconds", 1)
     assert verdicts(judge, TERM, "fault_sleep") == [Verdict("timeout", certain=False)]
 
 
-def test_a_proof_that_runs_out_of_memory_after_others_is_judged_in_a_new_process(judge, starts):
+def test_a_proof_that_runs_out_of_memory_after_others_is_rejudged_in_a_new_process(judge, starts):
     assert verdicts(judge, TERM, RIGHT, "fault_memory") == [Verdict("correct"), Verdict("memory_limit")]
     assert len(starts) == 2
 
 
-def test_an_answer_of_our_command_that_is_not_understood_does_not_count(judge):
+def test_unexpected_repl_responses_are_verifier_errors(judge):
     assert verdicts(judge, TERM, "  unheard of", RIGHT) == [UNDECIDED, Verdict("correct")]
     problem = {"problem_id": "p", "reference": "theorem unheard (a : Nat) : a = a := sorry"}
     assert verdicts(judge, problem, "  rfl") == [Verdict("verifier_error")]
 
 
-def test_repls_are_started_anew_after_so_many_proofs(settings, starts):
+def test_repls_are_restarted_after_proofs_per_process_proofs(settings, starts):
     lean = dataclasses.replace(settings.lean, proofs_per_process=2)
     with Verifier(dataclasses.replace(settings, lean=lean)) as judge:
         assert verdicts(judge, TERM, *[RIGHT] * 5) == [Verdict("correct")] * 5
@@ -286,7 +286,7 @@ def test_no_process_is_left_behind(settings, starts):
 
 
 @pytest.mark.needs("bubblewrap")
-def test_a_repl_reaches_nothing_but_what_it_needs(settings):
+def test_a_repl_can_access_only_what_it_needs(settings):
     repl = Repl(installation.find(settings.lean, allow_unsandboxed=False), settings.memory_mb)
     try:
         with pytest.raises(CommandFailed) as reason:
@@ -312,7 +312,7 @@ def test_a_repl_reaches_nothing_but_what_it_needs(settings):
         ({"toolchain": "leanprover/lean4:v4.34.0"}, "is leanprover/lean4:v4.34.0, but .* has leanprover/lean4:v4.28.0"),
     ],
 )
-def test_what_is_missing_of_an_installation_is_named(settings, change, message):
+def test_errors_name_the_missing_part_of_an_installation(settings, change, message):
     with pytest.raises(LeanError, match=message):
         Verifier(dataclasses.replace(settings, lean=dataclasses.replace(settings.lean, **change)))
 
@@ -330,7 +330,7 @@ def test_without_bubblewrap_the_risk_must_be_accepted(settings, monkeypatch):
 
 
 @pytest.mark.skipif("LEAN_REPL" not in os.environ, reason="set LEAN_PROJECT and LEAN_REPL to ask a real Lean")
-def test_a_real_lean_agrees(shared_data):
+def test_verdicts_of_a_real_lean_agree(shared_data):
     lean = Lean(project=os.environ["LEAN_PROJECT"], repl=os.environ["LEAN_REPL"])
     with (shared_data / "proofs/minif2f_known_proofs_27.jsonl").open() as file:
         known = {row["name"]: row["proof"] for row in map(json.loads, file)}

@@ -15,7 +15,7 @@ print("after")
 
 def run(root, log, last="pass"):
     return subprocess.run(
-        # what runs in the background of a shell ignores interrupts
+        # a shell's background jobs ignore interrupts
         ["env", "--default-signal=INT", sys.executable, "-c", PROGRAM.format(log=str(log), last=last)],
         capture_output=True,
         text=True,
@@ -31,14 +31,14 @@ def test_output_goes_to_the_log_and_progress_to_the_console(root, tmp_path):
     assert result.returncode == 0
 
 
-def test_an_interrupt_is_no_error_with_a_traceback(root, tmp_path):
+def test_an_interrupt_ends_the_job_without_a_traceback(root, tmp_path):
     result = run(root, tmp_path / "job.log", "import os, signal; os.kill(os.getpid(), signal.SIGINT)")
     assert result.returncode == 130
     assert result.stderr == "to the console\n"
     assert (tmp_path / "job.log").read_text().endswith("ended by SIGINT\n")
 
 
-def test_an_error_is_told_in_the_log_with_its_traceback_and_on_the_console_in_one_line(root, tmp_path):
+def test_an_error_is_logged_with_its_traceback_and_shown_on_the_console_in_one_line(root, tmp_path):
     result = run(root, tmp_path / "job.log", "raise ValueError('the remedy')")
     assert result.returncode == 1
     assert result.stderr == "to the console\nValueError: the remedy\n"

@@ -1,4 +1,4 @@
-"""Answers in the form of the Minerva prompt: found, normalised and judged."""
+"""Extraction, normalisation and judging of answers in the form of the Minerva prompt."""
 
 import csv
 import gzip
@@ -25,7 +25,7 @@ REGEX = re.compile(r"Final Answer: The final answer is(.*?). I hope it is correc
     [
         ("So 42.\nFinal Answer: The final answer is $42$. I hope it is correct.", "$42$"),
         ("Final Answer: The final answer is $1$. I hope it is correct.\n\nProblem: …", "$1$"),
-        ("Final Answer: The final answer is $1$. ", "$1$"),  # cut by the stop string, but for the space
+        ("Final Answer: The final answer is $1$. ", "$1$"),  # truncated at the stop string, with the space left over
         ("Final Answer: The final answer is $1$.", None),
         ("Final Answer: The final answer is $1$", None),
         ("Final Answer: The final answer is\n$1$. I hope it is correct.", None),
@@ -34,7 +34,7 @@ REGEX = re.compile(r"Final Answer: The final answer is(.*?). I hope it is correc
         ("", None),
     ],
 )
-def test_the_answer_stands_between_two_sentences_on_one_line(text, answer):
+def test_the_answer_is_between_the_two_fixed_phrases_on_one_line(text, answer):
     assert answer_in(text) == answer
 
 
@@ -43,19 +43,19 @@ FRAGMENTS = ["Final Answer: The final answer is", " I hope it is correct", "I ho
 
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
 @settings(max_examples=1000)
-def test_answers_are_found_as_by_the_regular_expression(text):
+def test_extraction_of_answers_agrees_with_the_regular_expression(text):
     match = REGEX.search(text + "I hope it is correct.")
     assert answer_in(text) == (match[1].strip() if match else None)
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
-def test_answers_are_found_as_by_the_harness(text):
+def test_extraction_of_answers_agrees_with_the_harness(text):
     theirs = harness.get_unnormalized_answer(text)
     assert (answer_in(text) or "[invalidanswer]") == (theirs or "[invalidanswer]")
 
 
 @pytest.mark.parametrize("text", ["Final Answer: The final answer is" * 100_000, " I hope it is correct\n" * 100_000])
-def test_megabytes_are_searched_at_once(text):
+def test_megabytes_are_searched_quickly(text):
     start = time.process_time()
     answer_in(text)
     assert time.process_time() - start < 0.5
@@ -121,14 +121,14 @@ PIECES = [
 @pytest.mark.slow
 @given(st.lists(st.sampled_from(PIECES), max_size=15).map("".join))
 @settings(max_examples=2000)
-def test_answers_are_normalised_as_by_the_harness(answer):
+def test_normalisation_of_answers_agrees_with_the_harness(answer):
     assert normalised(answer) == harness.normalize_final_answer(answer)
 
 
 @pytest.mark.parametrize(
     "piece", ["$", "\\text{", "\\textbf{", "\\boxed{", "sqrt[", "sqrt[]", "x", "ft", "\\", "{", "frac", "1,", "="]
 )
-def test_megabytes_are_normalised_at_once(piece):
+def test_megabytes_are_normalised_quickly(piece):
     start = time.process_time()
     normalised(piece * (1_000_000 // len(piece)))
     normalised(piece * (1_000_000 // len(piece)) + "]")
@@ -161,7 +161,7 @@ def test_the_reference_may_be_the_answer_alone():
     assert verdicts("12 cm", [sample("$12$")]) == [Verdict("correct", "12")]
 
 
-def test_a_second_opinion_stands_beside_the_verdict():
+def test_a_verdict_may_include_a_second_opinion():
     (verdict,) = verdicts(r"\boxed{1,2}", [sample("$2,1$")], second_opinion=True)
     assert verdict == Verdict("wrong", "2,1", "correct")
 
@@ -180,11 +180,11 @@ def test_a_reference_without_an_answer_is_an_error(reference, message):
         Verifier.check({"reference": reference})
 
 
-def test_the_verifier_is_found_by_its_name():
+def test_the_verifier_is_loaded_by_name():
     assert load("minerva") is Verifier
 
 
-def test_all_gold_answers_are_found_and_normalised_as_by_the_harness(shared_data):
+def test_gold_answers_are_extracted_and_normalised_as_in_the_harness(shared_data):
     (path,) = (shared_data / "hub" / "competition_math" / "data").glob("test-*.parquet")
     for solution in pq.read_table(path)["solution"].to_pylist():
         Verifier.check({"reference": solution})
@@ -204,7 +204,7 @@ def test_every_gold_answer_is_equal_to_itself(shared_data):
 
 @pytest.mark.slow
 def test_published_labels_are_reproduced(shared_data):
-    """800 answers of a model with the labels of its authors' grader, which does not know that comma."""
+    """800 answers of a model with labels from its authors' grader, which does not support the comma `{,}`."""
     with gzip.open(shared_data / "graders" / "math_qwen25math_x8_rm_scored.jsonl.gz", "rt") as file:
         rows = [json.loads(line) for line in file]
     differ = []
@@ -231,7 +231,7 @@ LISTS = [
 ]
 
 
-def test_lists_are_compared_as_a_whole_or_by_the_first_element_as_by_the_harness():
+def test_lists_are_compared_as_a_whole_or_like_the_harness_by_the_first_element():
     with Verifier(Settings()) as whole, Verifier(Settings(lists="first")) as first:
         for gold, answer in itertools.product(LISTS, LISTS):
             problem = {"reference": gold}
@@ -248,7 +248,7 @@ def test_lists_are_compared_as_a_whole_or_by_the_first_element_as_by_the_harness
         *("42°", "$42°$", "**42°**", r"$42^\circ$"),
     ],
 )
-def test_answers_set_for_readers_are_the_answers_that_they_are(written):
+def test_markup_around_an_answer_is_ignored(written):
     with Verifier(Settings()) as judge:
         answer = judge.extract(f"Final Answer: The final answer is {written}. I hope it is correct.")
         (verdict,) = judge.verify({"reference": "42"}, [answer])
@@ -257,36 +257,36 @@ def test_answers_set_for_readers_are_the_answers_that_they_are(written):
 
 
 @pytest.mark.parametrize("gold", ["74°", "$$74$$", "**74**", r"\boxed{74°}"])
-def test_gold_answers_may_be_set_for_readers_too(gold):
+def test_markup_around_a_gold_answer_is_ignored(gold):
     assert [verdict.outcome for verdict in verdicts(gold, [sample("$74$"), sample("74°"), sample("75°")])] == [
         *("correct", "correct", "wrong")
     ]
 
 
-def test_what_was_written_is_kept_for_the_second_opinion():
+def test_the_answer_as_written_is_kept_for_the_second_opinion():
     with Verifier(Settings()) as judge:
         assert judge.extract(sample("**42°**")) == "**42°**"
 
 
 @pytest.mark.parametrize("power", ["2**3**2", "x**2", "(x)**2**3", r"\sqrt{2}**2**3"])
-def test_stars_behind_a_number_are_a_power(power):
+def test_stars_within_an_expression_are_a_power(power):
     assert without_markup(power) == power
 
 
 @pytest.mark.parametrize("piece", ["**", "**a", " **a", "$", "a**", "°"])
-def test_megabytes_set_for_readers_are_read_at_once(piece):
+def test_megabytes_of_markup_are_removed_quickly(piece):
     start = time.process_time()
     without_markup(piece * (1_000_000 // len(piece)))
     assert time.process_time() - start < 3
 
 
 @pytest.mark.slow
-def test_gold_answers_to_other_problems_are_judged_as_by_the_harness(shared_data):
-    """Neighbours in the file of answers; sympy alone decides about most."""
+def test_verdicts_on_gold_answers_to_other_problems_agree_with_the_harness(shared_data):
+    """Neighbouring answers in the file; most comparisons reach sympy."""
     with open(shared_data / "subsets" / "math_test_index.csv") as file:
         answers = [normalised(row["answer"]) for row in csv.DictReader(file)][::10]
     with Verifier(Settings(lists="first")) as judge:
         for gold, answer in itertools.pairwise(answers):
             (verdict,) = judge.verify({"reference": gold}, [answer])
-            if "," not in gold + answer:  # where the harness reads the first element alone
+            if "," not in gold + answer:  # the harness compares only the first element of lists
                 assert (verdict.outcome == "correct") is harness.is_equiv(answer, gold), (answer, gold)

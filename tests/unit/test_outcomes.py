@@ -21,14 +21,14 @@ def test_counts_become_a_tally(tmp_path):
     "values", [[0, 1, 1, 0, 0], [False, True, True, False, False], ["0", "1.0", "TRUE", "false", "0"]]
 )
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_attempts_become_a_tally_also_where_problems_have_different_numbers(tmp_path, values, ending):
+def test_attempts_become_a_tally_even_if_their_number_differs_by_problem(tmp_path, values, ending):
     path = tmp_path / f"attempts.{ending}"
     table = pd.DataFrame({"problem_id": list("aaabb"), "attempt": [1, 2, 3, 1, 2], "correct": values})
     table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
     assert counts(read_outcomes(str(path))) == [[3, 2], [2, 0]]
 
 
-def test_a_file_of_several_models_with_names_of_its_own(tmp_path):
+def test_columns_and_rows_of_a_foreign_file_can_be_selected(tmp_path):
     path = tmp_path / "all.csv"
     path.write_text("bench,model,idx,n,c\nMATH,a,1,10,3\nMATH,b,1,10,4\nGSM8K,a,1,10,5\nMATH,a,2,10,6\n")
     columns = {"problem_id": "idx", "samples": "n", "correct": "c"}
@@ -58,21 +58,21 @@ def test_a_file_of_several_models_with_names_of_its_own(tmp_path):
         ("problem_id,samples,correct\n", "no rows"),
     ],
 )
-def test_inconsistent_outcomes_are_refused_with_their_rows(tmp_path, rows, message):
+def test_inconsistent_outcomes_are_rejected_with_their_row_numbers(tmp_path, rows, message):
     path = tmp_path / "outcomes.csv"
     path.write_text(rows)
     with pytest.raises(ValueError, match=message):
         read_outcomes(str(path))
 
 
-def test_rows_are_numbered_as_in_the_file_also_where_only_some_count(tmp_path):
+def test_errors_number_rows_as_in_the_file_even_after_filtering(tmp_path):
     path = tmp_path / "outcomes.csv"
     path.write_text("m,problem_id,samples,correct\nx,a,1,1\ny,a,1,1\nx,b,1,2\n")
     with pytest.raises(ValueError, match="more correct than samples in row 3"):
         read_outcomes(str(path), where={"m": "x"})
 
 
-def test_the_papers_own_counts_can_be_read_as_they_were_published(shared_data):
+def test_the_papers_published_counts_can_be_read_unchanged(shared_data):
     path = str(shared_data / "outcomes/brown2024_counts.csv")
     columns = {"problem_id": "orig_dset_idx", "samples": "num_samples", "correct": "num_correct"}
     table = read_outcomes(path, columns, {"benchmark": "MATH", "model": "Pythia-12B"})

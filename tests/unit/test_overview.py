@@ -19,11 +19,11 @@ def template(root):
 
 @pytest.fixture
 def page(template):
-    """The page of a study of one model's samples, rendered as a report does it."""
-    return rendered(template)
+    """Overview of a study with one sampled model, rendered as in a report."""
+    return render(template)
 
 
-def rendered(template, study_name="an {{ odd }} name", version="0.32.0", commit="c" * 40):
+def render(template, study_name="an {{ odd }} name", version="0.32.0", commit="c" * 40):
     config = Study.load(
         {
             "study": study_name,
@@ -44,21 +44,21 @@ def rendered(template, study_name="an {{ odd }} name", version="0.32.0", commit=
     return jinja2.Template(text).render()
 
 
-def shown(page):
-    """The text that a person reads."""
+def visible_text(page):
+    """The text that a reader sees."""
     return docutils.core.publish_doctree(page, settings_overrides={"report_level": 5}).astext()
 
 
-def test_it_says_what_was_studied_and_what_came_out(page):
-    for said in ("an {{ odd }} name", "at k = 1", "0.205", "7–8", "c" * 40):
-        assert said in shown(page)
+def test_the_overview_shows_the_study_and_its_results(page):
+    for expected in ("an {{ odd }} name", "at k = 1", "0.205", "7–8", "c" * 40):
+        assert expected in visible_text(page)
 
 
 PUBLISHED = {"dataset": "o/d", "revision": "main", "subsets": {"gsm8k": "a"}}
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "expected"),
     [
         ({"weights": "o/m", "revision": "main"}, "1 model sampled repeatedly, every sample verified."),
         ({"published": PUBLISHED}, "1 model with published samples, verified by others."),
@@ -66,7 +66,7 @@ PUBLISHED = {"dataset": "o/d", "revision": "main", "subsets": {"gsm8k": "a"}}
         ({"outcomes": {"gsm8k": "counts.csv"}}, "1 model with published outcomes."),
     ],
 )
-def test_it_says_sampled_and_verified_only_of_what_was(template, tmp_path, monkeypatch, source, said):
+def test_the_overview_says_sampled_and_verified_only_where_true(template, tmp_path, monkeypatch, source, expected):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "counts.csv").touch()
     config = Study.load(
@@ -77,29 +77,29 @@ def test_it_says_sampled_and_verified_only_of_what_was(template, tmp_path, monke
         }
     )
     page = overview(template, config, {}, pd.DataFrame(columns=["task"]), [], [])
-    assert f"Study s: 1 task; {said}" in shown(page).replace("\n", " ")
+    assert f"Study s: 1 task; {expected}" in visible_text(page).replace("\n", " ")
 
 
-def test_it_says_what_is_missing_and_why(page):
-    assert "coverage_vs_cost: no model with a price" in shown(page)
+def test_the_overview_lists_missing_results_with_the_reason(page):
+    assert "coverage_vs_cost: no model with a price" in visible_text(page)
 
 
-def test_it_says_how_it_was_made(page):
-    assert "seed 0" in shown(page) and "Sampled with vllm 0.32.0\n" in shown(page)
-    assert "Verified by gsm8k (version 2)\n" in shown(page)
+def test_the_overview_names_seed_engine_and_verifiers(page):
+    assert "seed 0" in visible_text(page) and "Sampled with vllm 0.32.0\n" in visible_text(page)
+    assert "Verified by gsm8k (version 2)\n" in visible_text(page)
 
 
 @pytest.mark.parametrize("where", ["study_name", "version", "commit"])
-def test_nothing_of_a_config_or_a_file_is_executed_or_taken_for_markup(template, where):
-    page = rendered(template, **{where: HOSTILE})
-    assert " ".join(HOSTILE.split()) in " ".join(shown(page).split())
-    kinds = {node.tagname for node in docutils.core.publish_doctree(page).findall() if hasattr(node, "tagname")}
-    assert not kinds & {"system_message", "problematic", "reference", "target", "substitution_reference"}
+def test_text_from_configs_and_files_is_neither_executed_nor_treated_as_markup(template, where):
+    page = render(template, **{where: HOSTILE})
+    assert " ".join(HOSTILE.split()) in " ".join(visible_text(page).split())
+    tags = {node.tagname for node in docutils.core.publish_doctree(page).findall() if hasattr(node, "tagname")}
+    assert not tags & {"system_message", "problematic", "reference", "target", "substitution_reference"}
     raw = [node.astext() for node in docutils.core.publish_doctree(page).findall(docutils.nodes.raw)]
     assert len(raw) == 2 and not any("script" in text for text in raw)
 
 
-def test_it_is_valid_markup(page):
+def test_the_overview_is_valid_markup(page):
     problems = []
     settings = {
         "report_level": 2,

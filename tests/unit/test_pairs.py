@@ -26,7 +26,7 @@ def config(models, **more):
     return Study.load(copy.deepcopy({"study": "s", "tasks": TASKS, "models": models, **more}))
 
 
-def test_a_study_of_weights_has_all_figures_that_need_nothing_said_in_the_config():
+def test_a_study_of_weights_has_all_figures_that_need_no_optional_keys():
     everything = config({"a": WEIGHTS})
     assert registry.default_results("draw", everything) == [
         "coverage",
@@ -40,7 +40,7 @@ def test_a_study_of_weights_has_all_figures_that_need_nothing_said_in_the_config
     )
 
 
-def test_what_is_missing_is_said_with_the_key_that_would_give_it():
+def test_missing_results_name_the_key_that_enables_them():
     without = registry.missing(config({"a": PUBLISHED}))
     assert "models.*.family" in without["coverage_by_family"] == without["curve_similarity"]
     assert "models.*.facts" in without["coverage_vs_compute"]
@@ -49,17 +49,17 @@ def test_what_is_missing_is_said_with_the_key_that_would_give_it():
     assert "tasks.*.flagged" in without["flagged"]
 
 
-def test_a_family_has_two_models_on_one_task():
-    kin = {**WEIGHTS, "family": "f"}
-    alone = {"a": kin, "b": {**WEIGHTS, "family": "g"}}
-    assert pairs.families_on_tasks(config(alone)) == {}
-    apart = {
+def test_a_family_needs_two_models_on_one_task():
+    in_family = {**WEIGHTS, "family": "f"}
+    different_families = {"a": in_family, "b": {**WEIGHTS, "family": "g"}}
+    assert pairs.families_on_tasks(config(different_families)) == {}
+    different_tasks = {
         "a": {**WEIGHTS, "family": "f", "tasks": ["gsm8k"]},
         "b": {**WEIGHTS, "family": "f", "tasks": ["programs"]},
     }
-    assert pairs.families_on_tasks(config(apart)) == {}
-    together = {"a": kin, "b": {**kin, "tasks": ["programs"]}}
-    assert pairs.families_on_tasks(config(together)) == {("programs", "f"): ["a", "b"]}
+    assert pairs.families_on_tasks(config(different_tasks)) == {}
+    same_family = {"a": in_family, "b": {**in_family, "tasks": ["programs"]}}
+    assert pairs.families_on_tasks(config(same_family)) == {("programs", "f"): ["a", "b"]}
 
 
 def test_flops_need_tokens_and_the_size_of_the_model():
@@ -68,7 +68,7 @@ def test_flops_need_tokens_and_the_size_of_the_model():
     assert {model for _, model in pairs.with_flops(config(models))} == {"w", "k"}
 
 
-def test_dollars_need_a_price_per_sample_or_tokens_and_both_their_prices():
+def test_dollars_need_a_price_per_sample_or_tokens_and_both_token_prices():
     models = {
         "attempt": {**PUBLISHED, "price": {"sample": 0.01}},
         "tokens": {**ENDPOINT, "price": {"prompt": 3, "generated": 15}},
@@ -78,20 +78,20 @@ def test_dollars_need_a_price_per_sample_or_tokens_and_both_their_prices():
     assert {model for _, model in pairs.with_prices(config(models))} == {"attempt", "tokens"}
 
 
-def test_votes_need_answers_of_our_own_verifier():
+def test_votes_need_answers_from_our_own_verifier():
     models = {"w": WEIGHTS, "p": PUBLISHED, "again": {"published": {**PUBLISHED["published"], "verify": True}}}
-    said = config(models)
-    voting = [(task, model) for task, model in said.pairs() if pairs.has_votes(said, task, model)]
+    study = config(models)
+    voting = [(task, model) for task, model in study.pairs() if pairs.has_votes(study, task, model)]
     assert voting == [("gsm8k", "w"), ("gsm8k", "again")]
 
 
 def test_rewards_belong_to_their_tasks_and_models():
     rewards = {"judge": {"weights": "o/r", "revision": "main", "tasks": ["gsm8k"], "models": ["p"]}}
-    said = config({"w": WEIGHTS, "p": PUBLISHED}, rewards=rewards)
-    assert pairs.rewards_of(said, "gsm8k", "p") == ["judge"]
-    assert pairs.rewards_of(said, "programs", "p") == []
-    assert pairs.rewards_of(said, "gsm8k", "w") == ["logprob"]
-    assert ("gsm8k", "p") in pairs.with_selectors(said)
+    study = config({"w": WEIGHTS, "p": PUBLISHED}, rewards=rewards)
+    assert pairs.rewards_of(study, "gsm8k", "p") == ["judge"]
+    assert pairs.rewards_of(study, "programs", "p") == []
+    assert pairs.rewards_of(study, "gsm8k", "w") == ["logprob"]
+    assert ("gsm8k", "p") in pairs.with_selectors(study)
 
 
 @pytest.mark.parametrize(
@@ -103,31 +103,31 @@ def test_rewards_belong_to_their_tasks_and_models():
         ({"revision": None}, "rewards.judge.revision: a model from the hub needs one"),
     ],
 )
-def test_mistakes_about_rewards_are_named(reward, message):
+def test_mistakes_in_rewards_name_their_key(reward, message):
     whole = {"weights": "o/r", "revision": "main", "tasks": ["gsm8k"], **reward}
     with pytest.raises(ConfigError) as error:
         config({"a": WEIGHTS}, rewards={"judge": whole})
     assert message in str(error.value)
 
 
-def test_flagged_problems_are_of_tasks_that_are_measured():
+def test_flagged_problems_belong_to_tasks_in_use():
     flagged = {"flaky": ["1", "2"], "false_negative": ["2", "3"]}
-    said = config({"a": WEIGHTS}, tasks={**TASKS, "gsm8k": TASKS["gsm8k"] | {"flagged": flagged}})
-    assert pairs.flagged(said) == {"gsm8k": ["1", "2", "3"]}
-    said = config(
+    study = config({"a": WEIGHTS}, tasks={**TASKS, "gsm8k": TASKS["gsm8k"] | {"flagged": flagged}})
+    assert pairs.flagged(study) == {"gsm8k": ["1", "2", "3"]}
+    study = config(
         {"a": WEIGHTS | {"tasks": ["programs"]}}, tasks={**TASKS, "gsm8k": TASKS["gsm8k"] | {"flagged": flagged}}
     )
-    assert pairs.flagged(said) == {}
+    assert pairs.flagged(study) == {}
 
 
 @pytest.mark.parametrize("function", ["compute", "tabulate", "draw"])
-def test_every_result_asks_only_for_what_there_is_and_says_where_it_is_shown(function):
+def test_every_result_uses_existing_inputs_and_declares_its_captions(function):
     everything = config({"a": WEIGHTS})
     assert registry.names(function)
     for name in registry.names(function):
         module = registry.load(name)
         known = module.settings(everything) if hasattr(module, "settings") else {}
-        unknown = [asked for asked in registry.arguments(name, function) if not (inputs.find(asked) or asked in known)]
+        unknown = [arg for arg in registry.arguments(name, function) if not (inputs.find(arg) or arg in known)]
         assert not unknown, name
         assert module.CATEGORY
         for caption, made in (("TABLE", "tabulate"), ("FIGURE", "draw")):

@@ -6,7 +6,7 @@ from monkeys.analysis.coverage import coverage
 from monkeys.analysis.power_law import fit_power_law, log_spaced
 
 FIGURE_5 = {
-    # Brown et al. 2024, Fig. 5: a, b, error, its standard deviation, as printed
+    # Brown et al. 2024, Fig. 5: a, b, error and its standard deviation, as printed
     ("MATH", "Llama-3-8B-Instruct"): ("-1.33", "-0.43", "0.0030", "0.0027"),
     ("MATH", "Llama-3-70B-Instruct"): ("-0.75", "-0.46", "0.0056", "0.0036"),
     ("MATH", "Pythia-70M"): ("-7.59", "-0.18", "0.0052", "0.0071"),
@@ -17,7 +17,7 @@ FIGURE_5 = {
 
 
 @pytest.mark.parametrize(("benchmark", "model"), FIGURE_5)
-def test_published_counts_give_the_published_digits(shared_data, benchmark, model):
+def test_published_counts_give_the_published_fits(shared_data, benchmark, model):
     counts = pd.read_csv(shared_data / "outcomes" / "brown2024_counts.csv")
     counts = counts[(counts["benchmark"] == benchmark) & (counts["model"] == model)]
     law = fit_power_law(counts.rename(columns={"num_samples": "samples", "num_correct": "correct"}))
@@ -25,7 +25,7 @@ def test_published_counts_give_the_published_digits(shared_data, benchmark, mode
     assert printed == FIGURE_5[benchmark, model]
 
 
-def test_the_fit_is_the_least_squares_solution_on_the_logarithm():
+def test_the_fit_is_the_least_squares_solution_for_log_coverage():
     tally = pd.DataFrame({"samples": 1000, "correct": np.geomspace(1, 900, 50).astype(int)})
     law = fit_power_law(tally)
     ks = np.unique(log_spaced(1000, 20))

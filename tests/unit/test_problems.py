@@ -20,7 +20,7 @@ TASK = {
     "prompt": "Q: {{ q }}\nA:",
     "question": "{{ q }}",
 }
-SHOWING = "{% for example in examples %}{{ example.q }} {{ example.a }}\n{% endfor %}{{ q }}"
+FEW_SHOT = "{% for example in examples %}{{ example.q }} {{ example.a }}\n{% endfor %}{{ q }}"
 
 
 def read(which, columns):
@@ -42,7 +42,7 @@ def problems(rows=ROWS, **changes):
     return build_problems(prompts(rows, **changes), complete({**TASK, **changes}), lambda *_: iter(rows))
 
 
-def test_a_problem_holds_its_prompt_question_reference_and_place():
+def test_a_problem_has_its_prompt_question_reference_and_source_index():
     assert problems()[3] == {
         "problem_id": "k3",
         "source_index": 3,
@@ -57,12 +57,12 @@ def test_without_an_id_column_rows_are_numbered():
     assert [p["problem_id"] for p in problems(columns=columns)] == [str(i) for i in range(20)]
 
 
-def test_without_a_question_the_prompt_is_the_question():
+def test_the_question_defaults_to_the_prompt():
     problem = problems(question=None)[0]
     assert problem["question"] == problem["prompt"]
 
 
-def test_line_ends_of_a_template_are_kept():
+def test_a_trailing_line_break_of_a_template_is_kept():
     assert prompts(prompt="{{ q }}\n")[0]["prompt"].endswith("?\n")
 
 
@@ -73,7 +73,7 @@ def test_line_ends_of_a_template_are_kept():
         *(("memory_mb", value) for value in (10**6, -5, 1, float("nan"), "256")),
     ],
 )
-def test_a_limit_of_a_dataset_that_is_none_is_refused_with_its_place(limit, value):
+def test_an_invalid_limit_in_a_dataset_is_an_error_that_names_its_place(limit, value):
     rows = [{**row, "seconds": value} for row in ROWS]
     columns = {"id": "key", "reference": "a", limit: "seconds"}
     with pytest.raises(
@@ -82,14 +82,14 @@ def test_a_limit_of_a_dataset_that_is_none_is_refused_with_its_place(limit, valu
         problems(rows, columns=columns)
 
 
-def test_a_problem_may_use_less_memory_than_its_task_or_say_nothing_of_it():
+def test_a_problem_may_set_or_omit_a_memory_limit():
     columns = {"id": "key", "reference": "a", "memory_mb": "seconds"}
     for value, kept in ((256.0, 256), (1024, 1024), (0, None), (None, None)):
         rows = [{**row, "seconds": value} for row in ROWS]
         assert problems(rows, columns=columns)[0]["memory_mb"] == kept
 
 
-def test_a_problem_may_have_limits_of_its_own():
+def test_a_problem_may_have_its_own_limits():
     columns = {"id": "key", "reference": "a", "cpu_seconds": "seconds"}
     limited = problems(columns=columns)
     assert limited[7]["cpu_seconds"] == 7
@@ -97,7 +97,7 @@ def test_a_problem_may_have_limits_of_its_own():
     assert digest_of(limited, "reference", "cpu_seconds") != digest_of(problems(), "reference", "cpu_seconds")
 
 
-def test_a_number_of_problems_is_a_random_subset_that_repeats_with_its_seed():
+def test_a_number_of_problems_selects_a_reproducible_random_subset():
     def ids(**changes):
         return [row["problem_id"] for row in prompts(**changes)]
 
@@ -107,14 +107,14 @@ def test_a_number_of_problems_is_a_random_subset_that_repeats_with_its_seed():
     assert set(five) < set(ids(problems=9))
 
 
-def test_the_problems_do_not_depend_on_the_examples():
+def test_the_choice_of_problems_does_not_depend_on_the_examples():
     few = [row["problem_id"] for row in prompts(problems=5)]
-    task = complete({**TASK, "problems": 5, "few_shot": 3, "prompt": SHOWING})
+    task = complete({**TASK, "problems": 5, "few_shot": 3, "prompt": FEW_SHOT})
     assert [row["problem_id"] for row in build_prompts(task, read)] == few
 
 
-def test_every_problem_shows_examples_of_its_own_in_the_order_in_which_they_were_drawn():
-    shown = [row["prompt"] for row in build_prompts(complete({**TASK, "few_shot": 2, "prompt": SHOWING}), read)]
+def test_every_problem_has_its_own_examples_in_the_order_drawn():
+    shown = [row["prompt"] for row in build_prompts(complete({**TASK, "few_shot": 2, "prompt": FEW_SHOT}), read)]
     assert all(prompt.count("\n") == 2 for prompt in shown)
     assert len({prompt.rsplit("\n", 1)[0] for prompt in shown}) > 5
     first = [EXAMPLES[position] for position in draw(20, 8, 2, 0, (64, 10_000))[1][0]]
@@ -122,20 +122,20 @@ def test_every_problem_shows_examples_of_its_own_in_the_order_in_which_they_were
 
 
 def test_examples_may_be_fixed_by_their_ids():
-    fixed = complete({**TASK, "few_shot": 2, "prompt": SHOWING, "examples": {"ids": ["e5", "e1", "e0"]}})
+    fixed = complete({**TASK, "few_shot": 2, "prompt": FEW_SHOT, "examples": {"ids": ["e5", "e1", "e0"]}})
     assert all(row["prompt"].startswith("What is 5? 5\nWhat is 1? 1\nWhat is ") for row in build_prompts(fixed, read))
     with pytest.raises(ValueError, match=r"examples\.ids: not in the dataset: e9"):
-        build_prompts(complete({**TASK, "few_shot": 2, "prompt": SHOWING, "examples": {"ids": ["e9"]}}), read)
+        build_prompts(complete({**TASK, "few_shot": 2, "prompt": FEW_SHOT, "examples": {"ids": ["e9"]}}), read)
 
 
 @pytest.mark.parametrize("examples", [{}, {"ids": ["e1"]}])
-def test_more_examples_than_there_are_cannot_be_shown(examples):
-    task = complete({**TASK, "few_shot": 9, "prompt": SHOWING, "examples": examples})
+def test_requesting_more_examples_than_exist_is_an_error(examples):
+    task = complete({**TASK, "few_shot": 9, "prompt": FEW_SHOT, "examples": examples})
     with pytest.raises(ValueError, match=r"few_shot: 9 examples requested, but there are only [18]"):
         build_prompts(task, read)
 
 
-def test_a_list_of_problems_is_taken_in_the_datasets_order():
+def test_listed_problems_are_taken_in_dataset_order():
     assert choose(["a", "b", "c"], ["c", "a"], []) == [0, 2]
 
 
@@ -168,12 +168,12 @@ def test_a_list_of_problems_is_taken_in_the_datasets_order():
         ({"rows": [*ROWS, ROWS[1]]}, r"columns\.id: ids are not unique: k1"),
     ],
 )
-def test_what_the_dataset_does_not_have_is_named(changes, message):
+def test_errors_name_what_the_dataset_lacks(changes, message):
     with pytest.raises(ValueError, match=message):
         problems(**changes)
 
 
-def test_a_reference_may_be_made_of_several_columns():
+def test_a_reference_may_combine_several_columns():
     columns = {"id": "key", "reference": None}
     assert problems(columns=columns, reference="{{ q }} {{ a }}")[0]["reference"] == "What is 0 + 0? 0"
     parts = {"before": "# {{ q }}\n", "after": "assert f() == {{ a }}"}
@@ -196,35 +196,35 @@ def test_plain_numbers_are_answers(verifier, gold, answer):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (ValueError("columns.id: ids are not unique"), r"tasks\.sums\.columns\.id: ids are not unique"),
         (ValueError("problem a cannot be"), r"tasks\.sums: problem a cannot be"),
         (HubUnreachable("o/d is not in the cache"), r"tasks\.sums: o/d is not in the cache"),
     ],
 )
-def test_mistakes_are_told_with_their_task(error, said):
-    with pytest.raises((ValueError, NotAvailable), match=said), naming_task("sums"):
+def test_mistakes_name_their_task(error, message):
+    with pytest.raises((ValueError, NotAvailable), match=message), naming_task("sums"):
         raise error
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [("", "it has no rows"), ('{"q": "1"}\n{"q": "2}\n', "JSON parse error"), ('{"q": "1"}\n\x00', "JSON parse error")],
 )
-def test_a_file_of_no_rows_or_of_no_json_is_named(tmp_path, text, said):
+def test_an_empty_or_invalid_json_file_is_named(tmp_path, text, message):
     (tmp_path / "test.jsonl").write_text(text)
-    with pytest.raises(ValueError, match=rf"dataset {tmp_path}, split test: .*{said}"):
+    with pytest.raises(ValueError, match=rf"dataset {tmp_path}, split test: .*{message}"):
         list(Dataset(str(tmp_path), None, None, "test").rows())
 
 
-def test_a_split_that_is_not_there_is_told_how_its_file_would_be_called(tmp_path):
+def test_an_error_about_a_missing_split_names_the_file_it_expects(tmp_path):
     (tmp_path / "data.jsonl").write_text('{"q": "1"}\n')
     with pytest.raises(ValueError, match=r"Bad split: test.*\['train'\]; a file test.jsonl would be this split"):
         list(Dataset(str(tmp_path), None, None, "test").rows())
 
 
-def test_samplers_and_verifiers_have_digests_of_their_own():
+def test_prompts_and_references_have_separate_digests():
     other_reference = [{**problem, "reference": "?"} for problem in problems()]
     assert digest_of(other_reference, "prompt") == digest_of(problems(), "prompt")
     assert digest_of(other_reference, "reference") != digest_of(problems(), "reference")
@@ -250,13 +250,13 @@ def test_a_folder_in_hub_layout_is_read_row_by_row(sums):
     assert list(Dataset(sums, None, "small", "test").rows()) == [row | {"subset": "small"} for row in ROWS[:3]]
 
 
-def test_configurations_of_a_dataset_may_follow_each_other(sums):
+def test_several_configurations_of_a_dataset_are_concatenated(sums):
     rows = list(Dataset(sums, None, ["large", "small"], "test").rows(["subset", "key"]))
     assert [row["subset"] for row in rows] == ["large"] * 3 + ["small"] * 3
     assert rows[0] == {"subset": "large", "key": "k0"}
 
 
-def test_a_dataset_that_is_not_as_expected_is_refused_with_what_it_has(sums):
+def test_an_error_about_an_unexpected_dataset_names_what_it_has(sums):
     with pytest.raises(
         ValueError, match=r"no column question; it has key, q, a, seconds, subset; required are question, a"
     ):
@@ -272,7 +272,7 @@ def test_a_dataset_that_is_not_as_expected_is_refused_with_what_it_has(sums):
 @pytest.mark.parametrize(
     "path", ["SECRET", "../secret.jsonl", "a/../../secret.jsonl", "file://SECRET", "https://127.0.0.1:9/secret.jsonl"]
 )
-def test_a_datasets_card_may_not_name_files_that_are_not_its_own(tmp_path, card, form, path):
+def test_a_dataset_card_may_not_name_files_outside_its_folder(tmp_path, card, form, path):
     secret = tmp_path / "secret.jsonl"
     secret.write_text('{"password": "hunter2"}\n')
     (folder := tmp_path / "dataset/a").mkdir(parents=True)
@@ -286,16 +286,16 @@ def test_a_datasets_card_may_not_name_files_that_are_not_its_own(tmp_path, card,
         fetch(str(folder.parent), None, None, "test")
 
 
-def test_a_file_that_a_row_names_is_not_opened(tmp_path):
+def test_a_file_named_in_a_row_is_not_opened(tmp_path):
     (tmp_path / "test.jsonl").write_text('{"image": "/dev/null"}\n')
-    about = {"dataset_info": {"features": [{"name": "image", "dtype": "image"}]}}
-    (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump(about)}---\n")
+    card = {"dataset_info": {"features": [{"name": "image", "dtype": "image"}]}}
+    (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump(card)}---\n")
     (row,) = Dataset(str(tmp_path), None, None, "test").rows()
     assert row["image"]["path"] == "/dev/null"
 
 
-def test_a_problems_file_says_where_its_rows_come_from(sums, tmp_path):
-    task = complete({**TASK, "dataset": sums, "subset": "small", "few_shot": 1, "prompt": SHOWING})
+def test_a_problems_file_records_the_source_of_its_rows(sums, tmp_path):
+    task = complete({**TASK, "dataset": sums, "subset": "small", "few_shot": 1, "prompt": FEW_SHOT})
     data = TaskData(task, str(tmp_path))
     write_problems(tmp_path / "problems.parquet", build_prompts(task, data), data.provenance)
     source = {"dataset": sums, "revision": None, "subset": "small", "commit": None}
@@ -307,7 +307,7 @@ def test_a_problems_file_says_where_its_rows_come_from(sums, tmp_path):
     ("task", "first_words", "last_words"),
     [("arithmetic", "Question: ", "?\nAnswer:\n"), ("programs", "Specification: Read integers, ", ".\nProgram:\n")],
 )
-def test_the_demos_prompts_are_what_its_models_were_trained_on(root, task, first_words, last_words):
+def test_the_demo_prompts_match_the_training_data_of_its_models(root, task, first_words, last_words):
     demo = Study.load(yaml.safe_load((root / "studies/demo.yaml").read_text())).tasks[task]
     data = TaskData(demo.model_copy(update={"dataset": str(root / demo.dataset)}), "")
     for problem in build_problems(build_prompts(demo, data), demo, data):

@@ -29,7 +29,7 @@ def judge():
 
 
 def verdict(judge, problem, text):
-    """As for one sample of a shard."""
+    """Verdict on one sample, as in a shard."""
     answer = judge.extract(text)
     return Verdict("no_answer") if answer is None else next(iter(judge.verify(problem, [answer])))
 
@@ -55,19 +55,19 @@ def verdict(judge, problem, text):
         ("", None),
     ],
 )
-def test_the_program_is_the_first_block_or_else_the_whole_text(text, program):
+def test_the_program_is_the_first_code_block_or_the_whole_text(text, program):
     assert extract(text) == program
 
 
 @pytest.mark.parametrize(
     "text", [f" {SUM}", f"\n\t{SUM}\n", f"``` {SUM}```", f"```\n {SUM}\n```", f" ```python {SUM} ```"]
 )
-def test_blanks_before_a_program_do_not_count(judge, text):
+def test_leading_whitespace_of_a_program_is_ignored(judge, text):
     assert verdict(judge, PROBLEM, text) == Verdict("correct")
 
 
 @pytest.mark.parametrize("blanks", [" " * 10**6, " \t" * 10**6, "\t\r" * 10**6])
-def test_a_program_is_found_behind_a_million_blanks(blanks):
+def test_a_program_is_found_after_a_million_blanks(blanks):
     assert extract(f"```{blanks}x") == f"```{blanks}x"
 
 
@@ -91,7 +91,7 @@ def test_a_program_is_found_behind_a_million_blanks(blanks):
         ("9" * 400, "9" * 399 + "8", False),
         ("1", "1.000001", True),
         ("1_000", "1000", False),
-        ("１", "1", False),  # a digit of another script
+        ("１", "1", False),  # a full-width digit
         ("inf", "inf", True),
         ("nan", "NaN", True),
         ("inf", "1e999", False),
@@ -107,7 +107,7 @@ def test_outputs_are_compared_token_by_token(printed, expected, same):
 
 
 @pytest.mark.parametrize("token", ["0" * 10**6 + "x", "1" * 10**6 + ".", "1" * 10**6 + "." + "1" * 10**6 + "x"])
-def test_megabytes_are_compared_in_no_time(token):
+def test_megabytes_are_compared_quickly(token):
     assert not same_output(token.encode(), b"1.5")
 
 
@@ -132,12 +132,12 @@ def test_megabytes_are_compared_in_no_time(token):
         ("\0", "no_answer"),
     ],
 )
-def test_a_sample_is_judged_by_how_its_program_ends_and_what_it_prints(judge, text, outcome):
+def test_a_sample_is_judged_by_its_programs_exit_and_output(judge, text, outcome):
     assert verdict(judge, PROBLEM, text) == Verdict(outcome)
 
 
 @pytest.mark.slow
-def test_a_problems_own_limits_count_more_than_the_tasks(judge):
+def test_a_problems_own_limits_override_the_tasks(judge):
     slow = "import time\nwhile time.process_time() < 2.5: pass\n" + SUM
     large = "x = [0] * 10**7\n" + SUM
     assert [verdict(judge, PROBLEM, text).outcome for text in (slow, large)] == ["timeout", "correct"]
@@ -147,7 +147,7 @@ def test_a_problems_own_limits_count_more_than_the_tasks(judge):
     assert verdict(judge, none, slow).outcome == "timeout"
 
 
-def test_the_case_that_most_programs_failed_comes_first_and_one_failure_is_enough(judge, monkeypatch):
+def test_the_most_failed_test_case_runs_first_and_one_failure_is_enough(judge, monkeypatch):
     cases = [{"input": f"{number}\n", "output": f"{number}\n"} for number in range(4)]
     ran = []
     original = Sandbox.run
@@ -159,14 +159,14 @@ def test_the_case_that_most_programs_failed_comes_first_and_one_failure_is_enoug
     assert ran == [0, 1, 2, *[2], *[2, 0, 1, 3]]
 
 
-def test_what_a_busy_machine_may_have_decided_is_not_certain(judge):
+def test_a_timeout_that_system_load_may_have_caused_is_not_certain(judge):
     slow = "import time\nwhile time.process_time() < 1.3: pass\n" + SUM
     assert verdict(judge, PROBLEM, slow) == Verdict("timeout", certain=False)
 
 
 @pytest.mark.slow
 def test_verdicts_are_the_same_on_a_busy_machine(judge):
-    """Eight busy loops beside a sandbox in which four programs run at once."""
+    """Eight busy loops compete with four programs that run concurrently in the sandbox."""
     answers = [
         SUM,
         "import time\nwhile time.process_time() < 0.4: pass\n" + SUM,
@@ -206,13 +206,13 @@ def test_verdicts_are_the_same_on_a_busy_machine(judge):
         ([{"input": "", "output": "x" * (16 << 20)}], "16,777,216 bytes; a run may print"),
     ],
 )
-def test_test_cases_of_which_nothing_can_be_made_are_an_error(reference, message):
+def test_unusable_test_cases_are_an_error(reference, message):
     with pytest.raises(ValueError, match=f"problem p cannot be verified by programs: .*{message}"):
         verification.check("programs", {"problem_id": "p", "reference": reference})
 
 
 @pytest.mark.slow
-def test_the_demos_reference_solutions_are_correct(judge):
+def test_the_demo_reference_solutions_are_correct(judge):
     for row in demo_rows("programs", 0):
         problem = {"problem_id": row["id"], "reference": row["tests"]}
         assert verdict(judge, problem, row["solution"]) == Verdict("correct")
@@ -236,8 +236,8 @@ def test_published_solutions_pass_or_fail_as_labelled(shared_data):
     for row, outcome in zip(rows, outcomes, strict=True):
         if row["all_tests_pass"]:
             assert outcome == "correct", row["name"]
-    # The labels compare tokens as texts, and their programs read from a pipe. Beyond them we accept numbers that are
-    # near enough, `yes` for `YES`, and programs that ask for the size of their input; one program needs about 5 s.
+    # The labels compare tokens as text, and their programs read from a pipe. We also accept numbers within a tolerance,
+    # `yes` for `YES`, and programs that query the size of their input; one program needs about 5 s.
     accepted = {
         reason: {
             row["name"].split(".")[0]

@@ -32,7 +32,7 @@ def shard(index, size=2):
 
 @pytest.fixture
 def imported(tmp_path):
-    """Import a shard of some records; returns the rows of samples and of verdicts."""
+    """Function that imports a shard of records and returns its samples and verdicts."""
 
     def run(records, index=0, problems=None):
         path = tmp_path / "published.json"
@@ -69,14 +69,14 @@ def test_a_shard_of_published_samples_has_its_range_of_every_problem(imported):
     assert {row["tokens"] for row in samples} == {row["finish_reason"] for row in samples} == {None}
 
 
-def test_only_listed_problems_are_taken(imported):
+def test_only_listed_problems_are_imported(imported):
     samples, _ = imported([record(7), record(3)], problems=["3"])
     assert {row["problem_id"] for row in samples} == {"3"}
     with pytest.raises(ValueError, match="no samples of problem 4"):
         imported([record(7), record(3)], problems=["3", "4"])
 
 
-def test_a_theorem_is_named_by_its_name(imported):
+def test_a_theorem_is_identified_by_its_name(imported):
     samples, _ = imported([record(None, theorem_name="mathd_algebra_1")])
     assert {row["problem_id"] for row in samples} == {"mathd_algebra_1"}
 
@@ -100,7 +100,7 @@ def test_a_sample_without_a_verdict_is_not_counted_as_wrong(imported):
         ([], "no samples of any problem"),
     ],
 )
-def test_records_that_are_not_as_they_should_be_are_refused_with_their_number(imported, tmp_path, records, message):
+def test_invalid_records_are_rejected_with_their_number(imported, tmp_path, records, message):
     with pytest.raises(ValueError, match=message):
         imported(records)
     assert not (tmp_path / "samples.parquet").exists()
@@ -126,7 +126,7 @@ def write_verdicts(path, outcomes):
     return str(path)
 
 
-def test_agreement_counts_who_calls_a_sample_correct(tmp_path):
+def test_agreement_counts_which_verifier_calls_a_sample_correct(tmp_path):
     ours = write_verdicts(tmp_path / "o", ["correct", "correct", "wrong", "no_answer", "verifier_error", "wrong"])
     theirs = write_verdicts(tmp_path / "t", ["correct", "wrong", "correct", "wrong", "correct", "wrong"])
     table = agreement(read_reverified([ours, ours], [theirs, theirs]), {"t": {"p": "7"}})
@@ -150,7 +150,7 @@ def test_agreement_counts_who_calls_a_sample_correct(tmp_path):
         agreement(read_reverified([ours], [write_verdicts(tmp_path / "other", ["correct"])]), {})
 
 
-def test_imported_samples_say_where_they_come_from(imported, tmp_path):
+def test_imported_samples_record_their_provenance(imported, tmp_path):
     imported([record(7)])
     provenance = read_provenance(tmp_path / "samples.parquet")
     assert (provenance["model"], provenance["samples"], provenance["generated_tokens"]) == ("m", 2, None)

@@ -1,4 +1,4 @@
-"""Rewards, with a tiny reward model that is made here and with ones that differ from it in one thing each."""
+"""Rewards of a tiny reward model made here, and of variants that each differ from it in one respect."""
 
 import json
 import math
@@ -33,8 +33,8 @@ DEMO = Path(__file__).parents[2] / "resources/demo"
 PROBLEMS = pa.schema([(name, pa.string()) for name in ("problem_id", "prompt", "question")])
 TEMPLATE = "{% for turn in messages %}<{{ turn.role }}>{{ turn.content }}<eos>{% endfor %}"
 
-# Code that comes with weights, written for transformers 4: one score, beside logits of several objectives.
-OWN_CODE = """
+# Custom code as shipped with weights, written for transformers 4: one score, plus logits of several objectives.
+CUSTOM_CODE = """
 from dataclasses import dataclass
 import torch
 from transformers import LlamaModel, LlamaPreTrainedModel
@@ -64,7 +64,7 @@ class Objectives(LlamaPreTrainedModel):
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
-    """The body of one of the demo's models with a head of one output that was never trained."""
+    """A demo model's body with an untrained head of one output."""
     source, folder = DEMO / "marmoset-0.8m", tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(source)
@@ -98,15 +98,15 @@ def reward(tiny):
     )
 
 
-def variant(source, folder, **config):
-    """A copy of a model whose config says something else; None takes a key away."""
+def copy_with_config(source, folder, **config):
+    """Copy a model and change its config; None removes a key."""
     shutil.copytree(source, folder)
     old = json.loads((folder / "config.json").read_text()) | config
     (folder / "config.json").write_text(json.dumps({key: value for key, value in old.items() if value is not None}))
     return folder
 
 
-def retokenized(folder, **settings):
+def change_tokenizer(folder, **settings):
     """Change a model's tokenizer in place."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     for name, value in settings.items():
@@ -115,15 +115,15 @@ def retokenized(folder, **settings):
     return folder
 
 
-def with_own_code(tiny, folder):
-    """A model of the tiny one's size that comes with its own code."""
-    variant(
+def with_custom_code(tiny, folder):
+    """A model of the tiny one's size that ships custom code."""
+    copy_with_config(
         tiny,
         folder,
         architectures=["Objectives"],
         auto_map={"AutoModelForSequenceClassification": "own_code.Objectives"},
     )
-    (folder / "own_code.py").write_text(OWN_CODE)
+    (folder / "own_code.py").write_text(CUSTOM_CODE)
     from safetensors.torch import load_file, save_file
 
     weights = load_file(folder / "model.safetensors")
@@ -134,7 +134,7 @@ def with_own_code(tiny, folder):
 
 
 def score(files, reward, name="rewards"):
-    """Score the samples; the rows of the rewards file and its provenance."""
+    """Score the samples; return the rows of the rewards file and its provenance."""
     path = files / f"{name}.parquet"
     score_shard(
         problems=files / "problems.parquet",
@@ -146,8 +146,8 @@ def score(files, reward, name="rewards"):
     return list(read_rows(path)), read_provenance(path)
 
 
-def by_hand(folder, texts, **tokenizing):
-    """The rewards of texts by transformers alone, one after the other, without any padding."""
+def reference_rewards(folder, texts, **tokenizing):
+    """Rewards computed by plain transformers, one text at a time, without padding."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.inference_mode():
@@ -167,10 +167,10 @@ def test_every_sample_gets_the_models_logit_in_the_samples_order(files, reward, 
         (row["problem_id"], row["sample"]) for row in samples
     ]
     texts = [prompts[row["problem_id"]] + row["text"] for row in samples]
-    assert values(rows) == pytest.approx(by_hand(tiny, texts), abs=1e-4)
+    assert values(rows) == pytest.approx(reference_rewards(tiny, texts), abs=1e-4)
 
 
-def test_the_provenance_tells_samples_model_and_execution(files, reward):
+def test_provenance_records_samples_model_and_execution(files, reward):
     _, provenance = score(files, reward)
     assert provenance["samples"] == {"task": "t", "model": "m", "index": 0, "settings": "s"}
     assert provenance["settings"] == reward.settings()
@@ -187,12 +187,12 @@ def test_equal_samples_of_one_problem_are_scored_once(files, reward):
 
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("padded", [True, False], ids=["with a padding token", "without one"])
-def test_padding_changes_no_reward(tiny, reward, tmp_path, side, padded):
-    folder = variant(tiny, tmp_path / "model", **({} if padded else {"pad_token_id": None}))
-    retokenized(folder, padding_side=side)
+def test_padding_does_not_change_rewards(tiny, reward, tmp_path, side, padded):
+    folder = copy_with_config(tiny, tmp_path / "model", **({} if padded else {"pad_token_id": None}))
+    change_tokenizer(folder, padding_side=side)
     reward = replace(reward, weights=str(folder), batch_tokens=1000)
     model = RewardModel(reward, folder)
-    ends = [""] if padded else ["", "<eos>"]  # without a padding token, the end of text is a token like any other
+    ends = [""] if padded else ["", "<eos>"]  # without a padding token, the end-of-text token is an ordinary token
     texts = [model.tokenizer.encode("12+30=42\n" * n + end) for n in (1, 2, 3, 5, 8, 13, 21) for end in ends]
     batches = list(model.rewards(texts))
     together = {number: value for numbers, batch in batches for number, value in zip(numbers, batch, strict=True)}
@@ -203,7 +203,7 @@ def test_padding_changes_no_reward(tiny, reward, tmp_path, side, padded):
     assert max(alone) - min(alone) > 0.01
 
 
-def test_a_model_with_absolute_positions_can_be_padded_on_the_left(tiny, reward, tmp_path):
+def test_left_padding_is_safe_with_absolute_position_embeddings(tiny, reward, tmp_path):
     from transformers import GPT2Config, GPT2ForSequenceClassification
 
     config = GPT2Config(vocab_size=384, n_positions=200, n_embd=32, n_layer=1, n_head=2, num_labels=1, pad_token_id=1)
@@ -217,26 +217,26 @@ def test_a_model_with_absolute_positions_can_be_padded_on_the_left(tiny, reward,
     assert together == pytest.approx([next(model.rewards([texts[number]]))[1][0] for number in numbers], abs=1e-4)
 
 
-def test_a_chat_is_the_question_and_the_sample_in_the_models_template(files, reward, tiny, tmp_path):
-    folder = retokenized(variant(tiny, tmp_path / "model"), chat_template=TEMPLATE)
+def test_a_chat_model_sees_question_and_sample_in_its_template(files, reward, tiny, tmp_path):
+    folder = change_tokenizer(copy_with_config(tiny, tmp_path / "model"), chat_template=TEMPLATE)
     rows, _ = score(files, replace(reward, weights=str(folder), chat=True, context="question"))
     questions = {row["problem_id"]: row["question"] for row in read_rows(files / "problems.parquet")}
     texts = [
         f"<user>{questions[row['problem_id']]}<eos><assistant>{row['text']}<eos>"
         for row in read_rows(files / "samples.parquet")
     ]
-    assert values(rows) == pytest.approx(by_hand(folder, texts, add_special_tokens=False), abs=1e-4)
+    assert values(rows) == pytest.approx(reference_rewards(folder, texts, add_special_tokens=False), abs=1e-4)
 
 
-def test_a_model_with_code_of_its_own_gives_its_score(files, reward, tiny, tmp_path):
-    folder = with_own_code(tiny, tmp_path / "model")
+def test_a_model_with_custom_code_returns_its_own_score(files, reward, tiny, tmp_path):
+    folder = with_custom_code(tiny, tmp_path / "model")
     plain, _ = score(files, reward)
     own, _ = score(files, replace(reward, weights=str(folder), trust_remote_code=True), "own")
     assert values(own) == pytest.approx([value + 3 for value in values(plain)], abs=1e-2)  # the mean of the biases
 
 
 @pytest.mark.parametrize("chat", [False, True])
-def test_a_text_that_is_too_long_loses_the_beginning_of_its_problem(reward, tiny, chat):
+def test_an_overlong_input_is_truncated_at_the_start_of_its_problem(reward, tiny, chat):
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     tokenizer.chat_template = TEMPLATE
     builder = InputBuilder(replace(reward, chat=chat), tokenizer, token_limit=60)
@@ -253,13 +253,13 @@ def test_a_text_that_is_too_long_loses_the_beginning_of_its_problem(reward, tiny
         assert seen.startswith("<user>7") and seen.endswith("<eos>")
 
 
-def test_what_was_cut_is_counted_and_said(files, reward, capsys):
+def test_truncated_inputs_are_counted_and_reported(files, reward, capsys):
     _, provenance = score(files, replace(reward, max_length=20))
     assert provenance["cut_problems"] + provenance["cut_samples"] == 60
     assert "NOTE 60 samples and their problems together exceed rewards.r.max_length" in capsys.readouterr().out
 
 
-def test_a_killed_job_goes_on_behind_its_last_window(files, reward, monkeypatch):
+def test_a_killed_job_resumes_after_its_last_window(files, reward, monkeypatch):
     expected, _ = score(files, reward)
     monkeypatch.setattr(rewards_shard, "WINDOW", 4)
     journal = files / "killed.jsonl"
@@ -280,36 +280,36 @@ def test_a_killed_job_goes_on_behind_its_last_window(files, reward, monkeypatch)
     assert values(rows) == pytest.approx(values(expected), abs=1e-4)
 
 
-def test_rewards_of_the_same_samples_of_a_problem_are_taken_up(files, reward, monkeypatch):
+def test_rewards_of_unchanged_samples_of_a_problem_are_reused(files, reward, monkeypatch):
     monkeypatch.setattr(rewards_shard, "WINDOW", 8)
     results = files / "results"
-    place = results / "rewards/t/m/r/0.parquet"
+    rewards_file = results / "rewards/t/m/r/0.parquet"
 
-    def again(name):
+    def score_again(name):
         score_shard(
             str(files / "problems.parquet"),
             str(files / "samples.parquet"),
-            str(place),
+            str(rewards_file),
             str(files / f"{name}.jsonl"),
             reward,
             results=str(results),
         )
-        kept.keep(results, place)
-        return list(read_rows(place)), read_provenance(place)
+        kept.keep(results, rewards_file)
+        return list(read_rows(rewards_file)), read_provenance(rewards_file)
 
     rows = list(read_rows(files / "samples.parquet"))
     write_parquet(files / "samples.parquet", SAMPLES, [row for row in rows if row["problem_id"] == "b"], {})
-    first, _ = again("first")
+    first, _ = score_again("first")
     write_parquet(files / "samples.parquet", SAMPLES, rows, {})
-    second, about = again("second")
+    second, provenance = score_again("second")
     assert second[30:] == first
-    assert (about["taken_up"], about["distinct"]) == (30, 15)
+    assert (provenance["taken_up"], provenance["distinct"]) == (30, 15)
     expected, _ = score(files, reward)
     assert values(second) == pytest.approx(values(expected), abs=1e-4)
     monkeypatch.setattr(rewards_shard, "RewardModel", None)  # nothing is left to be scored
-    third, about = again("third")
+    third, provenance = score_again("third")
     assert third == second
-    assert (about["taken_up"], about["distinct"], about["starts"]) == (60, 0, [])
+    assert (provenance["taken_up"], provenance["distinct"], provenance["starts"]) == (60, 0, [])
 
 
 def test_a_torn_journal_loses_one_window(files, reward, monkeypatch):
@@ -322,7 +322,7 @@ def test_a_torn_journal_loses_one_window(files, reward, monkeypatch):
     assert values(rows) == pytest.approx(values(expected), abs=1e-4)
 
 
-def test_a_journal_about_other_samples_is_not_taken_up(files, reward):
+def test_a_journal_of_other_samples_is_not_reused(files, reward):
     score(files, reward)
     rows = list(read_rows(files / "samples.parquet"))
     write_parquet(files / "samples.parquet", SAMPLES, [{**row, "text": "#### 1"} for row in rows], {})
@@ -331,8 +331,8 @@ def test_a_journal_about_other_samples_is_not_taken_up(files, reward):
     assert provenance["distinct"] == 2
 
 
-def test_a_reward_that_is_no_number_is_an_error_that_names_the_sample(files, reward, tiny, tmp_path):
-    folder = variant(tiny, tmp_path / "model")
+def test_a_nan_reward_is_an_error_that_names_the_sample(files, reward, tiny, tmp_path):
+    folder = copy_with_config(tiny, tmp_path / "model")
     model = AutoModelForSequenceClassification.from_pretrained(folder)
     model.score.weight.data.fill_(math.nan)
     model.save_pretrained(folder)
@@ -342,13 +342,13 @@ def test_a_reward_that_is_no_number_is_an_error_that_names_the_sample(files, rew
 
 
 def language_model(tiny, folder):
-    variant(tiny, folder)
+    copy_with_config(tiny, folder)
     AutoModelForCausalLM.from_pretrained(DEMO / "marmoset-0.2m").save_pretrained(folder)
     return folder
 
 
 def two_outputs(tiny, folder):
-    variant(tiny, folder)
+    copy_with_config(tiny, folder)
     AutoModelForSequenceClassification.from_pretrained(
         folder, num_labels=2, ignore_mismatched_sizes=True
     ).save_pretrained(folder)
@@ -359,13 +359,13 @@ def two_outputs(tiny, folder):
     ("make", "settings", "message"),
     [
         (language_model, {}, r"rewards\.r\.weights: .* has no score\.weight, so its rewards would be random"),
-        (with_own_code, {}, r"has no score\.weight.*trust_remote_code: true"),
+        (with_custom_code, {}, r"has no score\.weight.*trust_remote_code: true"),
         (two_outputs, {}, r"not a model with one output: for \d+ texts it returns logits of shape \(\d+, 2\)"),
         (None, {"chat": True}, r"rewards\.r\.chat: is true, but its tokenizer has no chat template"),
         (None, {"max_length": 321}, r"rewards\.r\.max_length: 321 exceeds the model's context of 320"),
     ],
 )
-def test_what_does_not_fit_is_an_error_that_names_the_key(files, reward, tiny, tmp_path, make, settings, message):
+def test_unsuitable_settings_are_errors_that_name_the_key(files, reward, tiny, tmp_path, make, settings, message):
     if make:
         settings = {**settings, "weights": str(make(tiny, tmp_path / "model"))}
     with pytest.raises(ValueError, match=message):

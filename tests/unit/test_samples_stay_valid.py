@@ -1,7 +1,7 @@
-"""Samples drawn with an earlier version of the workflow are not drawn again by a later one.
+"""Samples drawn by an earlier version of the workflow are not resampled by a later one.
 
-The digests were recorded from an earlier version, whose samples exist. If one changes, every study's samples of that
-kind are resampled: do not update them without raising SAMPLER_VERSION on purpose.
+The digests were recorded with an earlier version, whose samples exist. If one changes, every study resamples that
+kind of model: do not update them without raising SAMPLER_VERSION on purpose.
 """
 
 import pytest
@@ -26,8 +26,8 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_digests_that_decide_about_resampling_are_those_of_earlier_versions(name):
-    model, of_journal, of_file = MODELS[name]
+def test_digests_that_trigger_resampling_match_those_of_earlier_versions(name):
+    model, journal_settings, file_settings = MODELS[name]
     study = Study.load(
         {
             "study": "s",
@@ -37,7 +37,7 @@ def test_digests_that_decide_about_resampling_are_those_of_earlier_versions(name
         }
     )
     shard = Shard("s", 3, "gsm8k", "m", 1, 10, study.distribution("gsm8k", "m"))
-    assert shard.settings(PROMPTS)[:16] == of_journal
-    assert shard.made_from(PROMPTS).settings[:16] == of_file
+    assert shard.settings(PROMPTS)[:16] == journal_settings
+    assert shard.made_from(PROMPTS).settings[:16] == file_settings
     assert shard.made_from(PROMPTS).problems == {"7": "8c74a5803b728d07"}
     assert (shard.engine_seed(0), shard.request_seed("7", 0)) == (1384736372, 1067059077)

@@ -36,7 +36,7 @@ EVERY_LEVEL = [
 
 @pytest.fixture(scope="module", params=EVERY_LEVEL)
 def box(request):
-    """A sandbox as on machines that allow more or less."""
+    """A sandbox at each isolation level, as on machines that allow more or less."""
     box = Sandbox(LEVELS[request.param], Limits(cpu_seconds=0.4, memory_mb=256))
     yield box
     box.close()
@@ -74,11 +74,11 @@ def run(box, program, given=""):
         ("while True: print('x' * 10**6)", "output_limit"),
     ],
 )
-def test_a_run_ends_as_its_program_does(box, program, status):
+def test_the_status_of_a_run_is_that_of_its_program(box, program, status):
     assert run(box, program, "41\n").status == status
 
 
-def test_standard_streams_are_the_programs_own(box):
+def test_standard_streams_belong_to_the_program(box):
     assert run(box, "import sys\nprint(sys.stdin.read(), end='')", "two\nlines\n").output == b"two\nlines\n"
     assert run(box, "import sys\nprint(repr(sys.stdin.read()), end='')", "a\r\nb\r").output == rb"'a\r\nb\r'"
     assert run(box, "print('ü', 'á')").output == "ü á\n".encode()
@@ -105,29 +105,29 @@ def test_standard_streams_are_the_programs_own(box):
         "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: str = 'done'\nprint(A().x)",
     ],
 )
-def test_a_program_ends_as_under_an_interpreter_of_its_own(box, program):
+def test_a_program_behaves_as_in_its_own_interpreter(box, program):
     ended = run(box, program)
     assert (ended.status, ended.output) == ("finished", b"done\n")
 
 
-def test_runs_know_nothing_of_each_other(box):
+def test_runs_do_not_share_state(box):
     run(box, "import builtins, math\nbuiltins.leak = math.leak = 1")
     ended = run(box, "import builtins, math\nprint(hasattr(builtins, 'leak'), hasattr(math, 'leak'))")
     assert ended.output == b"False False\n"
 
 
-def test_nothing_of_the_projects_environment_can_be_imported(box):
+def test_modules_of_the_projects_environment_cannot_be_imported(box):
     for module in ("numpy", "pyarrow", "monkeys", "site", "frames", "isolation"):
         found = run(box, f"import importlib.util\nprint(importlib.util.find_spec({module!r}))").output
         assert found == b"None\n" or module in ("site", "frames", "isolation")
 
 
-def test_of_what_earlier_runs_were_given_and_printed_nothing_is_in_memory(box):
-    """Of what the run itself holds there is: every page near its heap is looked at."""
+def test_memory_contains_no_input_source_or_output_of_earlier_runs(box):
+    """The run's own mark must be found, which proves that the scan covers every page near its heap."""
     own, *others = marks = [secrets.token_bytes(16) for _ in range(4)]
     given, source, printed = (mark.hex() for mark in others)
     assert run(box, f"# {source}\nprint(input(), {printed!r})", given).output == f"{given} {printed}\n".encode()
-    halves = [(mark.hex()[:16].encode(), mark.hex()[16:].encode()) for mark in marks]  # not whole in our own source
+    halves = [(mark.hex()[:16].encode(), mark.hex()[16:].encode()) for mark in marks]  # never whole in our own source
     found = run(box, f"{SCAN}own = bytes.fromhex({own.hex()!r}[:]).hex()\nlook_for({halves})").output
     assert set(found.split()) == {own.hex().encode()}
 
@@ -137,7 +137,7 @@ import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 libc.sbrk.restype = ctypes.c_void_p
 ours, theirs = os.pipe()
-def pages():  # those that are not there are an error of write, and no crash
+def pages():  # an unmapped page makes write fail instead of crashing
     heap = libc.sbrk(0)
     for start, end in ((heap - (64 << 20), heap), (id(os) - (64 << 20), id(os) + (64 << 20))):
         for page in range(start & -4096, end, 4096):
@@ -154,7 +154,7 @@ def look_for(halves):
 """
 
 
-def test_a_run_may_start_many_threads_but_not_without_end(box):
+def test_a_run_may_start_many_threads_but_not_unlimited_ones(box):
     one_after_the_other = """
 import threading
 for _ in range({}):
@@ -167,7 +167,7 @@ for _ in range({}):
     assert run(box, one_after_the_other.format(200)).status == "finished"
 
 
-def test_a_recursive_program_gets_the_stack_that_it_asks_for(box):
+def test_a_recursive_program_gets_the_stack_it_requests(box):
     program = """
 import resource, sys, threading
 resource.setrlimit(resource.RLIMIT_STACK, (64 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
@@ -181,7 +181,7 @@ thread.join()
     assert run(box, program).output == b"20000\n"
 
 
-def test_no_capability_is_left_on_any_rung(box):
+def test_no_capability_is_left_at_any_isolation_level(box):
     subprocess_ids = processes(f" {box.label} ")
     statuses = [Path(f"/proc/{pid}/status").read_text() for pid in subprocess_ids]
     servers = [status for status in statuses if "Seccomp:\t2" in status]
@@ -190,11 +190,14 @@ def test_no_capability_is_left_on_any_rung(box):
         assert f"{kind}:\t{0:016x}" in servers[0]
 
 
-def test_calls_that_are_in_no_table_do_not_exist(box):
-    """Those that the kernel got last year included."""
+def test_system_calls_missing_from_the_tables_do_not_exist(box):
+    """Including those recently added to the kernel."""
     known = {number for table in ALL_TABLES for numbers in table.values() for number in numbers}
-    past_every_filter = {335, 336}  # uretprobe and uprobe, which the kernel lets through, for its own breakpoints alone
-    others = sorted(set(range(600)) - known - past_every_filter)
+    never_filtered = {
+        335,
+        336,
+    }  # uretprobe and uprobe: exempt in the kernel, and usable only from its own breakpoints
+    others = sorted(set(range(600)) - known - never_filtered)
     program = f"""
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
@@ -210,67 +213,67 @@ ALL_TABLES = (*system_calls.ALLOWED.values(), system_calls.SERVER_ONLY, system_c
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_filters_decide_alike_on_machines_of_either_kind(machine, monkeypatch):
-    """Also for that which these tests do not run on: the filters are followed as the kernel does."""
+def test_system_call_filters_decide_alike_on_both_architectures(machine, monkeypatch):
+    """Including the one that the tests do not run on: filters are interpreted here as in the kernel."""
     monkeypatch.setattr(system_calls.platform, "machine", lambda: machine)
     server_filter, run_filter = system_calls.filters(notify=True)
-    assert max(len(server_filter), len(run_filter)) <= 8 * 4096  # the most that the kernel takes
+    assert max(len(server_filter), len(run_filter)) <= 8 * 4096  # the kernel's maximum
     kind, column = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}[machine]
 
-    def decided(filter, call, *arguments, kind=kind):
+    def decision(filter, call, *arguments, kind=kind):
         number = system_calls.call_numbers(machine)[call] if isinstance(call, str) else call
-        return followed(filter, struct.pack("<IIQ6Q", number, kind, 0, *arguments, *[0] * (6 - len(arguments))))
+        return interpret_filter(filter, struct.pack("<IIQ6Q", number, kind, 0, *arguments, *[0] * (6 - len(arguments))))
 
     for table in ALL_TABLES:
         for call in [call for call, numbers in table.items() if numbers[column] is not None]:
             if table is not system_calls.ARGUMENT_CHECKED:
-                assert decided(server_filter, call) == "allow", call
-                assert decided(run_filter, call) == ("refuse" if table is system_calls.SERVER_ONLY else "allow"), call
+                assert decision(server_filter, call) == "allow", call
+                assert decision(run_filter, call) == ("refuse" if table is system_calls.SERVER_ONLY else "allow"), call
     numbers = {numbers[column] for table in ALL_TABLES for numbers in table.values()}
     for number in {*range(1000), 1 << 30, (1 << 30) + 57} - numbers:
-        assert decided(server_filter, number) == "unknown", number
-    assert decided(server_filter, "read", kind=0x40000003) == "kill"
+        assert decision(server_filter, number) == "unknown", number
+    assert decision(server_filter, "read", kind=0x40000003) == "kill"
     fork, thread, namespace = 0x01200011, 0x003D0F00, 0x10000000
-    assert [decided(server_filter, "clone", flags) for flags in (fork, thread)] == ["allow", "notify"]
-    assert [decided(run_filter, "clone", flags) for flags in (fork, thread)] == ["refuse", "allow"]
-    assert {decided(server_filter, "clone", flags | namespace) for flags in (fork, thread)} == {"refuse"}
-    assert decided(server_filter, "openat", 0, 0, os.O_RDONLY | os.O_CLOEXEC) == "allow"
+    assert [decision(server_filter, "clone", flags) for flags in (fork, thread)] == ["allow", "notify"]
+    assert [decision(run_filter, "clone", flags) for flags in (fork, thread)] == ["refuse", "allow"]
+    assert {decision(server_filter, "clone", flags | namespace) for flags in (fork, thread)} == {"refuse"}
+    assert decision(server_filter, "openat", 0, 0, os.O_RDONLY | os.O_CLOEXEC) == "allow"
     for flag in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC, os.O_APPEND, os.O_TMPFILE | os.O_RDWR):
-        assert decided(server_filter, "openat", 0, 0, flag) == "refuse"
+        assert decision(server_filter, "openat", 0, 0, flag) == "refuse"
     cpu, stack = resource.RLIMIT_CPU, resource.RLIMIT_STACK
-    assert [decided(run_filter, "prlimit64", 0, cpu, new) for new in (0, 1, 1 << 40)] == ["allow", "refuse", "refuse"]
-    assert decided(run_filter, "prlimit64", 0, stack, 1) == "allow"
-    assert decided(server_filter, "prlimit64", 1, stack, 1) == "refuse"
-    assert [decided(server_filter, "fcntl", 0, command) for command in (1, 2, 4, 8, 10, 15)] == ["allow"] * 2 + [
+    assert [decision(run_filter, "prlimit64", 0, cpu, new) for new in (0, 1, 1 << 40)] == ["allow", "refuse", "refuse"]
+    assert decision(run_filter, "prlimit64", 0, stack, 1) == "allow"
+    assert decision(server_filter, "prlimit64", 1, stack, 1) == "refuse"
+    assert [decision(server_filter, "fcntl", 0, command) for command in (1, 2, 4, 8, 10, 15)] == ["allow"] * 2 + [
         "refuse"
     ] * 4
-    assert [decided(run_filter, "prctl", option) for option in (15, 1, 22)] == ["allow", "refuse", "refuse"]
+    assert [decision(run_filter, "prctl", option) for option in (15, 1, 22)] == ["allow", "refuse", "refuse"]
 
 
-def followed(instructions, about):
-    """What a filter decides about a call."""
+def interpret_filter(instructions, call):
+    """Decision of a filter about a call."""
     rules = list(struct.iter_unpack("HBBI", instructions))
-    place = seen = 0
+    position = loaded = 0
     while True:
-        does, so, not_so, value = rules[place]
-        place += 1
-        if does == 0x20:
-            (seen,) = struct.unpack_from("<I", about, value)
-        elif does == 0x06:
+        opcode, jump_true, jump_false, value = rules[position]
+        position += 1
+        if opcode == 0x20:
+            (loaded,) = struct.unpack_from("<I", call, value)
+        elif opcode == 0x06:
             return {
                 0x7FFF: "allow",
                 0x5: {1: "refuse", 38: "unknown"}.get(value & 0xFFFF),
                 0x8000: "kill",
                 0x7FC0: "notify",
             }[value >> 16]
-        elif does == 0x05:
-            place += value
+        elif opcode == 0x05:
+            position += value
         else:
-            holds = {0x15: seen == value, 0x35: seen >= value, 0x45: seen & value}[does]
-            place += so if holds else not_so
+            holds = {0x15: loaded == value, 0x35: loaded >= value, 0x45: loaded & value}[opcode]
+            position += jump_true if holds else jump_false
 
 
-def test_a_machine_that_does_not_allow_the_limits_of_runs_is_an_error_and_no_verdict(root):
+def test_limits_that_the_machine_refuses_are_an_error_and_not_a_verdict(root):
     program = """
 import resource
 from monkeys.verification.sandbox import Limits
@@ -281,8 +284,8 @@ box.load([b""])
 print(box.run("print(1)", 0))
 """
     environment = {**os.environ, "PYTHONPATH": str(root / "workflow/scripts")}
-    said = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-    assert re.search("SandboxError: a run could not be confined: .*limit", said.stderr)
+    completed = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert re.search("SandboxError: a run could not be confined: .*limit", completed.stderr)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +319,7 @@ print(box.run("print(1)", 0))
     ],
 )
 def test_attacks_are_refused_by_the_kernel(box, attack):
-    """Refused are EPERM, EACCES, EBADF, ENOSYS, a limit that cannot be raised, and in bubblewrap a file not there."""
+    """Refusals: EPERM, EACCES, EBADF, ENOSYS, a limit that cannot be raised and, in bubblewrap, a missing file."""
     ended = run(
         box,
         f"""
@@ -332,14 +335,14 @@ except OSError as error: print("refused" if error.errno in (9, 38) else error)
     assert ended.output == b"refused\n"
 
 
-def test_every_canary_is_prevented_on_every_rung(box):
+def test_every_canary_is_prevented_at_every_isolation_level(box):
     prevented = canaries.try_all(box)
     assert len(prevented) == 21
     assert [attack for attack, is_prevented in prevented.items() if not is_prevented] == []
 
 
-def test_canaries_notice_a_sandbox_that_isolates_nothing(tmp_path, monkeypatch):
-    """The same server without its layers, but with its limits: without those the canaries would be real bombs."""
+def test_canaries_detect_a_sandbox_without_isolation(tmp_path, monkeypatch):
+    """The same server without isolation but with its limits: without those, the canaries would be real bombs."""
     for file in SERVER_FILES:
         copy = tmp_path / file.relative_to(HERE.parent)
         copy.parent.mkdir(exist_ok=True)
@@ -356,10 +359,10 @@ def test_canaries_notice_a_sandbox_that_isolates_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(IsolationLevel, "command", command)
     box = Sandbox(LEVELS["namespaces"], canaries.LIMITS)
-    open_ones = {attack for attack, prevented in canaries.try_all(box).items() if not prevented}
+    not_prevented = {attack for attack, prevented in canaries.try_all(box).items() if not prevented}
     subprocess.run(["pkill", "-KILL", "-f", box.label], check=False)
     box.close()
-    assert open_ones >= {
+    assert not_prevented >= {
         "reading the users files",
         "writing files",
         "filling the disk",
@@ -390,7 +393,7 @@ for level in ladder.isolation_levels():
 
 
 def test_an_ordinary_user_gets_the_same_guarantees(root):
-    """Run as `nobody` where we are root, with an interpreter that everybody may use."""
+    """Run as `nobody` if we are root, with an interpreter that every user may run."""
     user = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         home = Path(folder)
@@ -402,16 +405,16 @@ def test_an_ordinary_user_gets_the_same_guarantees(root):
                 os.chown(path, 65534, 65534)
         python = "/usr/bin/python3" if user else sys.executable
         environment = {"HOME": folder, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
-        said = subprocess.run(
+        completed = subprocess.run(
             [python, "-c", AT_EVERY_LEVEL], cwd=home, env=environment, capture_output=True, text=True, **user
         )
-        assert said.returncode == 0, said.stderr
-        assert said.stdout.splitlines() == ["[]"] * len(ladder.isolation_levels())
+        assert completed.returncode == 0, completed.stderr
+        assert completed.stdout.splitlines() == ["[]"] * len(ladder.isolation_levels())
 
 
 @pytest.mark.slow
-def test_a_run_that_takes_longer_than_its_cpu_time_is_certain_only_beyond_twice_of_it():
-    """In between, a busy machine may have slowed it down: whoever asked runs it again with nothing beside it."""
+def test_a_timeout_is_certain_only_beyond_twice_the_cpu_limit():
+    """In between, system load may have slowed the run down: the caller reruns it alone."""
     box = Sandbox(LEVELS["namespaces"], Limits(cpu_seconds=0.5, memory_mb=256))
     spin = "import time\nwhile time.process_time() < {}: pass\nprint('done')"
     quick, slow, endless = (run(box, spin.format(seconds)) for seconds in (0.1, 0.7, 100))
@@ -424,8 +427,8 @@ def test_a_run_that_takes_longer_than_its_cpu_time_is_certain_only_beyond_twice_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("nap", ["time.sleep(1000)", "for _ in range(10**6): time.sleep(0.1)"])
-def test_a_program_that_sleeps_is_ended_for_certain_also_on_a_busy_machine(nap):
-    """Thousands of them would else be judged again, one after the other."""
+def test_a_sleeping_program_is_a_certain_timeout(nap):
+    """Also on a busy machine: otherwise thousands of them would be judged again, one at a time."""
     box = Sandbox(LEVELS["namespaces"], Limits())
     ended = run(box, f"import time\n{nap}")
     after = run(box, "import time\ntime.sleep(0.1)")
@@ -435,14 +438,14 @@ def test_a_program_that_sleeps_is_ended_for_certain_also_on_a_busy_machine(nap):
 
 
 @pytest.mark.slow
-def test_a_program_that_the_machine_keeps_waiting_is_not_taken_for_asleep():
-    """It gets some hundredths of a core, for longer than a sleeper would be let be; a busy machine may give it less."""
+def test_a_program_starved_of_cpu_is_not_mistaken_for_a_sleeping_one():
+    """It gets a few hundredths of a core, for longer than a sleeper would be tolerated; load may leave it less."""
     box = Sandbox(LEVELS["namespaces"], Limits(cpu_seconds=5))
     one = str(min(os.sched_getaffinity(0)))
     for pid in processes(f" {box.label} "):
         subprocess.run(["taskset", "--pid", "--cpu-list", one, pid], check=True, capture_output=True)
     loop = ["taskset", "--cpu-list", one, "sh", "-c", "while :; do :; done"]
-    # each in a session of its own: where the kernel shares a core among sessions, 30 in one would count as one
+    # each in its own session: a kernel that schedules by session would count 30 in one session as one
     others = [subprocess.Popen(loop, start_new_session=True) for _ in range(30)]
     try:
         ended = run(box, "import time\nwhile time.process_time() < 0.3: pass\nprint('done')")
@@ -455,18 +458,18 @@ def test_a_program_that_the_machine_keeps_waiting_is_not_taken_for_asleep():
 
 
 @pytest.mark.slow
-def test_a_program_that_handles_the_kernels_signal_gains_nothing(box):
+def test_ignoring_the_cpu_limit_signal_does_not_prevent_a_timeout(box):
     ended = run(box, "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass")
     assert ended.status == "timeout"
 
 
-def test_a_server_that_died_is_started_again(box):
+def test_a_dead_server_is_restarted(box):
     subprocess.run(["pkill", "-KILL", "-f", f" {box.label} "], check=True)
     assert run(box, "print(input())", "1").output == b"1\n"
 
 
-def test_a_run_that_is_killed_from_outside_is_doubtful_and_counts_if_that_happens_again(box):
-    """As by a machine that has no memory left."""
+def test_a_run_killed_from_outside_is_uncertain_and_counts_if_killed_again(box):
+    """For example by the OOM killer."""
     box.load([b""])
     servers = set(processes(f" {box.label} "))
     with ThreadPoolExecutor(1) as pool:
@@ -474,7 +477,7 @@ def test_a_run_that_is_killed_from_outside_is_doubtful_and_counts_if_that_happen
         while not (run := set(processes(f" {box.label} ")) - servers):
             time.sleep(0.01)
         (run,) = run
-        # One that is killed before it has read its program is simply run again.
+        # A run killed before it has read its program is simply rerun.
         while not re.search(r"Max open files +64 ", Path(f"/proc/{run}/limits").read_text()):
             time.sleep(0.01)
         os.kill(int(run), signal.SIGKILL)
@@ -498,7 +501,7 @@ def processes(label):
 
 
 @pytest.mark.parametrize("name", EVERY_LEVEL)
-def test_nothing_is_left_of_a_sandbox_whose_job_was_killed_in_the_middle_of_a_run(root, name):
+def test_no_process_survives_a_job_killed_in_the_middle_of_a_run(root, name):
     job = subprocess.Popen(
         [sys.executable, "-c", JOB.replace("{level}", repr(vars(LEVELS[name])))],
         env={**os.environ, "PYTHONPATH": str(root / "workflow/scripts")},
@@ -523,7 +526,7 @@ def uncached_find():
     ladder.find.cache_clear()
 
 
-def test_what_was_found_is_recorded(uncached_find):
+def test_the_isolation_found_is_recorded(uncached_find):
     level, seen = ladder.find()
     assert level == ladder.isolation_levels()[0]
     assert seen["bubblewrap"] == (shutil.which("bwrap") is not None)
@@ -532,7 +535,7 @@ def test_what_was_found_is_recorded(uncached_find):
     assert set(seen["prevented"].values()) == {True}
 
 
-def test_a_machine_that_allows_less_gets_the_next_best(uncached_find, monkeypatch):
+def test_a_machine_that_allows_less_gets_the_next_isolation_level(uncached_find, monkeypatch):
     """First no bubblewrap, then no network namespaces, then no namespaces at all."""
     monkeypatch.setattr(ladder.shutil, "which", lambda name: None)
     assert ladder.find()[0] == LEVELS["namespaces"]
@@ -556,7 +559,7 @@ def test_a_machine_that_allows_less_gets_the_next_best(uncached_find, monkeypatc
         ladder.find()
 
 
-def test_a_machine_that_isolates_too_little_is_refused_unless_allowed(uncached_find, monkeypatch):
+def test_a_machine_with_too_little_isolation_is_rejected_unless_allowed(uncached_find, monkeypatch):
     @contextmanager
     def always_gets_through(box):
         """A canary that no sandbox prevents."""
@@ -571,7 +574,7 @@ def test_a_machine_that_isolates_too_little_is_refused_unless_allowed(uncached_f
     assert ladder.find(allow_unsandboxed=True)[1]["prevented"] == {"always gets through": False}
 
 
-def test_layers_that_the_kernel_refuses_are_an_error():
+def test_an_isolation_level_that_cannot_start_is_an_error():
     class Refused(IsolationLevel):
         def command(self, label):
             return ["false"]
@@ -580,8 +583,8 @@ def test_layers_that_the_kernel_refuses_are_an_error():
         Sandbox(Refused(bubblewrap=False, namespaces=True, network=True), Limits())
 
 
-def bubblewrap_in(folder, text, monkeypatch):
-    """Have a program of this text be the bubblewrap that is found first."""
+def install_bubblewrap(folder, text, monkeypatch):
+    """Put a program with this text first in PATH as `bwrap`."""
     folder.mkdir()
     (folder / "bwrap").write_text(text)
     (folder / "bwrap").chmod(0o755)
@@ -589,9 +592,9 @@ def bubblewrap_in(folder, text, monkeypatch):
 
 
 @pytest.mark.needs("bubblewrap")
-def test_the_bubblewrap_that_was_found_is_the_one_that_is_started(tmp_path, monkeypatch):
+def test_the_bubblewrap_found_is_the_one_started(tmp_path, monkeypatch):
     real, mark = shutil.which("bwrap"), tmp_path / "started"
-    bubblewrap_in(tmp_path / "programs", f'#!/bin/sh\ntouch {mark}\nexec {real} "$@"\n', monkeypatch)
+    install_bubblewrap(tmp_path / "programs", f'#!/bin/sh\ntouch {mark}\nexec {real} "$@"\n', monkeypatch)
     box = Sandbox(LEVELS["bubblewrap"], Limits())
     try:
         assert run(box, "print(1)").output == b"1\n"
@@ -601,7 +604,7 @@ def test_the_bubblewrap_that_was_found_is_the_one_that_is_started(tmp_path, monk
 
 
 @pytest.mark.parametrize("text", ["#!/no/such/interpreter\n", "#!/bin/sh\nexit 1\n"])
-def test_a_bubblewrap_that_does_not_start_leaves_programs_to_the_next_rung(tmp_path, monkeypatch, text):
-    bubblewrap_in(tmp_path / "programs", text, monkeypatch)
+def test_programs_fall_back_to_the_next_isolation_level_if_bubblewrap_does_not_start(tmp_path, monkeypatch, text):
+    install_bubblewrap(tmp_path / "programs", text, monkeypatch)
     level, seen = ladder.find.__wrapped__(allow_unsandboxed=True)
     assert not level.bubblewrap and not seen["bubblewrap"]

@@ -18,8 +18,8 @@ def problem(answer, correct, score=None):
     return Candidates(np.array(answer, dtype=np.int32), np.array(correct, dtype=bool), score)
 
 
-def chosen(problem, selector, subset):
-    """The chance that a selector is right about one subset, by its definition."""
+def chance_of_correct(problem, selector, subset):
+    """Probability that a selector picks a correct sample from one subset, by definition."""
     if selector == "best_of_n":
         scored = [j for j in subset if not math.isnan(problem.score[j])]
         best = [problem.correct[j] for j in scored if problem.score[j] == max(problem.score[scored])]
@@ -36,7 +36,7 @@ def chosen(problem, selector, subset):
 def over_all_subsets(problem, selector, k):
     """Mean and standard deviation over all subsets of k samples."""
     subsets = itertools.combinations(range(len(problem.answer)), k)
-    right = np.array([chosen(problem, selector, list(subset)) for subset in subsets])
+    right = np.array([chance_of_correct(problem, selector, list(subset)) for subset in subsets])
     return right.mean(), right.std()
 
 
@@ -70,20 +70,20 @@ def test_curves_are_the_mean_over_all_subsets(name):
             assert row.sd == pytest.approx(sd, abs=0.04)
 
 
-def test_one_sample_is_right_as_often_as_samples_are():
+def test_accuracy_at_1_is_the_share_of_correct_samples():
     given = PROBLEMS["plain"]
     accuracy = by_selector(selection_curve([given], [1], 4000, 0))
     assert accuracy["best_of_n"] == pytest.approx(2 / 6)
     assert accuracy["majority"] == pytest.approx(2 / 6, abs=0.03)
 
 
-def test_two_answers_are_voted_on_as_an_urn_says():
+def test_a_vote_between_two_answers_follows_the_hypergeometric_distribution():
     given = problem(np.repeat([0, 1], [110, 90]), np.repeat([True, False], [110, 90]))
     ks = np.array([1, 5, 15, 51, 101])
     curve = selection_curve([given] * 10, ks, 200, 0)
     exact = hypergeom(200, 110, ks).sf(ks // 2)  # more than half of an odd number
     assert curve["accuracy"].to_numpy() == pytest.approx(exact, abs=4 * 0.5 / math.sqrt(2000))
-    # 10 problems with subsets of their own
+    # 10 problems with independent subsets
     assert curve["sd"].to_numpy() == pytest.approx(np.sqrt(exact * (1 - exact) / 10), rel=0.2)
 
 
@@ -101,14 +101,14 @@ def test_best_of_n_agrees_with_exact_rationals_at_ten_thousand_samples():
         assert abs(accuracy - float(Fraction(right, math.comb(n, k)))) < 1e-9
 
 
-def test_the_spread_of_best_of_n_is_that_of_independent_problems():
+def test_the_spread_of_best_of_n_assumes_independent_problems():
     given = list(PROBLEMS.values())
     curve = selection_curve(given, [2], 1, 0).set_index("selector")
     each = np.array([over_all_subsets(one, "best_of_n", 2)[0] for one in given])
     assert curve.loc["best_of_n", "sd"] == pytest.approx(math.sqrt((each * (1 - each)).sum()) / len(given))
 
 
-def test_a_score_that_knows_the_truth_reaches_coverage_and_one_that_lies_falls_to_the_worst():
+def test_perfect_scores_reach_coverage_and_inverted_scores_the_minimum():
     rng = np.random.default_rng(0)
     correct = [rng.random(50) < rate for rate in rng.beta(0.5, 2, 30)]
     ks = [1, 5, 20, 50]
@@ -121,14 +121,14 @@ def test_a_score_that_knows_the_truth_reaches_coverage_and_one_that_lies_falls_t
     assert curves[1] == pytest.approx(1 - coverage(samples, samples - hits, ks))
 
 
-def test_a_vote_of_all_samples_is_the_majority_vote_of_each_problem():
+def test_voting_with_all_samples_is_the_majority_vote_of_each_problem():
     given = list(PROBLEMS.values())
     votes = [majority_vote(one) for one in given]
     assert votes == pytest.approx([0, 1 / 3, 0, 1 / 2, 1, 1 / 2, 2 / 3])
     assert by_selector(selection_curve(given, [6], 2, 0))["majority"] == pytest.approx(np.mean(votes))
 
 
-def test_votes_of_many_samples_tend_to_the_most_probable_answer():
+def test_votes_of_many_samples_converge_to_the_most_probable_answer():
     rng = np.random.default_rng(0)
     chances = rng.dirichlet([2, 1, 1], 60)
     given = [problem(answer, answer == 0) for answer in (rng.choice(3, 3000, p=p) for p in chances)]
@@ -139,26 +139,26 @@ def test_votes_of_many_samples_tend_to_the_most_probable_answer():
 
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
-def test_equal_sums_tie_although_their_scores_are_rounded(precision):
+def test_equal_sums_tie_despite_rounding_of_their_scores(precision):
     # 0.1 + 0.3 and 0.2 + 0.2 differ as floating-point numbers
     given = problem([0, 0, 1, 1], [1, 1, 0, 0], [0.1, 0.3, 0.2, 0.2])
     given = Candidates(given.answer, given.correct, given.score.astype(precision))
     assert by_selector(selection_curve([given], [4], 50, 0))["weighted_majority"] == pytest.approx(0.5)
 
 
-def test_equal_scores_weigh_as_no_scores_do():
+def test_equal_scores_weigh_votes_like_no_scores():
     rng = np.random.default_rng(0)
     given = [problem(answer, answer == 0, np.full(100, 0.1)) for answer in rng.integers(-1, 30, (5, 100))]
     curve = by_selector(selection_curve(given, [1, 3, 10, 100], 30, 0))
     assert curve["majority"].tolist() == curve["weighted_majority"].tolist()
 
 
-def test_without_scores_only_the_majority_is_asked():
+def test_without_scores_only_the_majority_is_computed():
     given = [PROBLEMS["plain"], problem([0, 1], [1, 0])]
     assert selection_curve(given, [1, 2], 5, 0)["selector"].unique().tolist() == ["majority"]
 
 
-def test_a_curve_ends_where_a_problem_has_no_more_samples():
+def test_a_curve_ends_at_the_smallest_number_of_samples():
     given = [PROBLEMS["plain"], problem([0, 1], [1, 0], [1.0, 2.0])]
     curve = selection_curve(given, [3, 2, 2, 1], 5, 0)
     assert curve["k"].tolist() == [1, 2, 3] * 3
@@ -166,7 +166,7 @@ def test_a_curve_ends_where_a_problem_has_no_more_samples():
     assert selection_curve(given, [7], 5, 0)[["accuracy", "sd"]].isna().all(axis=None)
 
 
-def test_curves_repeat_with_their_seed():
+def test_curves_are_reproducible_with_their_seed():
     given = list(PROBLEMS.values())
     first, again, other = (selection_curve(given, [2, 3], 20, seed) for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
@@ -182,7 +182,7 @@ def test_curves_repeat_with_their_seed():
         ([PROBLEMS["plain"]], [1.5], 1, "positive integer"),
     ],
 )
-def test_impossible_questions_are_refused(given, ks, draws, message):
+def test_invalid_arguments_are_rejected(given, ks, draws, message):
     with pytest.raises(ValueError, match=message):
         selection_curve(given, ks, draws, 0)
 
@@ -196,12 +196,12 @@ def test_impossible_questions_are_refused(given, ks, draws, message):
         (([0, 1], [1, 0], [1.0, math.inf]), "infinite"),
     ],
 )
-def test_impossible_candidates_are_refused(parts, message):
+def test_invalid_candidates_are_rejected(parts, message):
     with pytest.raises(ValueError, match=message):
         problem(*parts)
 
 
-def test_equal_texts_are_one_answer_and_so_are_all_correct_ones():
+def test_equal_texts_form_one_answer_and_so_do_all_correct_ones():
     answers = ["1/2", "3", "0.5", None, "3", "4", "1/2"]
     outcomes = ["correct", "wrong", "correct", "no_answer", "wrong", "wrong", "correct"]
     numbers = cluster_answers(answers, outcomes)
@@ -210,13 +210,13 @@ def test_equal_texts_are_one_answer_and_so_are_all_correct_ones():
     assert len(set(numbers.tolist())) == 4
 
 
-def test_a_text_that_was_judged_both_ways_counts_as_correct_by_share():
+def test_a_text_judged_both_ways_counts_by_its_share_of_correct_verdicts():
     numbers = cluster_answers(["a", "a", "b", "a", "c"], ["correct", "timeout", "correct", "correct", "wrong"])
     assert len(set(numbers[:4].tolist())) == 1 and numbers[4] != numbers[0]
     assert majority_vote(problem(numbers, [1, 0, 1, 1, 0])) == 0.75
 
 
-def test_without_a_correct_or_any_answer_numbers_stay_apart():
+def test_wrong_answers_are_not_merged_and_missing_ones_get_no_cluster():
     assert cluster_answers(["a", "b", "a"], ["wrong"] * 3).tolist() == [0, 1, 0]
     assert cluster_answers([None, None], ["no_answer", "correct"]).tolist() == [-1, -1]
 
@@ -226,7 +226,7 @@ def test_samples_without_an_answer_do_not_vote():
     assert majority_vote(given) == 1
 
 
-def test_candidates_come_from_verdicts_without_failures_of_the_verifier():
+def test_candidates_exclude_verifier_errors():
     verdicts = pd.DataFrame(
         [
             ("q", "7", "correct", 0.5),
@@ -244,7 +244,7 @@ def test_candidates_come_from_verdicts_without_failures_of_the_verifier():
     assert candidates(verdicts.drop(columns="score"))["q"].score is None
 
 
-def test_scored_samples_of_a_published_run_are_selected_as_their_subsets_say(shared_data):
+def test_selection_from_a_published_run_agrees_with_all_its_subsets(shared_data):
     # 100 MATH problems with 8 samples each, scored by the reward model of Qwen2.5-Math
     path = shared_data / "graders" / "math_qwen25math_x8_rm_scored.jsonl.gz"
     rows = [json.loads(line) for line in gzip.open(path, "rt", encoding="utf-8")]

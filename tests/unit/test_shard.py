@@ -24,7 +24,7 @@ def samples(request, reason="stop"):
     return [Sample(f"{request.problem_id} {request.first + i}", 3, reason, -0.5) for i in range(request.count)]
 
 
-def test_a_new_shard_asks_for_all_its_samples_problem_by_problem(journal):
+def test_a_new_shard_requests_all_its_samples_problem_by_problem(journal):
     requests = list(ShardProgress(SHARD, PROMPTS, journal).requests(max_samples=4))
     assert requests == [
         Request(problem, f"prompt {problem}", first, count)
@@ -34,12 +34,12 @@ def test_a_new_shard_asks_for_all_its_samples_problem_by_problem(journal):
 
 
 @given(done=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), unique=True), largest=st.integers(1, 12))
-def test_exactly_the_missing_samples_are_asked_for(tmp_path_factory, done, largest):
+def test_exactly_the_missing_samples_are_requested(tmp_path_factory, done, largest):
     with Journal(tmp_path_factory.mktemp("journal") / "2.jsonl", "settings") as journal:
         progress = ShardProgress(SHARD, PROMPTS, journal)
         for problem, position in done:
             progress.add(request := Request(problem, "", 20 + position, 1), 5, samples(request))
-        for state in (progress, ShardProgress(SHARD, PROMPTS, journal)):  # as it goes on, and as it resumes
+        for state in (progress, ShardProgress(SHARD, PROMPTS, journal)):  # while it runs, and after it resumes
             requests = list(state.requests(largest))
             asked = [(r.problem_id, r.first - 20 + i) for r in requests for i in range(r.count)]
             assert sorted(asked + done) == [(problem, n) for problem in "ab" for n in range(10)]
@@ -80,7 +80,7 @@ def test_an_incomplete_journal_becomes_no_file(journal, tmp_path):
 
 
 @pytest.mark.parametrize("reason", ["abort", "error", None])
-def test_a_request_that_did_not_end_as_samples_do_is_an_error_and_not_a_sample(journal, reason):
+def test_an_aborted_or_incomplete_request_is_an_error_and_not_recorded(journal, reason):
     progress = ShardProgress(SHARD, PROMPTS, journal)
     request = next(progress.requests(4))
     with pytest.raises(RuntimeError, match="problem a, samples from 20"):
@@ -91,7 +91,7 @@ def test_a_request_that_did_not_end_as_samples_do_is_an_error_and_not_a_sample(j
 
 
 @pytest.mark.parametrize(
-    ("tokens", "usage", "logprob", "said"),
+    ("tokens", "usage", "logprob", "message"),
     [
         (-1, {}, -0.5, "-1 tokens"),
         (2**31, {}, -0.5, "2147483648 tokens"),
@@ -101,10 +101,10 @@ def test_a_request_that_did_not_end_as_samples_do_is_an_error_and_not_a_sample(j
         (3, {}, 2.0, "log-probability 2.0"),
     ],
 )
-def test_what_no_samples_file_can_hold_is_not_recorded(journal, tokens, usage, logprob, said):
+def test_values_that_a_samples_file_cannot_hold_are_not_recorded(journal, tokens, usage, logprob, message):
     progress = ShardProgress(SHARD, PROMPTS, journal)
     request = next(progress.requests(4))
-    with pytest.raises(RuntimeError, match=f"problem a, samples from 20: .*{said}"):
+    with pytest.raises(RuntimeError, match=f"problem a, samples from 20: .*{message}"):
         progress.add(request, 5, [Sample("", tokens, "stop", logprob)] * 4, usage)
     assert list(journal.entries()) == []
     progress.add(request, 5, samples(request))
@@ -132,7 +132,7 @@ def test_every_engine_start_has_its_own_seed():
     assert SHARD.engine_seed(0) == SHARD.engine_seed(0) == replace(SHARD, study="renamed").engine_seed(0)
 
 
-def test_what_changes_the_distribution_changes_the_settings_and_nothing_else_does():
+def test_only_changes_to_the_distribution_change_the_settings_digest():
     settings = SHARD.settings(PROMPTS)
     assert replace(SHARD, study="renamed").settings(PROMPTS) == settings
     assert SHARD.settings(dict(reversed(PROMPTS.items()))) == settings

@@ -6,7 +6,7 @@ from monkeys.analysis.coverage import coverage
 from monkeys.analysis.similarity import shifts
 
 PUBLISHED = {
-    # Brown et al. 2024, Fig. 6, recomputed from the published outcomes: anchor, and k by model
+    # Brown et al. 2024, Fig. 6, recomputed from the published outcomes: anchor and k by model
     ("MATH", "Llama"): (0.4786, {"Llama-3-8B-Instruct": 4, "Llama-3-70B-Instruct": 1}),
     ("MATH", "Pythia"): (0.0232, {"Pythia-70M": 52, "Pythia-12B": 1}),
     ("CodeContests", "Llama"): (0.0744, {"Llama-3-8B-Instruct": 42, "Llama-3-70B-Instruct": 1}),
@@ -28,7 +28,7 @@ def tally(samples, correct):
     return pd.DataFrame({"samples": samples, "correct": correct})
 
 
-def test_k_is_the_natural_number_whose_coverage_is_closest():
+def test_k_is_the_natural_number_with_the_closest_coverage():
     rng = np.random.default_rng(0)
     for _ in range(20):
         strong = tally(60, rng.integers(0, 40, 5))
@@ -42,13 +42,13 @@ def test_k_is_the_natural_number_whose_coverage_is_closest():
             assert table["coverage_at_k"][model] == curve[k - 1]
 
 
-def test_a_model_whose_odds_are_lower_by_a_factor_needs_that_many_times_the_samples():
+def test_a_model_with_solve_rates_lower_by_a_factor_needs_that_many_times_the_samples():
     rates = np.random.default_rng(0).beta(0.3, 5, 400) / 10
     table = shifts({"one": tally(10**6, np.rint(1e6 * rates)), "tenth": tally(10**6, np.rint(1e5 * rates))})
     assert table["k"].tolist() == [1, 10]
 
 
-def test_a_curve_that_stays_below_the_anchor_gets_its_first_best_k():
+def test_a_curve_below_the_anchor_gets_the_smallest_k_of_its_maximum():
     table = shifts({"strong": tally(10, [10, 10]), "weak": tally(10, [6, 0])})
     assert table["k"].tolist() == [1, 5]
     assert table["coverage_at_k"][1] == 0.5

@@ -29,11 +29,11 @@ def table(tallies):
     return spending(tallies, curves, FACTS, PRICES)
 
 
-def of(table, model, k):
+def row_of(table, model, k):
     return table[(table["model"] == model) & (table["k"] == k)].iloc[0]
 
 
-def test_a_model_that_never_solves_as_much_is_kept_with_all_that_it_has(tallies):
+def test_a_model_that_never_solves_as_much_is_listed_at_its_largest_k(tallies):
     tallies["t", "weak"] = tallies["t", "small"].assign(correct=[0, 1])
     curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
     prices = {**PRICES, ("t", "weak"): PRICES["t", "large"]}
@@ -44,44 +44,44 @@ def test_a_model_that_never_solves_as_much_is_kept_with_all_that_it_has(tallies)
 def test_samples_of_one_request_share_its_prompt(tallies):
     tally = {("t", "small"): tallies["t", "small"]}
     curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tally.items()})
-    alone, together = (
+    own_prompts, shared_prompts = (
         spending(tally, curves, FACTS, {("t", "small"): {"prompt": 1.0, "samples_per_request": shared}})
         for shared in (1, 5)
     )
-    assert of(alone, "small", 10)["dollars"] == pytest.approx(10 * 100 / 1e6)
-    assert of(together, "small", 10)["dollars"] == pytest.approx(10 * 100 / 5 / 1e6)
+    assert row_of(own_prompts, "small", 10)["dollars"] == pytest.approx(10 * 100 / 1e6)
+    assert row_of(shared_prompts, "small", 10)["dollars"] == pytest.approx(10 * 100 / 5 / 1e6)
 
 
-def test_flops_are_those_of_the_prompt_once_and_of_every_sample(table):
+def test_flops_count_the_prompt_once_and_every_sample(table):
     def token(t):
         return 2 * (1000 + 2 * 2 * 10 * t)
 
     prompt = sum(token(t) for t in range(1, 101))
     sample = sum(token(100 + t) for t in range(1, 51))
-    assert of(table, "small", 1)["flops"] == pytest.approx(prompt + sample)
-    assert of(table, "small", 10)["flops"] == pytest.approx(prompt + 10 * sample)
+    assert row_of(table, "small", 1)["flops"] == pytest.approx(prompt + sample)
+    assert row_of(table, "small", 10)["flops"] == pytest.approx(prompt + 10 * sample)
     assert table[table["model"] == "large"]["flops"].isna().all()
 
 
-def test_dollars_follow_from_tokens_or_attempts(table):
-    assert of(table, "small", 5)["dollars"] == pytest.approx(5 * (100 * 1.0 + 50 * 2.0) / 1e6)
-    assert of(table, "large", 5)["dollars"] == pytest.approx(2.5)
+def test_dollars_follow_from_tokens_or_from_a_price_per_sample(table):
+    assert row_of(table, "small", 5)["dollars"] == pytest.approx(5 * (100 * 1.0 + 50 * 2.0) / 1e6)
+    assert row_of(table, "large", 5)["dollars"] == pytest.approx(2.5)
 
 
-def test_what_another_budget_beats_is_not_on_the_front(table):
+def test_dominated_budgets_are_not_on_the_pareto_front(table):
     assert table["pareto"].dtype == bool
     front = table[table["pareto"]].sort_values("dollars")
     assert (np.diff(front["coverage"]) > 0).all()
-    assert of(table, "small", 10)["pareto"]  # ten of ten samples hold a right one of each problem
-    assert not of(table, "large", 10)["pareto"]
+    assert row_of(table, "small", 10)["pareto"]  # all ten samples include a correct one for each problem
+    assert not row_of(table, "large", 10)["pareto"]
 
 
-def test_who_stops_at_the_first_success_needs_fewer_attempts(table):
-    assert of(table, "small", 1)["expected_samples"] == pytest.approx(1)
-    assert 1 < of(table, "large", 10)["expected_samples"] < of(table, "small", 10)["expected_samples"] < 10
+def test_stopping_at_the_first_success_takes_fewer_samples(table):
+    assert row_of(table, "small", 1)["expected_samples"] == pytest.approx(1)
+    assert 1 < row_of(table, "large", 10)["expected_samples"] < row_of(table, "small", 10)["expected_samples"] < 10
 
 
-def test_the_table_compares_models_where_they_are_as_good_as_the_best_single_attempt(table):
+def test_models_are_compared_where_they_match_the_best_single_sample(table):
     everything, as_good = effectiveness(table)
     assert len(everything) == 2 * len(KS)
     assert as_good[["model", "k"]].to_numpy().tolist() == [["small", 5], ["large", 1]]

@@ -29,7 +29,7 @@ def rows(count):
         }
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+def test_a_file_is_replaced_atomically(tmp_path):
     target = tmp_path / "file"
     target.write_text("old")
     with pytest.raises(RuntimeError), replacing(target) as temporary:
@@ -43,7 +43,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_rows_survive_the_way_through_parquet(tmp_path):
+def test_rows_survive_a_round_trip_through_parquet(tmp_path):
     path = tmp_path / "deep" / "samples.parquet"
     assert write_parquet(path, SAMPLES, rows(10), {}) == 10
     assert list(read_rows(path)) == list(rows(10))
@@ -55,7 +55,7 @@ def test_rows_are_written_in_groups_as_they_arrive(tmp_path):
         for row in rows(95):
             add(row)
         (growing,) = tmp_path.iterdir()
-        assert growing.stat().st_size > 4  # earlier groups have left memory
+        assert growing.stat().st_size > 4  # earlier groups are already on disk
     assert pq.read_metadata(path).num_row_groups == 5
     assert pq.read_metadata(path).row_group(0).column(2).compression == "ZSTD"
 
@@ -69,7 +69,7 @@ def test_long_texts_make_small_groups(tmp_path):
     assert len(list(read_rows(path))) == 50
 
 
-def test_provenance_may_be_completed_while_rows_are_written(tmp_path):
+def test_provenance_may_be_added_while_rows_are_written(tmp_path):
     provenance = {"model": "m"}
     with parquet_writer(tmp_path / "a.parquet", SAMPLES, provenance) as add:
         for row in rows(3):
@@ -88,19 +88,19 @@ def test_a_failing_source_leaves_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_provenance_travels_in_the_file(tmp_path):
+def test_provenance_is_stored_in_the_file(tmp_path):
     write_parquet(tmp_path / "a.parquet", SAMPLES, rows(1), {"seed": 3, "model": "m"})
     assert read_provenance(tmp_path / "a.parquet") == {"seed": 3, "model": "m"}
 
 
-def test_the_order_of_keys_does_not_change_a_digest():
+def test_the_order_of_keys_does_not_affect_a_digest():
     assert canonical({"b": 1, "a": [2.5, None]}) == '{"a":[2.5,null],"b":1}'
     assert digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1}) != digest({"a": 2, "b": 2})
 
 
-def test_a_flipped_bit_is_an_error_that_names_the_file_or_changes_nothing(tmp_path):
-    """Of the pages, that is: they are where the data are, and nearly all of a file."""
-    path, harmed = tmp_path / "samples.parquet", tmp_path / "harmed.parquet"
+def test_a_flipped_bit_changes_nothing_or_is_an_error_that_names_the_file(tmp_path):
+    """Only in pages: they hold the data and make up nearly all of a file."""
+    path, damaged_file = tmp_path / "samples.parquet", tmp_path / "damaged_file.parquet"
     write_parquet(path, SAMPLES, rows(500), {})
     whole, table = list(read_rows(path)), read_table(path)
     data = path.read_bytes()
@@ -109,17 +109,17 @@ def test_a_flipped_bit_is_an_error_that_names_the_file_or_changes_nothing(tmp_pa
     for _ in range(200):
         bits = bytearray(data)
         bits[seed.randrange(4, pages)] ^= 1 << seed.randrange(8)
-        harmed.write_bytes(bits)
+        damaged_file.write_bytes(bits)
         for read, expected in ((lambda p: list(read_rows(p)), whole), (read_table, table)):
             try:
-                assert read(harmed) == expected
+                assert read(damaged_file) == expected
             except ValueError as error:
-                assert str(error).startswith(f"{harmed}: damaged (")
+                assert str(error).startswith(f"{damaged_file}: damaged (")
                 found += 1
     assert found > 300
 
 
-def test_a_file_that_is_not_there_is_no_damage(tmp_path):
+def test_a_missing_file_is_not_reported_as_damaged(tmp_path):
     for read in (read_table, read_provenance, lambda path: list(read_rows(path))):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "nothing.parquet")

@@ -26,7 +26,7 @@ CONFIG = {
 
 
 def message(changes):
-    """The mistakes in a config with some keys changed, given by their paths, such as task.samples or config.seed."""
+    """Error message for a config with changed keys, given by paths such as task.samples or config.seed."""
     config = copy.deepcopy(CONFIG)
     for path, value in changes.items():
         node, *keys = path.split(".")
@@ -57,36 +57,36 @@ def test_defaults_are_filled_in_at_every_level():
     assert study.models["m"].engine.tensor_parallel_size == 1
 
 
-def test_a_study_loads_from_all_its_settings_as_from_the_config():
+def test_a_study_survives_a_round_trip_through_its_settings():
     study = Study.load(CONFIG)
     assert Study.of(study.model_dump()) == study
 
 
-def test_a_number_stays_as_it_is_written():
+def test_integers_and_floats_are_kept_as_written():
     """1 and 1.0 have different digests, and samples were drawn with both."""
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"]["sampling"] = {"temperature": 1}
     assert repr(Study.load(config).sampling("t", "m")["temperature"]) == "1"
 
 
-def test_an_unknown_task_of_a_model_is_named_with_those_defined():
+def test_an_unknown_task_of_a_model_is_an_error_that_lists_the_defined_ones():
     assert "models.m.tasks: arithmetics is not a task of this study; defined: t" in message(
         {"model.tasks": ["arithmetics"]}
     )
 
 
-def test_a_study_without_tasks_or_models_is_refused():
+def test_a_study_without_tasks_or_models_is_rejected():
     assert "tasks" in message({"config.tasks": {}})
     assert "models" in message({"config.models": {}})
 
 
-def test_a_model_without_a_source_is_refused():
+def test_a_model_without_a_source_is_rejected():
     assert "models.m: needs exactly one source of weights, endpoint, published, outcomes; it has none" in message(
         {"model.weights": None}
     )
 
 
-def test_a_model_with_two_sources_is_refused(tmp_path):
+def test_a_model_with_two_sources_is_rejected(tmp_path):
     (tmp_path / "counts.csv").touch()
     text = message({"model.outcomes": {"t": str(tmp_path / "counts.csv")}})
     assert (
@@ -100,7 +100,7 @@ def test_samples_must_be_a_multiple_of_the_shard_size():
     assert "tasks.t.samples: 120 is not a multiple of the shard size 50 (tasks.t.shard_size); the next is 150" in text
 
 
-def test_a_model_may_have_its_own_numbers_of_samples_and_sizes_of_shards():
+def test_a_model_may_have_its_own_number_of_samples_and_shard_size():
     config = copy.deepcopy(CONFIG)
     for name, own in {"many": {"samples": {"t": 400}, "shard_size": {"t": 200}}, "few": {"samples": {"t": 50}}}.items():
         config["models"][name] = {**config["models"]["m"], **own}
@@ -112,17 +112,17 @@ def test_a_model_may_have_its_own_numbers_of_samples_and_sizes_of_shards():
     assert sizes == {"m": (100, 50, 2), "many": (400, 200, 2), "few": (50, 50, 1)}
 
 
-def test_a_task_needs_no_numbers_if_all_of_its_models_have_their_own():
+def test_a_task_needs_no_samples_or_shard_size_if_its_models_have_their_own():
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"] |= {"samples": None, "shard_size": None}
     config["models"]["m"] |= {"samples": {"t": 20}, "shard_size": {"t": 10}}
     assert Study.load(config).shards("t", "m") == range(2)
-    said = message({"task.shard_size": None, "model.samples": {"t": 20}})
-    assert "tasks.t: missing shard_size, which models.m needs" in said
+    text = message({"task.shard_size": None, "model.samples": {"t": 20}})
+    assert "tasks.t: missing shard_size, which models.m needs" in text
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         (
             {"model.samples": {"t": 120}},
@@ -145,9 +145,9 @@ def test_a_task_needs_no_numbers_if_all_of_its_models_have_their_own():
         ),
     ],
 )
-def test_a_models_own_numbers_must_fit_its_tasks_and_shards(changes, said):
+def test_a_models_own_sample_counts_must_fit_its_tasks_and_shards(changes, expected):
     _, *mistakes = message(changes).splitlines()
-    assert len(mistakes) == 1 and said in mistakes[0]
+    assert len(mistakes) == 1 and expected in mistakes[0]
 
 
 @pytest.mark.parametrize("where", ["task", "model"])
@@ -161,7 +161,7 @@ def test_temperature_must_be_above_zero(where, temperature):
 
 @pytest.mark.parametrize("where", ["task", "model"])
 @pytest.mark.parametrize("top_p", [0, 1.01, -0.5])
-def test_top_p_must_lie_in_0_1(where, top_p):
+def test_top_p_must_be_above_0_and_at_most_1(where, top_p):
     text = message({f"{where}.sampling.top_p": top_p})
     assert f"sampling.top_p: {top_p}" in text
     assert "(0, 1]" in text
@@ -182,7 +182,7 @@ def test_a_missing_counts_file_is_named():
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("place", "expected"),
     [
         ("config.taks", "config: unknown key 'taks'; did you mean 'tasks'?"),
         ("task.smaples", "tasks.t: unknown key 'smaples'; did you mean 'samples'?"),
@@ -201,12 +201,12 @@ def test_a_missing_counts_file_is_named():
         ("model.engine.xyz", "models.m.engine: unknown key 'xyz'; allowed: arguments, block_size, dtype"),
     ],
 )
-def test_an_unknown_key_is_told_where_it_belongs_or_what_was_meant(place, said):
-    assert said in message({place: 1})
+def test_an_error_about_an_unknown_key_says_where_it_belongs_or_what_was_meant(place, expected):
+    assert expected in message({place: 1})
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "said"),
+    ("place", "value", "expected"),
     [
         ("model.tasks", "t", "models.m.tasks: must be a list: [t]"),
         ("config.tasks", ["t"], "tasks: must be lines of `name: value`, indented further, but is ['t']"),
@@ -222,15 +222,15 @@ def test_an_unknown_key_is_told_where_it_belongs_or_what_was_meant(place, said):
         ("model.chat", {"template": {"tokenize": 1}}, "models.m.chat.template: tokenize is decided by the workflow"),
     ],
 )
-def test_a_value_of_another_type_is_told_in_the_words_of_people(place, value, said):
-    assert said in message({place: value})
+def test_errors_about_types_are_in_plain_language(place, value, expected):
+    assert expected in message({place: value})
 
 
 ENDPOINT = {"base_url": "http://h:1/v1", "model": "x"}
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "said"),
+    ("place", "value", "expected"),
     [
         ("config.results", "r" * 5000, "results: is too long for the name of a folder"),
         ("config.results", "r" * 300, "results: is too long for the name of a folder"),
@@ -259,19 +259,19 @@ ENDPOINT = {"base_url": "http://h:1/v1", "model": "x"}
         ("model.endpoint", {**ENDPOINT, "parameters": {"x": float("nan")}}, "parameters.x: nan is not a finite number"),
     ],
 )
-def test_what_no_study_can_have_is_refused_with_its_key(place, value, said):
+def test_impossible_values_are_errors_that_name_the_key(place, value, expected):
     if place == "model.endpoint":
         text = message({"model.weights": None, "model.endpoint": value})
     else:
         text = message({place: value})
-    assert said in text
+    assert expected in text
 
 
-def test_keys_of_a_servers_own_parameters_may_be_numbers():
+def test_keys_of_extra_endpoint_parameters_may_be_numbers():
     Study.load(endpoint(parameters={"logit_bias": {50256: -100}}))
 
 
-def test_more_shards_than_can_be_planned_are_refused_with_the_key_to_change():
+def test_too_many_shards_are_an_error_that_names_the_key_to_change():
     assert (
         "tasks.t.shard_size: 10 of 1,000,000 samples makes 100,000 shards of m, 100,000 in the study, and Snakemake "
         "can plan about 50,000; raise it"
@@ -281,14 +281,14 @@ def test_more_shards_than_can_be_planned_are_refused_with_the_key_to_change():
     Study.load(config)
 
 
-def doubts(**task):
+def warnings_of(**task):
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"] |= task
     return list(Study.load(config).doubts())
 
 
 @pytest.mark.parametrize(
-    ("prompt", "doubted"),
+    ("prompt", "is_warned"),
     [
         (r"Q: {{ question }}\nA:", True),
         (r"{{ question }}\nanswer:", True),
@@ -297,62 +297,62 @@ def doubts(**task):
         (r"$\nabla \neq \nu$ {{ question }}", False),
     ],
 )
-def test_a_backslash_and_an_n_in_a_prompt_are_doubted(prompt, doubted):
-    said = [
+def test_a_literal_backslash_n_in_a_prompt_is_a_warning(prompt, is_warned):
+    expected = [
         r"tasks.t.prompt: contains a backslash and an n, not a line break; in YAML \n is one only between double quotes"
     ]
-    assert doubts(prompt=prompt) == (said if doubted else [])
-    assert len(doubts(sampling={"stop": [prompt]})) == doubted
+    assert warnings_of(prompt=prompt) == (expected if is_warned else [])
+    assert len(warnings_of(sampling={"stop": [prompt]})) == is_warned
 
 
-def test_a_task_that_no_model_has_is_doubted():
+def test_an_unused_task_is_a_warning():
     config = copy.deepcopy(CONFIG)
     config["tasks"]["u"] = TASK
-    (said,) = Study.load(config).doubts()
-    assert said == "tasks.u: no model has this task, so it is not used"
+    (warning,) = Study.load(config).doubts()
+    assert warning == "tasks.u: no model has this task, so it is not used"
 
 
-@pytest.mark.parametrize(("change", "doubted"), [({}, True), ({"sampling": {"temperature": 0.5}}, False)])
-def test_models_that_sample_the_same_weights_in_the_same_way_are_doubted(change, doubted):
+@pytest.mark.parametrize(("change", "is_warned"), [({}, True), ({"sampling": {"temperature": 0.5}}, False)])
+def test_models_that_sample_the_same_weights_identically_are_a_warning(change, is_warned):
     config = copy.deepcopy(CONFIG)
     config["models"]["n"] = {**config["models"]["m"], **change}
-    said = ["models m and n: sample the same weights in the same way"]
-    assert list(Study.load(config).doubts()) == (said if doubted else [])
+    expected = ["models m and n: sample the same weights in the same way"]
+    assert list(Study.load(config).doubts()) == (expected if is_warned else [])
 
 
 @pytest.mark.parametrize(
     "name", ["config.yaml", "studies/demo.yaml", "studies/published.yaml", "studies/smoke.yaml", "studies/today.yaml"]
 )
-def test_nothing_is_doubted_in_the_shipped_studies(root, monkeypatch, name):
+def test_shipped_studies_have_no_warnings(root, monkeypatch, name):
     monkeypatch.chdir(root)
     assert duplicate_keys(name) == []
     assert list(Study.load(yaml.safe_load((root / name).read_text())).doubts()) == []
 
 
-def test_what_a_config_says_twice_is_told_with_its_lines(tmp_path):
+def test_duplicate_keys_are_reported_with_their_lines(tmp_path):
     file = tmp_path / "study.yaml"
     file.write_text("models:\n  a: &a {chat: true}\n  b: {<<: *a}\n  a: {chat: false}\n")
     assert duplicate_keys(file) == [f"{file}: models.a is given in line 2 and again in line 4; the first is ignored"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("study: s\n\ttasks: {}\n", "line 2, column 1: "),
         ("tasks:\n  t:\n    prompt: Question: {{ q }}\n", "line 3, column 21: mapping values are not allowed"),
         ("tasks:\n  - a\n  b: c\n", "line 3, column 3: did not find expected '-' indicator"),
     ],
 )
-def test_a_mistake_in_yaml_is_told_with_its_line_and_column(tmp_path, text, said):
+def test_a_yaml_syntax_error_is_reported_with_its_line_and_column(tmp_path, text, expected):
     file = tmp_path / "study.yaml"
     file.write_text(text)
     with pytest.raises(ConfigError) as error:
         duplicate_keys(file)
-    assert str(error.value).startswith(f"{file}: {said}")
+    assert str(error.value).startswith(f"{file}: {expected}")
 
 
 def test_a_config_can_be_checked_without_snakemake(root, tmp_path):
-    def said(text):
+    def check(text):
         (tmp_path / "study.yaml").write_text(text)
         command = [sys.executable, "-m", "monkeys.study", "study.yaml"]
         environment = {**os.environ, "PYTHONPATH": str(root / "workflow/scripts")}
@@ -360,29 +360,29 @@ def test_a_config_can_be_checked_without_snakemake(root, tmp_path):
         assert "Traceback" not in result.stderr
         return result.returncode, result.stdout + result.stderr
 
-    assert said("study: s\n  a: b\n") == (
+    assert check("study: s\n  a: b\n") == (
         1,
         "ERROR study.yaml: line 2, column 4: mapping values are not allowed in this context; indent with spaces, and "
         "quote texts that contain `: `, `#` or braces\n",
     )
-    assert said("- a\n") == (1, "ERROR study.yaml: must be lines of `name: value`\n")
-    assert said("taks: {}\n")[1].startswith("ERROR the study's config is not valid:\n  config: unknown key 'taks'")
-    assert said(f"seed: 1\n{yaml.safe_dump({**CONFIG, 'seed': 2})}") == (
+    assert check("- a\n") == (1, "ERROR study.yaml: must be lines of `name: value`\n")
+    assert check("taks: {}\n")[1].startswith("ERROR the study's config is not valid:\n  config: unknown key 'taks'")
+    assert check(f"seed: 1\n{yaml.safe_dump({**CONFIG, 'seed': 2})}") == (
         0,
         "WARNING study.yaml: seed is given in line 1 and again in line 8; the first is ignored\n"
         "study.yaml can be run\n",
     )
 
 
-def based(**task):
-    """A task's config after the built-in tasks were looked at."""
+def tasks_with_defaults(**task):
+    """Configs of tasks, with the settings of built-in ones filled in."""
     model = {"endpoint": {"base_url": "http://h", "model": "x"}, "tasks": list(task)}
     return Study.load({"study": "s", "tasks": task, "models": {"m": model}}).tasks
 
 
-def test_a_task_starts_from_the_built_in_one_of_its_name_or_the_one_it_names():
+def test_a_task_inherits_from_the_built_in_task_of_its_name_or_from_its_base():
     given = {"samples": 8, "shard_size": 8, "sampling": {"temperature": 0.9}, "revision": None}
-    tasks = based(gsm8k=given, easy={**given, "base": "gsm8k", "few_shot": 2})
+    tasks = tasks_with_defaults(gsm8k=given, easy={**given, "base": "gsm8k", "few_shot": 2})
     for name, few_shot in (("gsm8k", 5), ("easy", 2)):
         task = tasks[name]
         assert (task.base, task.dataset, task.verifier) == ("gsm8k", "openai/gsm8k", "gsm8k")
@@ -390,22 +390,22 @@ def test_a_task_starts_from_the_built_in_one_of_its_name_or_the_one_it_names():
         assert (task.sampling.temperature, task.sampling.max_tokens) == (0.9, 512)
 
 
-def test_a_task_of_ones_own_may_bear_the_name_of_a_built_in_one():
-    task = based(gsm8k={**TASK, "base": "none"})["gsm8k"]
+def test_a_custom_task_may_have_the_name_of_a_built_in_one():
+    task = tasks_with_defaults(gsm8k={**TASK, "base": "none"})["gsm8k"]
     assert (task.few_shot, task.subset, task.sampling.max_tokens) == (0, None, 512)
 
 
 def test_settings_of_a_built_in_task_are_not_shared_between_studies():
-    based(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"].sampling.stop.append("x")
-    assert based(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"].sampling.stop == ["Q:", "Question:"]
+    tasks_with_defaults(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"].sampling.stop.append("x")
+    assert tasks_with_defaults(gsm8k={"samples": 8, "shard_size": 8})["gsm8k"].sampling.stop == ["Q:", "Question:"]
 
 
-def test_an_unknown_base_is_refused_with_those_there_are():
-    said = message({"task.base": "gsm9k"})
-    assert "tasks.t.base: gsm9k is not one of the built-in tasks: aime24, aime25" in said
+def test_an_unknown_base_is_an_error_that_lists_the_built_in_tasks():
+    text = message({"task.base": "gsm9k"})
+    assert "tasks.t.base: gsm9k is not one of the built-in tasks: aime24, aime25" in text
 
 
-def test_examples_that_no_prompt_shows_are_refused():
+def test_examples_unused_by_the_prompt_are_rejected():
     assert "tasks.t.few_shot: 5, but tasks.t.prompt does not use `examples`" in message({"task.few_shot": 5})
 
 
@@ -420,26 +420,26 @@ def test_a_missing_required_key_is_named():
         Study.load(config)
 
 
-def test_what_a_verifier_does_not_heed_is_refused():
+def test_settings_that_a_verifier_does_not_support_are_rejected():
     assert "tasks.t.lists: the verifier gsm8k does not compare lists; leave it out" in message({"task.lists": "first"})
-    said = message({"task.verifier": "programs", "task.second_opinion": True})
-    assert "tasks.t.second_opinion: the verifier programs has none; set it to false" in said
+    text = message({"task.verifier": "programs", "task.second_opinion": True})
+    assert "tasks.t.second_opinion: the verifier programs has none; set it to false" in text
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"] |= {"verifier": "minerva", "lists": "first"}
     assert Study.load(config).tasks["t"].lists == "first"
 
 
-def test_options_of_a_verifier_that_has_none_are_refused():
-    said = message({"task.verifier_options": {"first": True}})
-    assert "tasks.t.verifier_options: the verifier gsm8k has no options; leave it out" in said
+def test_options_for_a_verifier_without_options_are_an_error():
+    text = message({"task.verifier_options": {"first": True}})
+    assert "tasks.t.verifier_options: the verifier gsm8k has no options; leave it out" in text
 
 
-def test_an_unknown_verifier_is_refused_with_those_there_are():
+def test_an_unknown_verifier_is_an_error_that_lists_the_known_ones():
     text = message({"task.verifier": "gsm9k"})
     assert "tasks.t.verifier" in text and "gsm8k" in text
 
 
-def test_a_broken_prompt_template_is_refused():
+def test_an_invalid_prompt_template_is_rejected():
     assert "tasks.t.prompt: not a valid template" in message({"task.prompt": "{{ question"})
 
 
@@ -448,12 +448,12 @@ def test_names_must_be_usable_as_file_names(name):
     assert "names use letters, digits" in message({"config.tasks": {name: TASK}})
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     text = message({"task.samples": 120, "model.weights": "./none"})
     assert "tasks.t.samples" in text and "models.m.weights" in text
 
 
-def test_a_models_own_sampling_settings_win_over_the_tasks():
+def test_a_models_sampling_settings_override_the_tasks():
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"]["sampling"] = {"temperature": 0.6, "top_p": 0.9}
     config["models"]["m"]["sampling"] = {"temperature": 0.2}
@@ -461,16 +461,16 @@ def test_a_models_own_sampling_settings_win_over_the_tasks():
     assert (settings["temperature"], settings["top_p"]) == (0.2, 0.9)
 
 
-def test_the_schema_for_editors_is_that_of_the_classes(root):
+def test_the_shipped_schema_is_up_to_date(root):
     shipped = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
     assert shipped == reference.schema(Study), "make reference"
 
 
-def test_the_page_of_all_keys_is_that_of_the_classes(root):
+def test_the_reference_page_of_all_keys_is_up_to_date(root):
     assert (root / "docs/config.md").read_text() == reference.page(Study), "make reference"
 
 
-def test_every_key_is_described():
+def test_every_key_has_a_description():
     described = {kind: reference.descriptions(kind) for kind in reference.classes(Study)}
     assert [(kind, key) for kind, known in described.items() for key in kind.model_fields if not known.get(key)] == []
 
@@ -481,14 +481,14 @@ def test_the_shipped_studies_are_valid(root, monkeypatch, name):
     Study.load(yaml.safe_load((root / name).read_text()))
 
 
-def test_a_model_of_the_hub_needs_a_revision():
+def test_a_model_from_the_hub_needs_a_revision():
     text = message({"model.revision": None})
     assert "models.m.revision: a model from the hub needs one" in text
     assert "https://huggingface.co/organisation/model/commits/main" in text
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         ("enable_prefix_cachin", "vLLM has no argument enable_prefix_cachin; there is enable_prefix_caching"),
         ("dtype", "dtype has a key of its own, engine.dtype"),
@@ -498,11 +498,11 @@ def test_a_model_of_the_hub_needs_a_revision():
         ("pipeline_parallel_size", "pipeline_parallel_size is decided by engine.tensor_parallel_size"),
     ],
 )
-def test_engine_arguments_are_checked_against_the_engines_own(name, said):
-    assert f"models.m.engine.arguments: {said}" in message({"model.engine.arguments": {name: 1}})
+def test_engine_arguments_are_checked_against_those_of_vllm(name, expected):
+    assert f"models.m.engine.arguments: {expected}" in message({"model.engine.arguments": {name: 1}})
 
 
-def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
+def test_valid_engine_arguments_are_passed_on_with_the_other_settings():
     config = copy.deepcopy(CONFIG)
     config["models"]["m"]["engine"] = {"arguments": {"speculative_config": {"method": "ngram"}}, "max_model_len": 2048}
     arguments = engine_arguments.llm_arguments(Study.load(config).models["m"].engine.model_dump())
@@ -526,7 +526,7 @@ def test_engine_arguments_that_the_engine_knows_reach_it_beside_the_settings():
         ({"facts": {"parameters": 5}}, "same"),
     ],
 )
-def test_what_the_distribution_of_samples_depends_on(change, path):
+def test_only_settings_that_affect_samples_change_the_distribution(change, path):
     before, after = copy.deepcopy(CONFIG), copy.deepcopy(CONFIG)
     after["models"]["m"] |= change
     both = [Study.load(config).distribution("t", "m") for config in (before, after)]
@@ -539,7 +539,7 @@ def endpoint(**changes):
     return config
 
 
-def test_where_a_server_is_reached_is_no_part_of_the_distribution():
+def test_the_address_of_a_server_does_not_change_the_distribution():
     first, moved, other = (
         Study.load(config).distribution("t", "m")
         for config in (endpoint(), endpoint(base_url="https://elsewhere/v1", concurrency=3), endpoint(model="y"))
@@ -547,33 +547,33 @@ def test_where_a_server_is_reached_is_no_part_of_the_distribution():
     assert first == moved != other
 
 
-def test_a_password_in_a_servers_address_is_refused_and_not_repeated():
+def test_a_password_in_a_servers_address_is_rejected_and_not_repeated():
     with pytest.raises(ConfigError) as error:
         Study.load(endpoint(base_url="http://user:hunter2@h/v1"))
     assert "models.m.endpoint.base_url: contains a user name or password" in str(error.value)
     assert "hunter2" not in str(error.value)
 
 
-def test_published_samples_need_a_revision_of_the_hub_and_a_subset_for_every_task():
+def test_published_samples_need_a_revision_and_a_subset_for_every_task():
     text = message({"model.weights": None, "model.published": {"dataset": "organisation/samples", "subsets": {}}})
     assert "models.m.published.revision: a dataset from the hub needs one" in text
     assert "models.m.published.subsets: none for task t" in text
 
 
-def test_grades_are_kept_outside_the_results_and_belong_to_the_study(tmp_path):
+def test_graded_files_must_lie_outside_the_results_and_belong_to_the_study(tmp_path):
     graded = tmp_path / "results/graded.csv"
     graded.parent.mkdir()
     graded.touch()
 
-    def said(files):
+    def errors(files):
         return message({"config.results": str(tmp_path / "results"), "config.analysis": {"audit": {"graded": files}}})
 
-    assert f"analysis.audit.graded.t.m: {graded} is in the results folder" in said({"t": {"m": str(graded)}})
-    assert "analysis.audit.graded.t.m: no file elsewhere.csv" in said({"t": {"m": "elsewhere.csv"}})
-    assert "analysis.audit.graded.t.n: the study has no such task and model" in said({"t": {"n": str(graded)}})
+    assert f"analysis.audit.graded.t.m: {graded} is in the results folder" in errors({"t": {"m": str(graded)}})
+    assert "analysis.audit.graded.t.m: no file elsewhere.csv" in errors({"t": {"m": "elsewhere.csv"}})
+    assert "analysis.audit.graded.t.n: the study has no such task and model" in errors({"t": {"n": str(graded)}})
 
 
-def test_what_a_task_needs_depends_on_the_source_of_its_models(tmp_path):
+def test_the_required_keys_of_a_task_depend_on_its_models_sources(tmp_path):
     (tmp_path / "counts.csv").touch()
     config = {
         "study": "s",
@@ -584,8 +584,8 @@ def test_what_a_task_needs_depends_on_the_source_of_its_models(tmp_path):
     config["models"]["m"] = {"published": {"dataset": str(tmp_path), "subsets": {"t": "A"}}, "tasks": ["t"]}
     with pytest.raises(ConfigError) as error:
         Study.load(copy.deepcopy(config))
-    told = str(error.value).splitlines()[1:]
-    assert told == [
+    lines = str(error.value).splitlines()[1:]
+    assert lines == [
         "  tasks.t: missing samples, which models.m needs",
         "  tasks.t: missing shard_size, which models.m needs",
     ]

@@ -30,7 +30,7 @@ def results(tmp_path):
     return tmp_path
 
 
-def test_a_row_tells_samples_tokens_speed_and_what_is_left(results):
+def test_a_row_has_samples_tokens_speed_and_time_left(results):
     (row,) = summary(results, [("t", "m", index, 4) for index in range(3)]).to_dict("records")
     assert row == {
         "task": "t",
@@ -44,7 +44,7 @@ def test_a_row_tells_samples_tokens_speed_and_what_is_left(results):
     }
 
 
-def test_before_anything_is_sampled_only_the_wish_is_known(results):
+def test_only_the_target_is_known_before_sampling(results):
     (row,) = summary(results, [("t", "other", 0, 4)]).to_dict("records")
     assert (row["samples"], row["wanted"], row["tokens/s"], row["time left"]) == ("0", "8", "?", "?")
     (row,) = summary(results, [("unknown", "m", 0, 4)]).to_dict("records")
@@ -59,11 +59,11 @@ def test_a_finished_study_has_no_time_left(results):
 @pytest.mark.parametrize(
     ("seconds", "text"), [(29, "29 s"), (90, "90 s"), (150, "2 min"), (3600 * 30 + 300, "30 h 5 min")]
 )
-def test_durations_are_said_as_people_say_them(seconds, text):
+def test_durations_are_human_readable(seconds, text):
     assert module.duration(seconds) == text
 
 
-def test_the_provenance_of_a_finished_shard_has_what_the_summary_needs(results):
+def test_the_provenance_of_a_finished_shard_contains_what_the_summary_needs(results):
     provenance = read_provenance(results / "samples/t/m/0.parquet")
     (start,) = provenance["engine_starts"]
     assert json.dumps(provenance)

@@ -20,7 +20,7 @@ def curves():
     return pd.concat(parts, ignore_index=True)
 
 
-def test_the_coverage_table_holds_round_k_and_the_largest(curves):
+def test_the_coverage_table_has_round_k_and_the_largest(curves):
     table = at_round_ks(curves)
     assert table[table["model"] == "large"]["k"].tolist() == [1, 2, 5, 10, 20, 50, 100]
     assert len(table) == 21
@@ -33,7 +33,7 @@ def test_the_headline_has_one_row_per_task_and_model(curves):
     assert table["coverage@1"].tolist() == ["0.040", "0.513", "0.000"]
 
 
-def test_the_headline_of_a_model_with_one_sample_says_it_at_1(curves):
+def test_the_headline_of_a_model_with_one_sample_has_coverage_at_1(curves):
     once = (curves["model"] != "large") | (curves["k"] == 1)
     row = headline(curves[once]).set_index("model").loc["large"]
     assert (row["coverage@1"], row["coverage@10"], row["largest k"], row["coverage@largest"]) == (
@@ -44,7 +44,7 @@ def test_the_headline_of_a_model_with_one_sample_says_it_at_1(curves):
     )
 
 
-def test_a_table_is_written_for_programs_and_for_people(tmp_path, curves):
+def test_a_table_is_written_as_csv_and_as_markdown(tmp_path, curves):
     write_table(curves, tmp_path / "t.csv", tmp_path / "t.md")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), curves)
     assert (tmp_path / "t.md").read_text().startswith("|")
@@ -53,7 +53,7 @@ def test_a_table_is_written_for_programs_and_for_people(tmp_path, curves):
 @pytest.mark.parametrize(
     "given", [{}, {"markdown_table": pd.DataFrame({"text": ["a", None], "number": [np.nan, 1.5]})}]
 )
-def test_what_is_unknown_is_blank_to_people(tmp_path, given):
+def test_missing_values_are_blank_in_markdown(tmp_path, given):
     write_table(
         pd.DataFrame({"text": ["a", None], "number": [np.nan, 1.5]}), tmp_path / "t.csv", tmp_path / "t.md", **given
     )
@@ -62,24 +62,24 @@ def test_what_is_unknown_is_blank_to_people(tmp_path, given):
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1+cmd", "-1+1", "@SUM(A1)", "\t=1", "\n=1", "-x", "=1", "@1"])
-def test_no_text_in_a_csv_file_is_a_formula_to_a_spreadsheet(text):
+def test_text_in_a_csv_file_is_never_a_spreadsheet_formula(text):
     for column in (pd.Series([text]), pd.Series([text], dtype="string"), pd.Series([text], dtype="category")):
         rows = list(csv.reader(io.StringIO(csv_text(pd.DataFrame({"problem_id": column})), newline="")))
         assert rows == [["problem_id"], [f"'{text}"]]
 
 
-def test_a_lone_carriage_return_ends_no_row_of_a_csv_file():
+def test_a_lone_carriage_return_does_not_end_a_csv_row():
     table = pd.DataFrame({"text": ["a\r=b", "a\r\nb"]})
     assert list(csv.reader(io.StringIO(csv_text(table), newline=""))) == [["text"], ["a\n=b"], ["a\nb"]]
 
 
-def test_numbers_and_other_texts_stand_in_a_csv_file_as_they_are():
+def test_numbers_and_harmless_text_are_written_to_csv_unchanged():
     texts = ["-5", "+.5", "-1,000", "-1e-05", "-20%", "a=b", "'", "", "test/1"]
     table = pd.DataFrame({"answer": texts, "gain": -0.5})
     assert csv_text(table) == table.to_csv(index=False)
 
 
-def test_problems_without_a_verified_sample_are_left_out_and_reported(tmp_path, capsys):
+def test_problems_without_a_verified_sample_are_dropped_and_reported(tmp_path, capsys):
     tally = pd.DataFrame({"problem_id": ["a", "b"], "samples": [0, 4], "correct": [0, 1]})
     path = str(tmp_path / "m.parquet")
     write_tally(tally, "t", "m", path)
@@ -91,7 +91,7 @@ def test_problems_without_a_verified_sample_are_left_out_and_reported(tmp_path, 
         read_tallies([path])
 
 
-def test_what_is_undefined_is_nan_for_machines_and_blank_for_people(tmp_path):
+def test_undefined_values_are_nan_in_csv_and_blank_in_markdown(tmp_path):
     table = pd.DataFrame(
         {"selector": ["majority", "best_of_n"], "reward": [None, "logprob"], "accuracy": [0.123456, np.nan]}
     )

@@ -1,4 +1,4 @@
-"""The built-in tasks on data made here in the shape of their datasets, and on copies of these where there are some."""
+"""The built-in tasks, on synthetic data with the structure of their datasets and on copies of the datasets."""
 
 import hashlib
 import importlib
@@ -15,7 +15,7 @@ from monkeys.tasks.problems import LIMITS, build_problems, build_prompts, digest
 from monkeys.tasks.rows import TaskData
 
 PUBLISHED = {"gsm8k": 81_076, "math": 311_379}
-"""Sums of the ids of the 128 published problems."""
+"""Sum of the ids of the 128 published problems, by task."""
 
 
 def module(name):
@@ -23,14 +23,14 @@ def module(name):
 
 
 def config(name, **changes):
-    """The config of a built-in task, as a study has it."""
+    """Config of a built-in task in a study."""
     model = {"endpoint": {"base_url": "http://localhost", "model": "m"}, "tasks": [name]}
     task = {"samples": 1, "shard_size": 1, **changes}
     return Study.load({"study": "s", "tasks": {name: task}, "models": {"m": model}}).tasks[name]
 
 
-def made(name, data, **changes):
-    """Prompts and problems of a task from rows made here."""
+def build(name, data, **changes):
+    """Build the prompts and problems of a task from synthetic rows."""
     task = config(name, **changes)
     prompts = build_prompts(task, lambda which, _: iter(data[which]))
     return prompts, build_problems(prompts, task, lambda which, _: iter(data[which]))
@@ -40,7 +40,7 @@ def sha(text):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def test_the_built_in_tasks():
+def test_ten_tasks_are_built_in():
     mathematics = ["aime24", "aime25", "gsm8k", "math", "math500", "minif2f"]
     assert sorted(tasks.names()) == sorted([*mathematics, "code_contests", "gpqa_diamond", "humaneval", "mbpp"])
 
@@ -50,17 +50,17 @@ HELD_TO_THE_FIRST_USE = ("aime25", "gpqa_diamond")
 
 
 @pytest.mark.parametrize("name", tasks.names())
-def test_a_built_in_task_needs_nothing_but_a_number_of_samples(name):
+def test_a_built_in_task_requires_only_a_number_of_samples(name):
     task = config(name)
     assert task.base == name
     assert task.verifier in verification.names()
     assert task.revision is None if name in HELD_TO_THE_FIRST_USE else re.fullmatch("[0-9a-f]{40}", task.revision)
 
 
-def test_flagged_problems_must_be_in_the_dataset_unless_there_are_outcomes_on_others():
+def test_flagged_problems_must_be_in_the_dataset_unless_outcomes_use_other_ids():
     flagged = {"flaky": ["1318"], "false_negative": ["2", "1319"]}
     with pytest.raises(ValueError, match=r"flagged\.false_negative: not in the dataset: 1319$"):
-        made("gsm8k", GSM8K, problems=3, flagged=flagged)
+        build("gsm8k", GSM8K, problems=3, flagged=flagged)
     task = config("gsm8k", problems=3, flagged=flagged)
     assert len(build_prompts(task, lambda which, _: iter(GSM8K[which]), other_ids=True)) == 3
 
@@ -76,8 +76,8 @@ GSM8K = {
 }
 
 
-def test_gsm8ks_published_problems_are_drawn():
-    prompts, _ = made("gsm8k", GSM8K, problems=128)
+def test_the_published_problems_of_gsm8k_are_drawn():
+    prompts, _ = build("gsm8k", GSM8K, problems=128)
     ids = [int(row["problem_id"]) for row in prompts]
     assert ids[:4] + ids[-3:] == [17, 43, 51, 64, 1290, 1312, 1315]
     assert sum(ids) == PUBLISHED["gsm8k"]
@@ -85,8 +85,8 @@ def test_gsm8ks_published_problems_are_drawn():
 
 
 @pytest.mark.parametrize("few_shot", [5, 3, 0])
-def test_gsm8ks_prompt_shows_the_first_of_the_published_examples_and_then_the_question(few_shot):
-    prompts, _ = made("gsm8k", GSM8K, problems=128, few_shot=few_shot)
+def test_the_gsm8k_prompt_shows_the_first_published_examples_and_then_the_question(few_shot):
+    prompts, _ = build("gsm8k", GSM8K, problems=128, few_shot=few_shot)
     shown = "".join(
         f"Question: Which is {i}?\nAnswer: This.\n#### {i}\n\n" for i in [1816, 1954, 6581, 1167, 6579][:few_shot]
     )
@@ -94,8 +94,8 @@ def test_gsm8ks_prompt_shows_the_first_of_the_published_examples_and_then_the_qu
     assert sum(int(row["problem_id"]) for row in prompts) == PUBLISHED["gsm8k"]
 
 
-def test_gsm8ks_whole_split_is_not_shuffled():
-    prompts, problems = made("gsm8k", GSM8K)
+def test_the_whole_gsm8k_split_is_not_shuffled():
+    prompts, problems = build("gsm8k", GSM8K)
     assert [row["source_index"] for row in prompts] == list(range(1319))
     assert verification.load("gsm8k").gold(problems[999]) == "1000"
 
@@ -112,9 +112,9 @@ def published_order(tmp_path, monkeypatch):
     monkeypatch.setattr(math, "ORDER", tmp_path / "order.txt")
 
 
-def test_maths_published_problems_are_drawn_whatever_the_order_of_the_copy(published_order):
+def test_the_published_problems_of_math_are_drawn_whatever_the_order_of_the_dataset(published_order):
     rows = [{**row, "problem": row["problem"].strip()} for row in random.Random(3).sample(MATH, 5000)]
-    prompts, problems = made("math", {"problems": rows}, problems=128)
+    prompts, problems = build("math", {"problems": rows}, problems=128)
     ids = [int(row["problem_id"]) for row in prompts]
     assert ids[:4] + ids[-3:] == [82, 142, 188, 201, 4907, 4975, 4988]
     assert sum(ids) == PUBLISHED["math"]
@@ -123,20 +123,20 @@ def test_maths_published_problems_are_drawn_whatever_the_order_of_the_copy(publi
 
 
 @pytest.mark.parametrize("rows", [MATH[:-1], [*MATH[:-1], {"problem": "What is new?", "solution": "\\boxed{1}"}]])
-def test_another_set_of_problems_is_not_taken_for_maths(published_order, rows):
+def test_another_set_of_problems_is_not_mistaken_for_math(published_order, rows):
     with pytest.raises(
         ValueError,
         match=r"not have the 5,000 problems of the MATH test split.*1 of the split are missing.*number 4999",
     ):
-        made("math", {"problems": rows})
+        build("math", {"problems": rows})
 
 
 def test_the_shipped_order_names_5000_problems():
     assert len(set(module("math").ORDER.read_text().split())) == 5000
 
 
-def test_maths_prompt_shows_minervas_four_examples_oddities_and_all(published_order):
-    prompts, _ = made("math", {"problems": MATH}, problems=["7"])
+def test_the_math_prompt_shows_minervas_four_examples_with_their_typos(published_order):
+    prompts, _ = build("math", {"problems": MATH}, problems=["7"])
     prompt = prompts[0]["prompt"]
     *examples, last = prompt.split("\n\nProblem:\n")
     assert examples[0].startswith(
@@ -153,11 +153,11 @@ def test_maths_prompt_shows_minervas_four_examples_oddities_and_all(published_or
 @pytest.mark.parametrize(
     ("text", "why"), [("x = 1", "no constant list_fewshot_samples"), (None, "its examples differ from the paper's")]
 )
-def test_examples_of_math_that_are_not_the_papers_are_refused(published_order, tmp_path, text, why):
+def test_math_examples_that_differ_from_the_papers_are_rejected(published_order, tmp_path, text, why):
     rows = [{"problem": "p", "solution": "s"}] * 4
     (tmp_path / "utils.py").write_text(text or f"def list_fewshot_samples():\n    return {rows}")
     with pytest.raises(ValueError, match=f"{why}.*install lm-eval 0.4.13.*examples: {{file: …}}"):
-        made("math", {"problems": MATH}, examples={"file": str(tmp_path / "utils.py")})
+        build("math", {"problems": MATH}, examples={"file": str(tmp_path / "utils.py")})
 
 
 # CodeContests
@@ -186,20 +186,20 @@ CONTESTS = {
 }
 
 
-def test_code_contests_leaves_out_problems_with_images_and_keeps_row_numbers():
-    prompts, problems = made("code_contests", CONTESTS)
+def test_code_contests_skips_problems_with_images_and_keeps_row_numbers():
+    prompts, problems = build("code_contests", CONTESTS)
     assert [row["problem_id"] for row in prompts] == ["0", "3"]
     assert problems[0]["question"] == "Add two numbers. 0"
 
 
-def test_code_contests_takes_all_tests_and_the_problems_limit_with_the_judges_buffer():
-    _, problems = made("code_contests", CONTESTS)
+def test_code_contests_uses_all_tests_and_adds_the_judges_buffer_to_time_limits():
+    _, problems = build("code_contests", CONTESTS)
     assert [case["output"] for case in problems[0]["reference"]] == ["3\n", "4\n", "10\n"]
     assert [problem["cpu_seconds"] for problem in problems] == [12.5, None]
 
 
-def test_code_contests_prompt_shows_two_solved_problems():
-    prompts, _ = made("code_contests", CONTESTS)
+def test_the_code_contests_prompt_shows_two_solved_problems():
+    prompts, _ = build("code_contests", CONTESTS)
     question = module("code_contests").INSTRUCTION
     pool = [number for number in range(90) if number % 3 == 0]
     first, second = random.Random(0).sample(pool, 2)
@@ -211,13 +211,13 @@ def test_code_contests_prompt_shows_two_solved_problems():
     assert sha(prompts[0]["prompt"]) == "f4f9e5d36687d171"
 
 
-def test_code_contests_problems_without_a_suitable_solution_are_no_examples():
+def test_code_contests_examples_need_a_python_solution():
     no_python = contest(1, solutions={"language": [2], "solution": ["int main() {}"]})
-    prompts, _ = made("code_contests", {**CONTESTS, "examples": [no_python, contest(5), contest(8)]})
+    prompts, _ = build("code_contests", {**CONTESTS, "examples": [no_python, contest(5), contest(8)]})
     assert all("A: ```print(5)```" in row["prompt"] and "A: ```print(8)```" in row["prompt"] for row in prompts)
 
 
-def test_code_contests_known_solutions_are_its_python_programs_as_a_model_would_write_them():
+def test_known_solutions_of_code_contests_are_its_python_programs_formatted_like_samples():
     task = config("code_contests")
     problems = [{"problem_id": "3", "source_index": 3}]
     rows = list(known_solutions(problems, task, lambda which, _: iter(CONTESTS[which])))
@@ -245,7 +245,7 @@ MINIF2F += [
 
 @pytest.fixture
 def proofs(tmp_path, monkeypatch):
-    """A stand-in for the file with the examples, of the same structure."""
+    """A stand-in for the file of examples, with the same structure."""
     minif2f = module("minif2f")
     blocks = [f"```header\ntheorem theorem{i}\n  1 = 1 :=\nby (\n  rfl\n)\n```\n" for i in range(1, 6)]
     text = minif2f.INSTRUCTION.join(blocks)
@@ -254,14 +254,14 @@ def proofs(tmp_path, monkeypatch):
     return {"file": str(tmp_path / "prompts.py")}
 
 
-def test_minif2f_takes_the_statements_from_math(proofs):
-    prompts, problems = made("minif2f", {"problems": MINIF2F}, examples=proofs)
+def test_minif2f_uses_the_statements_that_come_from_math(proofs):
+    prompts, problems = build("minif2f", {"problems": MINIF2F}, examples=proofs)
     assert [row["source_index"] for row in prompts] == [0, 1, 2, 4, 5]
     assert problems[0]["reference"] == MINIF2F[0]["formal_statement"]
 
 
-def test_minif2fs_prompt_shows_five_proofs_and_then_the_statement_without_its_name(proofs):
-    prompts, _ = made("minif2f", {"problems": MINIF2F}, examples=proofs)
+def test_the_minif2f_prompt_shows_five_proofs_and_then_the_statement_without_its_name(proofs):
+    prompts, _ = build("minif2f", {"problems": MINIF2F}, examples=proofs)
     instruction = module("minif2f").INSTRUCTION
     *examples, last = prompts[1]["prompt"].split(instruction)
     assert [re.findall(r"theorem\d", example) for example in examples] == [[f"theorem{i}"] for i in range(1, 6)]
@@ -269,13 +269,13 @@ def test_minif2fs_prompt_shows_five_proofs_and_then_the_statement_without_its_na
     assert sha(prompts[1]["prompt"]) == "850b12f8cb9ba701"
 
 
-def test_minif2fs_names_that_do_not_end_their_line_stay(proofs):
-    prompts, _ = made("minif2f", {"problems": MINIF2F}, examples=proofs)
+def test_minif2f_keeps_theorem_names_that_do_not_end_their_line(proofs):
+    prompts, _ = build("minif2f", {"problems": MINIF2F}, examples=proofs)
     assert prompts[3]["prompt"].endswith("\ntheorem mathd_algebra_8 :\n  1 + 1 = 2 :=\nby (\n")
 
 
-def test_minif2fs_statement_in_comments_is_shown_as_it_is_and_proved_without_them(proofs):
-    prompts, problems = made("minif2f", {"problems": MINIF2F}, examples=proofs)
+def test_a_commented_out_minif2f_statement_is_shown_unchanged_and_verified_uncommented(proofs):
+    prompts, problems = build("minif2f", {"problems": MINIF2F}, examples=proofs)
     assert prompts[4]["prompt"].endswith(
         "\n-- Error: Real.log\n-- theorem mathd_algebra_9 :\n--   1 + 1 = 2 :=\nby (\n"
     )
@@ -284,36 +284,36 @@ def test_minif2fs_statement_in_comments_is_shown_as_it_is_and_proved_without_the
 
 @pytest.mark.parametrize("few_shot", [2, 0])
 def test_minif2f_may_show_fewer_proofs(proofs, few_shot):
-    prompts, _ = made("minif2f", {"problems": MINIF2F}, examples=proofs, few_shot=few_shot)
+    prompts, _ = build("minif2f", {"problems": MINIF2F}, examples=proofs, few_shot=few_shot)
     assert prompts[0]["prompt"].count("\nby (\n") == few_shot + 1
 
 
-def test_proofs_that_are_not_the_papers_are_refused(proofs, monkeypatch):
+def test_minif2f_examples_that_differ_from_the_papers_are_rejected(proofs, monkeypatch):
     monkeypatch.setattr(module("minif2f"), "EXAMPLES_DIGEST", "0" * 64)
     with pytest.raises(
         ValueError, match=r"its examples differ from the paper's.*fetch https://raw.*prompts\.py.*examples: {file: …}"
     ):
-        made("minif2f", {"problems": MINIF2F}, examples=proofs)
+        build("minif2f", {"problems": MINIF2F}, examples=proofs)
 
 
-def test_where_the_proofs_cannot_be_reached_it_is_said_what_to_fetch_and_where_to_put_it(tmp_path, monkeypatch):
+def test_if_the_minif2f_examples_cannot_be_loaded_the_error_says_what_to_fetch(tmp_path, monkeypatch):
     monkeypatch.setattr(module("minif2f"), "SOURCE", "http://127.0.0.1:9/llmonk/generate/prompts.py")
     monkeypatch.setattr("datasets.config.DOWNLOADED_DATASETS_PATH", str(tmp_path))
     with pytest.raises(ValueError, match=r"cannot be loaded.*fetch http://127.*examples: {file: …}"):
-        made("minif2f", {"problems": MINIF2F})
+        build("minif2f", {"problems": MINIF2F})
 
 
 # HumanEval and MBPP
 
 
-def test_humaneval_is_continued_and_checked_by_its_tests():
+def test_humaneval_prompts_are_completed_and_checked_by_their_tests():
     row = {
         "task_id": "HumanEval/0",
         "prompt": "def one():\n",
         "test": "def check(candidate):\n    assert candidate() == 1\n",
         "entry_point": "one",
     }
-    prompts, problems = made("humaneval", {"problems": [row]})
+    prompts, problems = build("humaneval", {"problems": [row]})
     assert prompts == [{"problem_id": "HumanEval/0", "source_index": 0, "prompt": "def one():\n"}]
     after = "def check(candidate):\n    assert candidate() == 1\n\ncheck(one)\n"
     assert problems[0]["reference"] == {"before": "def one():\n", "after": after}
@@ -331,14 +331,14 @@ def test_mbpp_shows_three_fixed_examples():
         }
 
     data = {"problems": [row(11), row(12)], "examples": [row(number) for number in range(1, 11)]}
-    prompts, problems = made("mbpp", data)
-    asked = (
+    prompts, problems = build("mbpp", data)
+    instruction = (
         "You are an expert Python programmer, and here is your task: Return {0}. Your code should pass these tests:\n\n"
     )
-    asked += "assert f() == {0}\nassert True\n[BEGIN]\n"
-    shown = "".join(asked.format(number) + "def f():\n  pass\n[DONE]\n\n" for number in (2, 3, 4))
+    instruction += "assert f() == {0}\nassert True\n[BEGIN]\n"
+    shown = "".join(instruction.format(number) + "def f():\n  pass\n[DONE]\n\n" for number in (2, 3, 4))
     assert prompts[1]["problem_id"] == "12"
-    assert prompts[1]["prompt"] == shown + asked.format(12)
+    assert prompts[1]["prompt"] == shown + instruction.format(12)
     assert problems[1]["reference"] == {"before": "", "after": "\nassert f() == 12\nassert True\n"}
     assert sha(prompts[1]["prompt"]) == "ca82b40e286f85e5"
 
@@ -389,7 +389,7 @@ FOLDERS = {"math": "competition_math", "minif2f": "minif2f-lean4", "humaneval": 
 
 
 @pytest.mark.parametrize("name", COPIES)
-def test_a_copy_of_the_dataset_gives_the_published_problems_and_prompts(shared_data, name):
+def test_copies_of_the_datasets_give_the_published_problems_and_prompts(shared_data, name):
     changes, count, digest = COPIES[name]
     task = config(name, dataset=str(shared_data / "hub" / FOLDERS.get(name, name)), **changes)
     data = TaskData(task, "")

@@ -15,7 +15,7 @@ def tokenizer():
     return train_tokenizer(training_examples(0, 1, **TEMPLATES), 500, vocabulary=300)
 
 
-def test_texts_survive_the_tokenizer_and_digits_stay_single(tokenizer):
+def test_texts_survive_the_tokenizer_and_digits_are_single_tokens(tokenizer):
     for example in itertools.islice(training_examples(0, 3, **TEMPLATES), 50):
         tokens = tokenizer.encode(example.completion)
         assert tokenizer.decode(tokens) == example.completion
@@ -23,7 +23,7 @@ def test_texts_survive_the_tokenizer_and_digits_stay_single(tokenizer):
 
 
 @pytest.mark.slow
-def test_a_model_is_trained_the_same_way_again_and_loads_like_any_other(tokenizer, tmp_path):
+def test_training_is_deterministic_and_its_models_load_with_transformers(tokenizer, tmp_path):
     recipe = Recipe(hidden_size=32, layers=1, steps=3, batch=4)
     weights = []
     for attempt in "ab":
@@ -37,7 +37,7 @@ def test_a_model_is_trained_the_same_way_again_and_loads_like_any_other(tokenize
 
 
 @pytest.mark.parametrize("name", FAMILY)
-def test_the_shipped_models_are_those_of_the_recipes(root, name):
+def test_the_shipped_models_match_the_recipes(root, name):
     folder = root / "resources/demo" / name
     shipped = AutoModelForCausalLM.from_pretrained(folder)
     size = {"0.2m": 0.2e6, "0.8m": 0.8e6, "3m": 3e6}[name.removeprefix("marmoset-")]
@@ -46,5 +46,5 @@ def test_the_shipped_models_are_those_of_the_recipes(root, name):
     assert shipped.config.num_hidden_layers == FAMILY[name].layers
 
 
-def test_the_shipped_resources_stay_small(root):
+def test_the_shipped_resources_are_smaller_than_15_mb(root):
     assert sum(file.stat().st_size for file in (root / "resources").rglob("*") if file.is_file()) < 15e6

@@ -1,4 +1,4 @@
-"""What jobs note of their use of a machine, and how it is added up."""
+"""Recording and summing the resource usage of jobs."""
 
 import json
 import os
@@ -27,7 +27,7 @@ with usage.record_usage("logs/0.log", "sample", wildcards, 4, requested):
 
 @pytest.fixture
 def job(root, tmp_path):
-    """Starts a process that notes its usage while it does what it is told."""
+    """Function that starts a process which runs the given code and records its usage."""
     environment = dict(os.environ, PYTHONPATH=str(root / "workflow/scripts"))
 
     def start(work):
@@ -36,7 +36,7 @@ def job(root, tmp_path):
     return start
 
 
-def notes(folder):
+def usage_records(folder):
     path = folder / "logs/0.usage.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -44,14 +44,14 @@ def notes(folder):
 BRIEF = "for _ in range(10): subprocess.run([sys.executable, '-c', 'sum(range(5_000_000))'])"
 
 
-def test_programs_that_live_briefly_count(job, tmp_path):
+def test_short_lived_programs_are_counted(job, tmp_path):
     before = os.times()
     assert job(BRIEF).wait() == 0
     after = os.times()
-    (note,) = notes(tmp_path)
+    (record,) = usage_records(tmp_path)
     used = after.children_user + after.children_system - before.children_user - before.children_system
-    assert note["cpu_seconds"] == pytest.approx(used, abs=0.3)
-    assert {key: note[key] for key in ("rule", "task", "threads", "gpu", "mem_mb", "runtime")} == {
+    assert record["cpu_seconds"] == pytest.approx(used, abs=0.3)
+    assert {key: record[key] for key in ("rule", "task", "threads", "gpu", "mem_mb", "runtime")} == {
         "rule": "sample",
         "task": "t",
         "threads": 4,
@@ -69,7 +69,7 @@ verify_shard("problems.parquet", "samples.parquet", "verdicts.parquet", "program
 
 
 @pytest.mark.slow
-def test_programs_in_a_sandbox_count_although_nobody_waits_for_its_processes(job, tmp_path):
+def test_programs_in_a_sandbox_are_counted_although_their_parent_does_not_wait_for_them(job, tmp_path):
     problem = {"problem_id": "a", "reference": [{"input": "", "output": ""}]}
     pq.write_table(pa.Table.from_pylist([problem]), tmp_path / "problems.parquet")
     program = "```python\nimport time\nwhile time.process_time() < 0.3: pass\n# {}\n```"
@@ -79,28 +79,28 @@ def test_programs_in_a_sandbox_count_although_nobody_waits_for_its_processes(job
     write_parquet(tmp_path / "samples.parquet", SAMPLES, rows, {})
     assert job(VERIFY).wait() == 0
     assert {row["outcome"] for row in read_rows(tmp_path / "verdicts.parquet")} == {"correct"}
-    (note,) = notes(tmp_path)
-    assert 20 * 0.3 * 0.9 < note["cpu_seconds"] < 20 * 0.3 + 5
+    (record,) = usage_records(tmp_path)
+    assert 20 * 0.3 * 0.9 < record["cpu_seconds"] < 20 * 0.3 + 5
 
 
-def test_memory_is_the_peak_of_all_processes_together(job, tmp_path):
+def test_memory_is_the_peak_sum_over_all_processes(job, tmp_path):
     hold = "x = b'x' * 200_000_000; import time; time.sleep(1.5)"
     assert (
         job(f"c = [subprocess.Popen([sys.executable, '-c', {hold!r}]) for _ in 'ab']; [p.wait() for p in c]").wait()
         == 0
     )
-    (note,) = notes(tmp_path)
-    assert 400 < note["memory_mb"] < 800
+    (record,) = usage_records(tmp_path)
+    assert 400 < record["memory_mb"] < 800
 
 
-def test_a_killed_run_counts_with_what_it_had_noted(job, tmp_path):
+def test_a_killed_run_counts_with_its_last_record(job, tmp_path):
     killed = job("time.sleep(60)")
-    while not notes(tmp_path) or notes(tmp_path)[0]["wall_seconds"] < 0.5:
+    while not usage_records(tmp_path) or usage_records(tmp_path)[0]["wall_seconds"] < 0.5:
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert job("time.sleep(0.5)").wait() == 0
-    first, second = notes(tmp_path)
+    first, second = usage_records(tmp_path)
     assert first["wall_seconds"] >= 0.5 and second["wall_seconds"] >= 0.5
     (row,) = usage_table(read_usage_records([tmp_path / "logs/0.usage.jsonl"])).to_dict("records")
     wall = first["wall_seconds"] + second["wall_seconds"]
@@ -110,16 +110,16 @@ def test_a_killed_run_counts_with_what_it_had_noted(job, tmp_path):
     assert row["used_minutes"] == pytest.approx(max(first["wall_seconds"], second["wall_seconds"]) / 60)
 
 
-def test_jobs_are_added_up_by_rule_task_and_model(tmp_path):
-    def note(name, **changes):
-        about = {"rule": "verify", "task": "t", "model": "m", "threads": 8, "gpu": None, "mem_mb": 4000, "runtime": 240}
+def test_usage_is_summed_by_rule_task_and_model(tmp_path):
+    def record(name, **changes):
+        job = {"rule": "verify", "task": "t", "model": "m", "threads": 8, "gpu": None, "mem_mb": 4000, "runtime": 240}
         used = {"wall_seconds": 1800, "cpu_seconds": 7200, "memory_mb": 900}
-        (tmp_path / name).write_text(json.dumps(about | used | changes) + "\n")
+        (tmp_path / name).write_text(json.dumps(job | used | changes) + "\n")
         return tmp_path / name
 
     score = {"rule": "score", "reward": "r", "gpu": 1}
     table = usage_table(
-        read_usage_records([note("a"), note("b", memory_mb=1200), note("c", **score), note("d", model="n")])
+        read_usage_records([record("a"), record("b", memory_mb=1200), record("c", **score), record("d", model="n")])
     )
     assert table[["rule", "model", "reward", "jobs"]].to_numpy().tolist() == [
         ["score", "m", "r", 1],
@@ -131,7 +131,7 @@ def test_jobs_are_added_up_by_rule_task_and_model(tmp_path):
     assert table["used_mb"].tolist() == [900, 1200, 900]
 
 
-def test_a_study_that_noted_nothing_has_an_empty_table():
+def test_a_study_without_usage_records_has_an_empty_table():
     assert list(usage_table(read_usage_records([]))) == [
         "rule",
         "task",
@@ -151,7 +151,7 @@ def test_a_study_that_noted_nothing_has_an_empty_table():
 
 
 @pytest.mark.parametrize(("requested", "gpus"), [({"gres": "gpu:h100:2"}, 2), ({"gres": "gpu:1"}, 1), ({}, None)])
-def test_gpus_count_however_they_are_asked_for(tmp_path, requested, gpus):
+def test_gpus_are_counted_however_they_are_requested(tmp_path, requested, gpus):
     with record_usage(tmp_path / "logs/0.log", "sample", {"task": "t"}, 1, requested):
         pass
-    assert [note["gpu"] for note in notes(tmp_path)] == [gpus]
+    assert [record["gpu"] for record in usage_records(tmp_path)] == [gpus]

@@ -14,9 +14,9 @@ from monkeys.verification import Settings, Verdict, Verifier
 from monkeys.verification.shard import BATCH_SIZE, verify_shard
 
 
-def write_samples(path, first, texts, **about):
+def write_samples(path, first, texts, **provenance):
     """One sample per text and problem; problem ids are the keys."""
-    about = {"task": "t", "model": "m", "index": 0} | about
+    provenance = {"task": "t", "model": "m", "index": 0} | provenance
     rows = [
         {
             "problem_id": problem,
@@ -29,7 +29,7 @@ def write_samples(path, first, texts, **about):
         for problem, answers in texts.items()
         for i, text in enumerate(answers)
     ]
-    write_parquet(path, SAMPLES, ({"logprob": None, **row} for row in rows), about)
+    write_parquet(path, SAMPLES, ({"logprob": None, **row} for row in rows), provenance)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_every_sample_gets_one_verdict_in_the_samples_order(shard):
 
 @pytest.fixture
 def toy(monkeypatch):
-    """A verifier whose verdicts a test decides, by `toy.judge(problem_id, answer)`; `toy.asked` are its calls."""
+    """A verifier whose verdicts a test sets with `toy.judge(problem_id, answer)`; `toy.asked` lists its calls."""
 
     class Toy(Verifier):
         version = 7
@@ -86,8 +86,8 @@ def toy(monkeypatch):
     return Toy
 
 
-def verified(tmp_path, problems, texts, threads=1):
-    """Outcomes of these samples, and the verdicts' provenance."""
+def verify(tmp_path, problems, texts, threads=1):
+    """Verify these samples; return their outcomes and the verdicts' provenance."""
     samples, verdicts = str(tmp_path / "s.parquet"), str(tmp_path / "v.parquet")
     write_samples(samples, 0, texts)
     verify_shard(problems, samples, verdicts, "toy", Settings(threads=threads))
@@ -96,20 +96,20 @@ def verified(tmp_path, problems, texts, threads=1):
 
 def test_each_distinct_answer_to_a_problem_is_judged_once(tmp_path, problems, toy):
     texts = {"a": ["1", " 1 ", "2"] * 50, "b": ["1", ""] * 50}
-    outcomes, provenance = verified(tmp_path, problems, texts)
+    outcomes, provenance = verify(tmp_path, problems, texts)
     assert sorted(toy.asked) == [("a", "1", "2"), ("b", "1")]
     assert outcomes == ["correct"] * 150 + ["correct", "no_answer"] * 50
     assert (provenance["distinct"], provenance["verifier_version"]) == (3, 7)
 
 
 @pytest.fixture
-def again(tmp_path, problems, toy):
-    """Verify samples in a folder of results; what was asked of the verifier, the outcomes, and the provenance."""
+def verify_again(tmp_path, problems, toy):
+    """Function that verifies samples in a results folder and returns the verifier's calls, outcomes and provenance."""
     results = tmp_path / "results"
     verdicts = results / "verdicts/t/m/0.parquet"
     samples = str(tmp_path / "s.parquet")
 
-    def again(texts, made_with="settings"):
+    def verify_again(texts, made_with="settings"):
         toy.asked.clear()
         write_samples(samples, 0, texts)
         verify_shard(problems, samples, str(verdicts), "toy", Settings(), made_with=made_with, results=str(results))
@@ -117,109 +117,109 @@ def again(tmp_path, problems, toy):
         outcomes = [row["outcome"] for row in read_rows(verdicts)]
         return sorted(toy.asked), outcomes, read_provenance(verdicts)
 
-    return again
+    return verify_again
 
 
-def test_verdicts_on_the_same_samples_of_a_problem_are_taken_up(toy, again):
+def test_verdicts_on_unchanged_samples_of_a_problem_are_reused(toy, verify_again):
     toy.judge = staticmethod(lambda problem, answer: Verdict("correct" if answer == "1" else "wrong", answer))
-    assert again({"a": ["1", "2", "1", ""]})[1] == ["correct", "wrong", "correct", "no_answer"]
-    asked, outcomes, about = again({"b": ["1"], "a": ["1", "2", "1", ""]})
+    assert verify_again({"a": ["1", "2", "1", ""]})[1] == ["correct", "wrong", "correct", "no_answer"]
+    asked, outcomes, provenance = verify_again({"b": ["1"], "a": ["1", "2", "1", ""]})
     assert asked == [("b", "1")]
     assert outcomes == ["correct", "correct", "wrong", "correct", "no_answer"]
-    assert (about["taken_up"], about["distinct"]) == (4, 1)
-    asked, outcomes, _ = again({"a": ["2", "1", "1", ""], "b": ["1"]})
-    assert asked == [("a", "2", "1")]  # the same texts under other numbers are other samples
+    assert (provenance["taken_up"], provenance["distinct"]) == (4, 1)
+    asked, outcomes, _ = verify_again({"a": ["2", "1", "1", ""], "b": ["1"]})
+    assert asked == [("a", "2", "1")]  # the same texts with other sample numbers are other samples
     assert outcomes == ["wrong", "correct", "correct", "no_answer", "correct"]
 
 
-def test_other_settings_or_another_reference_take_up_no_verdicts(again, problems):
-    again({"a": ["1"], "b": ["2"]})
-    assert again({"a": ["1"], "b": ["2"]})[0] == []
-    assert again({"a": ["1"], "b": ["2"]}, made_with="others")[0] == [("a", "1"), ("b", "2")]
+def test_changed_settings_or_references_prevent_reuse_of_verdicts(verify_again, problems):
+    verify_again({"a": ["1"], "b": ["2"]})
+    assert verify_again({"a": ["1"], "b": ["2"]})[0] == []
+    assert verify_again({"a": ["1"], "b": ["2"]}, made_with="others")[0] == [("a", "1"), ("b", "2")]
     rows = [{"problem_id": "b", "reference": "#### 2"}, {"problem_id": "a", "reference": "another"}]
     pq.write_table(pa.Table.from_pylist(rows), problems)
-    assert again({"a": ["1"], "b": ["2"]})[0] == [("a", "1")]
+    assert verify_again({"a": ["1"], "b": ["2"]})[0] == [("a", "1")]
 
 
-def test_verdicts_of_a_verifier_that_failed_are_not_taken_up(toy, again):
+def test_verifier_errors_are_not_reused(toy, verify_again):
     toy.judge = staticmethod(lambda problem, answer: Verdict("verifier_error" if answer == "2" else "correct"))
-    again({"a": ["1", "2"], "b": ["1"]})
+    verify_again({"a": ["1", "2"], "b": ["1"]})
     toy.judge = staticmethod(lambda problem, answer: Verdict("correct"))
-    asked, outcomes, _ = again({"a": ["1", "2"], "b": ["1"]})
+    asked, outcomes, _ = verify_again({"a": ["1", "2"], "b": ["1"]})
     assert asked == [("a", "1", "2")]
     assert outcomes == ["correct"] * 3
 
 
-def test_answers_are_judged_in_groups_that_do_not_depend_on_the_threads(tmp_path, problems, toy):
+def test_batches_of_answers_do_not_depend_on_the_number_of_threads(tmp_path, problems, toy):
     texts = {"a": [str(n) for n in range(3 * BATCH_SIZE + 5)], "b": [str(n) for n in range(BATCH_SIZE)]}
     asked = []
     for threads in (1, 4):
         toy.asked.clear()
-        verified(tmp_path, problems, texts, threads)
+        verify(tmp_path, problems, texts, threads)
         asked.append(sorted(toy.asked))
     assert asked[0] == asked[1]
     assert sorted(len(answers) for _, *answers in asked[0]) == [5, *[BATCH_SIZE] * 4]
 
 
-def test_all_threads_judge_at_once(tmp_path, problems, toy):
-    together = threading.Barrier(4, timeout=20)
-    toy.judge = staticmethod(lambda problem, answer: together.wait() + 1 and Verdict("wrong"))
+def test_all_threads_judge_concurrently(tmp_path, problems, toy):
+    barrier = threading.Barrier(4, timeout=20)
+    toy.judge = staticmethod(lambda problem, answer: barrier.wait() + 1 and Verdict("wrong"))
     texts = {"a": [str(n) for n in range(2 * BATCH_SIZE)], "b": [str(n) for n in range(2 * BATCH_SIZE)]}
-    outcomes, _ = verified(tmp_path, problems, texts, threads=4)
+    outcomes, _ = verify(tmp_path, problems, texts, threads=4)
     assert outcomes == ["wrong"] * 4 * BATCH_SIZE
 
 
-def test_what_a_busy_machine_may_have_decided_is_judged_again_with_nothing_beside_it(tmp_path, problems, toy):
-    running, most, seen = [], [], []
+def test_uncertain_verdicts_are_judged_again_alone(tmp_path, problems, toy):
+    in_progress, concurrency, seen = [], [], []
 
     def judge(problem, answer):
-        running.append(answer)
-        most.append((answer, len(running)))
+        in_progress.append(answer)
+        concurrency.append((answer, len(in_progress)))
         time.sleep(0.002)
-        running.remove(answer)
+        in_progress.remove(answer)
         first = answer not in seen
         seen.append(answer)
         return Verdict("timeout", certain=False) if first and answer.startswith("slow") else Verdict("correct")
 
     toy.judge = staticmethod(judge)
     texts = {"a": [f"slow {n}" for n in range(3)] + [str(n) for n in range(100)], "b": ["slow"] * 20}
-    outcomes, provenance = verified(tmp_path, problems, texts, threads=3)
+    outcomes, provenance = verify(tmp_path, problems, texts, threads=3)
     assert set(outcomes) == {"correct"}
     assert provenance["judged_again"] == 4
-    assert sorted(most[-4:]) == [("slow", 1), ("slow 0", 1), ("slow 1", 1), ("slow 2", 1)]
+    assert sorted(concurrency[-4:]) == [("slow", 1), ("slow 0", 1), ("slow 1", 1), ("slow 2", 1)]
 
 
-def test_a_failure_of_the_verifier_is_tried_again_and_never_counted_as_wrong(tmp_path, problems, toy):
+def test_a_verifier_failure_is_retried_and_never_counted_as_wrong(tmp_path, problems, toy):
     def judge(problem, answer):
         broken = answer == "broken" or len([call for call in toy.asked if answer in call]) == 1
         return Verdict("verifier_error", certain=False) if broken else Verdict("correct")
 
     toy.judge = staticmethod(judge)
-    outcomes, _ = verified(tmp_path, problems, {"a": ["flaky", "broken", "broken"]})
+    outcomes, _ = verify(tmp_path, problems, {"a": ["flaky", "broken", "broken"]})
     assert outcomes == ["correct", "verifier_error", "verifier_error"]
     row = tally([str(tmp_path / "s.parquet")], [str(tmp_path / "v.parquet")]).iloc[0]
     assert (row["samples"], row["correct"], row["wrong"], row["verifier_error"]) == (1, 1, 0, 2)
 
 
-def test_what_fails_again_when_it_is_judged_alone_is_its_own_doing(tmp_path, problems, toy):
+def test_an_answer_that_fails_again_when_judged_alone_gets_its_repeat_outcome(tmp_path, problems, toy):
     toy.judge = staticmethod(
         lambda problem, answer: Verdict("verifier_error", certain=False, repeat_outcome="runtime_error")
     )
-    outcomes, _ = verified(tmp_path, problems, {"a": ["deadly"]})
+    outcomes, _ = verify(tmp_path, problems, {"a": ["deadly"]})
     assert outcomes == ["runtime_error"]
 
 
-def test_an_error_of_the_verifier_itself_ends_the_job_without_a_file(tmp_path, problems, toy):
+def test_an_exception_in_the_verifier_ends_the_job_without_a_file(tmp_path, problems, toy):
     def judge(problem, answer):
         raise RuntimeError("broken verifier")
 
     toy.judge = staticmethod(judge)
     with pytest.raises(RuntimeError, match="broken verifier"):
-        verified(tmp_path, problems, {"a": [str(n) for n in range(1000)]}, threads=2)
+        verify(tmp_path, problems, {"a": [str(n) for n in range(1000)]}, threads=2)
     assert not (tmp_path / "v.parquet").exists()
 
 
-def test_it_is_noted_how_many_samples_are_judged(tmp_path, problems, toy):
+def test_progress_counts_judged_samples(tmp_path, problems, toy):
     note, seen = Note(), []
     toy.judge = staticmethod(lambda problem, answer: seen.append(note.done) or Verdict("correct"))
     write_samples(tmp_path / "s.parquet", 0, {"a": ["1", "1", "2", ""], "b": ["1"]})
@@ -229,14 +229,14 @@ def test_it_is_noted_how_many_samples_are_judged(tmp_path, problems, toy):
     assert max(seen) < 5
 
 
-def test_samples_of_other_problems_are_an_error(tmp_path, problems):
+def test_samples_of_unknown_problems_are_an_error(tmp_path, problems):
     write_samples(tmp_path / "s.parquet", 0, {"c": ["#### 1"]})
     with pytest.raises(ValueError, match="problem c is not in"):
         verify_shard(problems, str(tmp_path / "s.parquet"), str(tmp_path / "v.parquet"), "gsm8k", Settings())
     assert not (tmp_path / "v.parquet").exists()
 
 
-def test_a_tally_counts_outcomes_and_tokens_over_shards(tmp_path, problems, shard):
+def test_a_tally_sums_outcomes_and_tokens_over_shards(tmp_path, problems, shard):
     samples, verdicts = str(tmp_path / "1.parquet"), str(tmp_path / "1v.parquet")
     write_samples(samples, 3, {"a": ["#### 1"] * 3, "b": ["?"] * 3}, index=1)
     verify_shard(problems, samples, verdicts, "gsm8k", Settings())
@@ -248,7 +248,7 @@ def test_a_tally_counts_outcomes_and_tokens_over_shards(tmp_path, problems, shar
     assert table["generated_tokens"].tolist() == [60, 60]
 
 
-def test_verdicts_of_other_samples_are_refused(tmp_path, shard):
+def test_verdicts_on_other_samples_are_rejected(tmp_path, shard):
     provenance = read_provenance(shard[1])
     write_parquet(tmp_path / "v.parquet", VERDICTS, list(read_rows(shard[1]))[:-1], provenance)
     with pytest.raises(ValueError, match="does not belong to"):
@@ -256,7 +256,7 @@ def test_verdicts_of_other_samples_are_refused(tmp_path, shard):
 
 
 @pytest.mark.parametrize("other", [{"model": "n"}, {"task": "u"}, {"index": 1}, {"settings": "warmer"}])
-def test_verdicts_on_equally_numbered_samples_of_something_else_are_refused(tmp_path, problems, shard, other):
+def test_verdicts_on_samples_of_another_shard_or_setting_are_rejected(tmp_path, problems, shard, other):
     samples, verdicts = str(tmp_path / "1.parquet"), str(tmp_path / "1v.parquet")
     write_samples(samples, 0, {"b": ["#### 2", "#### 1", "#### 2"], "a": ["#### 2", "#### 1", "?"]}, **other)
     verify_shard(problems, samples, verdicts, "gsm8k", Settings())
@@ -273,7 +273,7 @@ def test_verdicts_on_equally_numbered_samples_of_something_else_are_refused(tmp_
         ({"index": 1}, "minerva", "differ in verifier"),
     ],
 )
-def test_shards_that_do_not_make_one_tally_are_refused(tmp_path, problems, shard, other, verifier, message):
+def test_shards_that_do_not_belong_in_one_tally_are_rejected(tmp_path, problems, shard, other, verifier, message):
     samples, verdicts = str(tmp_path / "1.parquet"), str(tmp_path / "1v.parquet")
     write_samples(samples, 3, {"a": ["#### 1"], "b": ["?"]}, **other)
     verify_shard(problems, samples, verdicts, verifier, Settings())

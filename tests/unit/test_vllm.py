@@ -1,4 +1,4 @@
-"""What stands around the engine; the engine itself runs in tests/workflow."""
+"""The code around the engine; tests/workflow runs the engine itself."""
 
 import copy
 import json
@@ -23,7 +23,7 @@ def demo_tokenizer(root):
 
 @pytest.fixture(scope="module")
 def space_eating_tokenizer():
-    """Like those of many models: a space at the start of a text is not decoded."""
+    """Like many models' tokenizers, it drops a leading space when decoding."""
     vocabulary = {piece: number for number, piece in enumerate(["<unk>", "▁the", "▁answer", "▁is", "▁42", "42"])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -32,7 +32,7 @@ def space_eating_tokenizer():
 
 
 @pytest.mark.parametrize("text", ["12+7=19\n#### 19", " a  b ", "a=[int(x) for x in input().split()]\nprint(*a)"])
-def test_a_sample_is_the_text_behind_its_prompt(demo_tokenizer, text):
+def test_a_sample_is_the_text_after_its_prompt(demo_tokenizer, text):
     prompt = demo_tokenizer.encode("Question: Tom has 12 pens.\nAnswer:\n")
     assert decode_continuation(demo_tokenizer, prompt, demo_tokenizer.encode(text)) == text
 
@@ -49,29 +49,29 @@ def test_a_space_at_the_start_of_a_sample_is_kept(space_eating_tokenizer):
 
 
 @pytest.mark.slow
-def test_the_stop_tokens_of_the_models_own_generation_config_are_known(root, tmp_path):
-    """They hold although its sampling settings do not: as the engine has it, whose own words are the measure."""
+def test_stop_tokens_of_the_models_generation_config_are_used(root, tmp_path):
+    """Unlike the config's sampling settings, which are ignored. The engine itself is the reference."""
     from vllm import EngineArgs, SamplingParams
     from vllm.tokenizers import cached_tokenizer_from_config
 
     model = shutil.copytree(root / "resources/demo/marmoset-0.2m", tmp_path / "model")
     (model / "generation_config.json").write_text(json.dumps({"eos_token_id": [5, 0, 7], "temperature": 0.3}))
-    about = EngineArgs(model=str(model), generation_config="vllm", dtype="float32").create_model_config()
-    tokenizer = cached_tokenizer_from_config(about)
+    model_config = EngineArgs(model=str(model), generation_config="vllm", dtype="float32").create_model_config()
+    tokenizer = cached_tokenizer_from_config(model_config)
     parameters = SamplingParams()
-    parameters.update_from_generation_config(about.try_get_generation_config(), tokenizer.eos_token_id)
-    assert stop_tokens(about, tokenizer) == sorted(parameters.all_stop_token_ids) == [0, 5, 7]
-    assert about.get_diff_sampling_param() == {}
+    parameters.update_from_generation_config(model_config.try_get_generation_config(), tokenizer.eos_token_id)
+    assert stop_tokens(model_config, tokenizer) == sorted(parameters.all_stop_token_ids) == [0, 5, 7]
+    assert model_config.get_diff_sampling_param() == {}
     tokenizer = SimpleNamespace(eos_token_id=None)
-    for theirs, all_of_them in ((None, []), (0, [0]), ([0, 7], [0, 7])):
-        about = SimpleNamespace(try_get_generation_config=lambda theirs=theirs: {"eos_token_id": theirs})
-        assert stop_tokens(about, tokenizer) == all_of_them
+    for ids, expected in ((None, []), (0, [0]), ([0, 7], [0, 7])):
+        model_config = SimpleNamespace(try_get_generation_config=lambda ids=ids: {"eos_token_id": ids})
+        assert stop_tokens(model_config, tokenizer) == expected
 
 
 PROMPTS = {"fits": "1+1", "too-long": "1" * 300, "longest": "1" * 310}
 
 
-def test_prompts_that_leave_no_room_for_a_sample_are_an_error_that_names_the_longest(demo_tokenizer):
+def test_overlong_prompts_are_an_error_that_names_the_longest(demo_tokenizer):
     lengths = {problem: len(ids) for problem, ids in encode_prompts(demo_tokenizer, PROMPTS, None, "small").items()}
     assert lengths == {"fits": 3, "too-long": 300, "longest": 310}
     message = (
@@ -83,7 +83,7 @@ def test_prompts_that_leave_no_room_for_a_sample_are_an_error_that_names_the_lon
     refuse_overlong(lengths, 374, "arithmetic", "small", max_tokens=64)
 
 
-def test_a_chat_prompt_stands_in_the_models_own_template(demo_tokenizer):
+def test_a_chat_prompt_is_formatted_with_the_models_template(demo_tokenizer):
     demo_tokenizer = copy.deepcopy(demo_tokenizer)
     demo_tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}Answer:"
     prompts = encode_prompts(demo_tokenizer, PROMPTS, Chat(), "small")
@@ -98,9 +98,7 @@ def test_a_chat_prompt_stands_in_the_models_own_template(demo_tokenizer):
         (Chat(prefill="It is"), "[user]1+1[assistant]It is"),
     ],
 )
-def test_a_conversation_may_have_a_system_message_arguments_of_the_template_and_the_beginning_of_the_answer(
-    demo_tokenizer, chat, rendered
-):
+def test_a_conversation_may_have_a_system_message_template_arguments_and_a_prefill(demo_tokenizer, chat, rendered):
     tokenizer = copy.deepcopy(demo_tokenizer)
     tokenizer.chat_template = (
         "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
@@ -122,12 +120,12 @@ def test_a_template_that_cannot_be_rendered_is_an_error_that_names_the_key(demo_
         encode_prompts(tokenizer, PROMPTS, Chat(system="Be brief."), "small")
 
 
-def test_chat_with_a_model_that_has_no_template_is_an_error_that_names_the_key(demo_tokenizer):
+def test_chat_without_a_template_is_an_error_that_names_the_key(demo_tokenizer):
     with pytest.raises(ValueError, match=r"models\.small\.chat: is set, but its tokenizer has no chat template"):
         encode_prompts(demo_tokenizer, PROMPTS, Chat(), "small")
 
 
 @given(order=st.permutations(range(12)))
-def test_whatever_ends_first_is_recorded_in_the_order_of_the_starts(order):
+def test_completions_are_recorded_in_the_order_of_their_requests(order):
     requests = (f"request {number}" for number in range(12))
     assert list(_in_order((number, f"request {number}") for number in order)) == list(requests)

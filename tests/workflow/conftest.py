@@ -1,4 +1,4 @@
-"""Runs Snakemake for real: a copy of the project, a small study on the demo's models, real sampling with vLLM."""
+"""Real runs of Snakemake: a copy of the project, a small study of the demo models, and sampling with vLLM."""
 
 import pytest
 import yaml
@@ -8,7 +8,7 @@ from filelock import FileLock
 
 @pytest.fixture(scope="session")
 def finished_study(root, run_folder):
-    """The small study after a complete run, done once for all processes. Tests do not change it; they take a copy."""
+    """The small study after a complete run, made once for all processes; tests must not change it."""
     folder, console = run_folder / "finished/checkout", run_folder / "finished/console"
     with FileLock(run_folder / "finished.lock"):
         if not console.exists():

@@ -1,11 +1,11 @@
-"""What is made on demand or out of doubt: audits, flagged problems, solutions that are known to be right."""
+"""Optional checks of verdicts: audits, flagged problems and known solutions."""
 
 import json
 
 import pandas as pd
 
 
-def test_samples_are_drawn_for_people_to_grade_and_their_grades_become_a_table(finished):
+def test_samples_are_drawn_for_manual_grading_and_grades_become_a_table(finished):
     finished.snakemake("results/audit/arithmetic/medium.csv")
     drawn = pd.read_csv(finished.folder / "results/audit/arithmetic/medium.csv", keep_default_na=False)
     assert (drawn["grade"] == "").all()
@@ -13,8 +13,8 @@ def test_samples_are_drawn_for_people_to_grade_and_their_grades_become_a_table(f
     assert drawn["text"].str.contains("####").all()
     finished.change(analysis={"audit": {"graded": {"arithmetic": {"medium": "graded.csv"}}}})
     drawn.to_csv(finished.folder / "graded.csv", index=False)
-    said = finished.snakemake("tables", succeeds=False)
-    assert "grade must be one of correct, incorrect, wrong_gold" in said
+    output = finished.snakemake("tables", succeeds=False)
+    assert "grade must be one of correct, incorrect, wrong_gold" in output
     grades = ["incorrect"] + ["correct"] * (len(drawn) - 1)
     drawn.assign(grade=grades).to_csv(finished.folder / "graded.csv", index=False)
     finished.snakemake("tables")
@@ -23,7 +23,7 @@ def test_samples_are_drawn_for_people_to_grade_and_their_grades_become_a_table(f
     assert (table["task"] == "arithmetic").all() and (table["model"] == "medium").all()
 
 
-def test_coverage_is_shown_with_and_without_flagged_problems(finished):
+def test_coverage_is_computed_with_and_without_flagged_problems(finished):
     rates = pd.read_csv(finished.folder / "results/curves/solve_rates.csv")
     small = rates[(rates["task"] == "arithmetic") & (rates["model"] == "small")].set_index("problem_id")
     solved = small["correct"].idxmax()
@@ -75,5 +75,5 @@ def test_problems_whose_tests_reject_known_solutions_are_listed(checkout):
 
 
 def test_a_study_without_known_solutions_says_so(finished):
-    said = finished.snakemake("results/tables/rejected_solutions.csv", succeeds=False)
-    assert "no task of this study has known solutions" in said
+    output = finished.snakemake("results/tables/rejected_solutions.csv", succeeds=False)
+    assert "no task of this study has known solutions" in output

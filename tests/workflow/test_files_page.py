@@ -1,4 +1,4 @@
-"""docs/files.md lists the columns that files have."""
+"""docs/files.md lists the columns of each file."""
 
 import re
 
@@ -6,14 +6,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 ROW = re.compile(r"^\| `([\w/{}.]+)`.*?\|.*?\| (.* · .*) \|$", re.MULTILINE)
-"""A row of the page's table: the file, and its columns, with remarks in brackets or after a semicolon."""
+"""A row of the page's table: file and columns, with remarks in brackets or after a semicolon."""
 
 
 def columns_of(path):
     return pq.read_schema(path).names if path.suffix == ".parquet" else list(pd.read_csv(path, nrows=1).columns)
 
 
-def test_the_page_names_the_columns_of_every_table(finished_study, root):
+def test_the_files_page_lists_the_columns_of_every_table(finished_study, root):
     seen = set()
     for name, text in ROW.findall((root / "docs/files.md").read_text()):
         pattern = re.sub(r"\{\w+\}", "*", name) + ("" if "." in name else ".csv")

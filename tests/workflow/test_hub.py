@@ -1,4 +1,4 @@
-"""Models of a hub: fetched at a pinned revision, then sampled without network. A small hub answers on loopback."""
+"""Models and datasets from a small hub on loopback: fetched at a pinned revision, then used without network."""
 
 import hashlib
 import json
@@ -21,9 +21,9 @@ MOVED = "89abcdef0123456789abcdef0123456789abcdef"
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Serves the files of `server.folders` as a model and a dataset, and refuses others as the hub does.
+    """Serves the files of `server.folders` as models and datasets, and answers other requests with the hub's errors.
 
-    `main` is the commit `server.head`; after `server.fail` requests have failed, the others are answered.
+    `main` is the commit `server.head`; the first `server.fail` requests fail.
     """
 
     def log_message(self, *_):
@@ -33,7 +33,7 @@ class Hub(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self):
-        self.server.asked.append(self.path)
+        self.server.requests.append(self.path)
         if self.server.fail:
             self.server.fail -= 1
             return self.answer(503, b"", {})
@@ -78,7 +78,7 @@ def hub(root, tmp_path, monkeypatch):
     hub = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     model = tmp_path / "served" / "model"
     shutil.copytree(root / "resources/demo/marmoset-0.2m", model)
-    # a second copy of the weights that nobody wants, as some models have
+    # an unneeded second copy of the weights, as in some repositories
     (model / "original").mkdir()
     (model / "original/consolidated.safetensors").write_bytes(b"x")
     (model / "notes.md").write_text("x")
@@ -88,7 +88,7 @@ def hub(root, tmp_path, monkeypatch):
         shutil.copy(root / "resources/demo/arithmetic/test.jsonl", dataset / subset)
     configs = [{"config_name": s, "data_files": [{"split": "test", "path": f"{s}/*"}]} for s in ("sums", "others")]
     (dataset / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': configs})}---\n")
-    hub.folders, hub.asked, hub.fail, hub.head = {"tiny/monkey": model, "tiny/sums": dataset}, [], 0, COMMIT
+    hub.folders, hub.requests, hub.fail, hub.head = {"tiny/monkey": model, "tiny/sums": dataset}, [], 0, COMMIT
     threading.Thread(target=hub.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -96,7 +96,7 @@ def hub(root, tmp_path, monkeypatch):
     hub.shutdown()
 
 
-def of_hub(checkout, weights, revision=COMMIT):
+def use_hub_model(checkout, weights, revision=COMMIT):
     engine = checkout.study()["models"]["small"]["engine"]
     checkout.change(
         models={"hub": {"weights": weights, "revision": revision, "tasks": ["arithmetic"], "engine": engine}}
@@ -104,8 +104,8 @@ def of_hub(checkout, weights, revision=COMMIT):
     checkout.change(tasks__arithmetic__samples=16)
 
 
-def test_a_model_is_fetched_once_and_sampled_with_the_hub_out_of_reach(checkout, hub):
-    of_hub(checkout, "tiny/monkey")
+def test_a_model_is_fetched_once_and_sampled_with_the_hub_unreachable(checkout, hub):
+    use_hub_model(checkout, "tiny/monkey")
     checkout.snakemake("results/models/hub.json")
     facts = json.loads((checkout.folder / "results/models/hub.json").read_text())
     assert facts == {
@@ -117,30 +117,30 @@ def test_a_model_is_fetched_once_and_sampled_with_the_hub_out_of_reach(checkout,
         "hidden_size": 64,
         "context": 320,
     }
-    fetched = {Path(path).name for path in hub.asked if "/resolve/" in path}
+    fetched = {Path(path).name for path in hub.requests if "/resolve/" in path}
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= fetched
     assert not fetched & {"consolidated.safetensors", "notes.md"}
     hub.shutdown()
-    asked = len(hub.asked)
+    num_requests = len(hub.requests)
     checkout.snakemake("samples")
-    assert len(hub.asked) == asked
+    assert len(hub.requests) == num_requests
     (samples,) = checkout.results("samples/arithmetic/hub/*")
     assert read_provenance(samples)["model_settings"]["revision"] == COMMIT
 
 
-def test_what_is_fetched_once_is_sampled_verified_and_scored_without_any_network(checkout, hub, root):
+def test_fetched_models_and_datasets_need_no_network_for_later_jobs(checkout, hub, root):
     source, judge = root / "resources/demo/marmoset-0.2m", hub.folders["tiny/monkey"].with_name("judge")
     AutoModelForSequenceClassification.from_pretrained(source, num_labels=1, pad_token_id=0).save_pretrained(judge)
     AutoTokenizer.from_pretrained(source).save_pretrained(judge)
     hub.folders["tiny/judge"] = judge
-    of_hub(checkout, "tiny/monkey")
-    of_dataset(checkout, revision="main", question="{{ question }}")
+    use_hub_model(checkout, "tiny/monkey")
+    use_hub_dataset(checkout, revision="main", question="{{ question }}")
     reward = {"weights": "tiny/judge", "revision": COMMIT, "tasks": ["arithmetic"], "chat": False}
     checkout.change(models__hub__tasks=["arithmetic", "programs"], rewards={"judge": reward})
     assert "the hub cannot be reached" in checkout.snakemake(PROMPTS, network=False, succeeds=False)
     checkout.snakemake("--until", "problems", "fetch_model", "fetch_reward")
-    said = checkout.snakemake("verdicts", "results/selection/arithmetic/hub.csv", "--printshellcmds", network=False)
-    ran = set(re.findall(r"rule (\w+):", said))
+    output = checkout.snakemake("verdicts", "results/selection/arithmetic/hub.csv", "--printshellcmds", network=False)
+    ran = set(re.findall(r"rule (\w+):", output))
     assert ran == {"sample", "verify", "score", "selection", "verdicts"}
 
 
@@ -152,38 +152,38 @@ def test_what_is_fetched_once_is_sampled_verified_and_scored_without_any_network
         ("tiny/monkey", "v2", "tiny/monkey has no revision v2; .*/tiny/monkey/commits/main lists them"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_an_error_that_says_why(checkout, hub, weights, revision, message):
-    of_hub(checkout, weights, revision)
-    said = checkout.snakemake("samples", succeeds=False)
-    assert re.search(message, said), said
-    assert "Samples:" not in said
+def test_an_unavailable_model_is_an_error_that_says_why(checkout, hub, weights, revision, message):
+    use_hub_model(checkout, weights, revision)
+    output = checkout.snakemake("samples", succeeds=False)
+    assert re.search(message, output), output
+    assert "Samples:" not in output
 
 
-def test_weights_that_left_the_cache_are_an_error_that_says_how_to_get_them(checkout, hub, monkeypatch, tmp_path):
-    of_hub(checkout, "tiny/monkey")
+def test_weights_missing_from_the_cache_are_an_error_that_says_how_to_fetch_them(checkout, hub, monkeypatch, tmp_path):
+    use_hub_model(checkout, "tiny/monkey")
     checkout.snakemake("results/models/hub.json")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "other"))
-    said = checkout.snakemake("samples", succeeds=False)
-    assert "is not in the Hugging Face cache" in said
-    assert "--forcerun fetch_model" in said
+    output = checkout.snakemake("samples", succeeds=False)
+    assert "is not in the Hugging Face cache" in output
+    assert "--forcerun fetch_model" in output
 
 
 def downloaded(hub):
-    """The files that were asked for."""
-    return {path.split("/resolve/")[1].split("/", 1)[1] for path in hub.asked if "/resolve/" in path}
+    """Files that were downloaded."""
+    return {path.split("/resolve/")[1].split("/", 1)[1] for path in hub.requests if "/resolve/" in path}
 
 
-def test_a_model_is_checked_without_its_weights_and_fetched_no_more_than_once(checkout, hub):
-    of_hub(checkout, "tiny/monkey")
+def test_the_check_of_a_model_fetches_no_weights_and_nothing_twice(checkout, hub):
+    use_hub_model(checkout, "tiny/monkey")
     assert "No mistakes found that can be detected before sampling." in checkout.snakemake("check")
     assert {"config.json", "tokenizer.json"} <= downloaded(hub)
     assert "model.safetensors" not in downloaded(hub)
-    hub.asked.clear()
+    hub.requests.clear()
     checkout.snakemake("check")
-    assert not hub.asked
+    assert not hub.requests
 
 
-def of_dataset(checkout, **changes):
+def use_hub_dataset(checkout, **changes):
     checkout.change(tasks__arithmetic__dataset="tiny/sums", tasks__arithmetic__subset="sums")
     checkout.change(**{f"tasks__arithmetic__{key}": value for key, value in changes.items()})
 
@@ -191,39 +191,39 @@ def of_dataset(checkout, **changes):
 PROMPTS = "results/problems/arithmetic.prompts.parquet"
 
 
-def test_a_dataset_is_fetched_at_its_revision_and_only_as_far_as_it_is_wanted(checkout, hub):
-    of_dataset(checkout, revision=COMMIT)
+def test_only_the_files_needed_of_a_dataset_are_fetched_at_its_revision(checkout, hub):
+    use_hub_dataset(checkout, revision=COMMIT)
     checkout.snakemake("results/problems/arithmetic.parquet")
     assert downloaded(hub) == {"README.md", "sums/test.jsonl"}
     source = read_provenance(checkout.folder / "results/problems/arithmetic.parquet")["problems"]
     assert source == {"dataset": "tiny/sums", "revision": COMMIT, "commit": COMMIT, "subset": "sums", "split": "test"}
 
 
-def test_a_branch_of_a_dataset_is_what_it_was_at_first(checkout, hub):
-    of_dataset(checkout, revision="main")
+def test_a_dataset_branch_stays_pinned_to_its_first_commit(checkout, hub):
+    use_hub_dataset(checkout, revision="main")
     checkout.snakemake(PROMPTS)
     hub.head = MOVED
     checkout.change(tasks__arithmetic__prompt="{{ question }}")
     checkout.snakemake(PROMPTS)
     assert read_provenance(checkout.folder / PROMPTS)["problems"]["commit"] == COMMIT
-    assert not [path for path in hub.asked if MOVED in path]
+    assert not [path for path in hub.requests if MOVED in path]
     (note,) = checkout.results("revisions/dataset/*")
     assert (note.name, note.read_text()) == ("tiny--sums@main", f"{COMMIT}\n")
 
 
-def test_a_branch_of_a_model_is_what_it_was_at_first(checkout, hub):
-    of_hub(checkout, "tiny/monkey", "main")
+def test_a_model_branch_stays_pinned_to_its_first_commit(checkout, hub):
+    use_hub_model(checkout, "tiny/monkey", "main")
     checkout.snakemake("results/models/hub.json")
     hub.head = MOVED
     checkout.snakemake("samples", "--forcerun", "fetch_model")
     checkout.snakemake("samples")
-    assert not [path for path in hub.asked if MOVED in path]
+    assert not [path for path in hub.requests if MOVED in path]
     (samples,) = checkout.results("samples/arithmetic/hub/*")
     assert [start["commit"] for start in read_provenance(samples)["engine_starts"]] == [COMMIT]
 
 
 def test_a_dataset_in_the_cache_needs_no_network(checkout, hub, monkeypatch):
-    of_dataset(checkout, revision="main")
+    use_hub_dataset(checkout, revision="main")
     checkout.snakemake(PROMPTS)
     first = (checkout.folder / PROMPTS).read_bytes()
     hub.shutdown()
@@ -232,18 +232,18 @@ def test_a_dataset_in_the_cache_needs_no_network(checkout, hub, monkeypatch):
     assert (checkout.folder / PROMPTS).read_bytes() == first
 
 
-def test_a_hub_that_stumbles_is_asked_again(checkout, hub):
-    of_dataset(checkout, revision="main")
+def test_requests_to_a_failing_hub_are_retried(checkout, hub):
+    use_hub_dataset(checkout, revision="main")
     hub.fail = 2
     checkout.snakemake(PROMPTS)
 
 
-def test_a_dataset_that_cannot_be_had_is_an_error_that_says_why(checkout, hub, monkeypatch):
-    of_dataset(checkout, revision="v2")
+def test_an_unavailable_dataset_is_an_error_that_says_why(checkout, hub, monkeypatch):
+    use_hub_dataset(checkout, revision="v2")
     assert "tiny/sums has no revision v2; https://huggingface.co/datasets/tiny/sums/commits" in checkout.snakemake(
         PROMPTS, succeeds=False
     )
-    of_dataset(checkout, revision=COMMIT)
+    use_hub_dataset(checkout, revision=COMMIT)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    said = checkout.snakemake(PROMPTS, succeeds=False)
-    assert f"tiny/sums at revision {COMMIT} is not in the Hugging Face cache, and the hub cannot be reached" in said
+    output = checkout.snakemake(PROMPTS, succeeds=False)
+    assert f"tiny/sums at revision {COMMIT} is not in the Hugging Face cache, and the hub cannot be reached" in output

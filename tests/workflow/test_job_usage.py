@@ -1,4 +1,4 @@
-"""Where the hours of machines went: the table that is made on demand."""
+"""The table of resource usage, which is made on demand."""
 
 import shutil
 
@@ -10,7 +10,7 @@ def table(checkout):
     return pd.read_csv(checkout.folder / "results/tables/job_usage.csv").set_index(["rule", "task", "model"])
 
 
-def test_the_table_tells_what_sampling_and_verifying_used_and_had_requested(finished):
+def test_the_table_shows_used_and_requested_resources(finished):
     used = table(finished)
     assert used["jobs"].to_dict() == {
         ("sample", "arithmetic", "medium"): 2,
@@ -27,7 +27,7 @@ def test_the_table_tells_what_sampling_and_verifying_used_and_had_requested(fini
     assert (used.loc["verify"]["gpu_hours"] == 0).all()
 
 
-def test_the_table_is_made_again_when_jobs_have_noted_more_and_only_then(finished):
+def test_the_table_is_rebuilt_only_after_new_usage_records(finished):
     table(finished)
     assert "Nothing to be done" in finished.snakemake("--dry-run", "job_usage")
     finished.change(models__small__samples={"arithmetic": 48})
@@ -35,7 +35,7 @@ def test_the_table_is_made_again_when_jobs_have_noted_more_and_only_then(finishe
     assert table(finished)["jobs"]["sample", "arithmetic", "small"] == 3
 
 
-def test_samples_without_notes_stay_and_asking_for_the_table_draws_none(finished):
+def test_missing_usage_records_trigger_no_resampling(finished):
     for folder in ("sample", "verify"):
         shutil.rmtree(finished.folder / "results/logs" / folder)
     assert not finished.plan()

@@ -1,4 +1,4 @@
-"""A study of proofs, from published samples to a tally, with the scripted REPL in Lean's place."""
+"""A study of proofs, from published samples to a tally, with a scripted REPL instead of Lean."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from monkeys.storage import read_provenance, read_rows
 
 @pytest.fixture
 def proofs(checkout, lean_stand_in):
-    """Samples of two recorded statements: a right proof, one by a cheat, none, and one that makes the REPL die."""
+    """Samples of a recorded statement: a correct proof, a `sorry`, an empty one, and one that crashes the REPL."""
     recorded = json.loads((Path(__file__).parents[1] / "lean/lean_messages.json").read_text())
     case = next(case for case in recorded["cases"] if case["name"] == "right_term")
     (checkout.folder / "statements").mkdir()
@@ -40,19 +40,19 @@ def proofs(checkout, lean_stand_in):
     return checkout
 
 
-def test_proofs_are_judged_and_one_that_kills_lean_twice_is_no_error_of_the_machine(proofs):
+def test_proofs_are_judged_and_one_that_crashes_lean_twice_is_a_runtime_error(proofs):
     proofs.snakemake("tallies")
     (path,) = proofs.results("verdicts/proofs/people/*")
     assert [row["outcome"] for row in read_rows(path)] == ["correct", "wrong", "no_answer", "runtime_error"]
-    about = read_provenance(path)
-    assert about["guarantees"]["toolchain"] == "leanprover/lean4:v4.28.0"
-    assert about["guarantees"]["axioms"] == ["Classical.choice", "Quot.sound", "propext"]
-    assert about["judged_again"] == 1
+    provenance = read_provenance(path)
+    assert provenance["guarantees"]["toolchain"] == "leanprover/lean4:v4.28.0"
+    assert provenance["guarantees"]["axioms"] == ["Classical.choice", "Quot.sound", "propext"]
+    assert provenance["judged_again"] == 1
     (tally,) = pd.read_parquet(proofs.folder / "results/tallies/proofs/people.parquet").to_dict("records")
     assert (tally["samples"], tally["correct"], tally["verifier_error"]) == (4, 1, 0)
 
 
-def test_another_header_judges_anew_and_another_place_does_not(proofs, tmp_path):
+def test_a_changed_header_triggers_verification_but_a_moved_project_does_not(proofs, tmp_path):
     proofs.snakemake("tallies")
     lean = proofs.study()["verification"]["lean"]
     (tmp_path / "project").rename(tmp_path / "moved")

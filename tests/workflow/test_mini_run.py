@@ -1,4 +1,4 @@
-"""A small study, really sampled, and what does and does not run again after a change."""
+"""A small study with real sampling, and the jobs that a change does or does not rerun."""
 
 import re
 import shutil
@@ -17,12 +17,12 @@ CROSS_MODEL = {"curves": 3, "table": len(TABLES), "figure": len(FIGURES), "explo
 
 
 def jobs_of(plan):
-    """Rule counts alone, without the lines that name wildcards."""
+    """Job counts by rule, without the entries that name wildcards."""
     return {name: count for name, count in plan.items() if " " not in name}
 
 
 def results_of(plan):
-    """The results that a plan makes, by rule and name; and the other rules."""
+    """Planned results by rule and name, and the other planned rules."""
     with_names = {name for name in plan if " result=" in name}
     return with_names | {name for name in plan if " " not in name} - {"curves", "table", "figure"}
 
@@ -31,7 +31,7 @@ def fingerprint(path):
     return path.stat().st_mtime_ns, path.read_bytes()
 
 
-def test_all_figures_tables_and_logs_are_there(finished_study):
+def test_all_figures_tables_and_logs_exist(finished_study):
     figures = [f"figures/{name}.{ending}" for name in FIGURES for ending in ("pdf", "png")]
     tables = [f"tables/{name}.{ending}" for name in TABLES for ending in ("csv", "md")]
     for path in (*figures, *tables, "figures/explorer.html", "overview.rst"):
@@ -64,7 +64,7 @@ def test_tallies_agree_with_the_verdicts(finished_study):
         assert (tally["verifier_error"] == 0).all()
 
 
-def test_samples_carry_their_provenance_and_each_engine_start_its_own_seed(finished_study):
+def test_samples_have_provenance_and_each_engine_start_its_own_seed(finished_study):
     seeds = []
     for path in finished_study.results("samples/*/*/*.parquet"):
         provenance = read_provenance(path)
@@ -76,14 +76,14 @@ def test_samples_carry_their_provenance_and_each_engine_start_its_own_seed(finis
     assert len(set(seeds)) == len(seeds) == 5
 
 
-def test_programs_ran_in_a_sandbox_and_the_verdicts_say_what_it_prevented(finished_study):
+def test_programs_run_in_a_sandbox_and_verdicts_record_what_it_prevents(finished_study):
     (path,) = finished_study.results("verdicts/programs/small/*")
     prevented = read_provenance(path)["guarantees"]["prevented"]
     assert prevented and all(prevented.values())
 
 
-def test_shards_share_no_more_texts_than_chance_gives(finished_study):
-    """Two halves of one shard tell what chance gives; a repeated seed would make two shards equal row by row."""
+def test_shards_share_no_more_texts_than_expected_by_chance(finished_study):
+    """Shifting one shard against itself gives the chance level; a repeated seed would make two shards equal."""
     shards = [
         {(row["problem_id"], row["sample"] % 16): row["text"] for row in read_rows(path)}
         for path in finished_study.results("samples/arithmetic/small/*")
@@ -97,14 +97,14 @@ def test_shards_share_no_more_texts_than_chance_gives(finished_study):
 
 
 def test_progress_is_shown_on_the_console(finished_study):
-    said = finished_study.console
-    assert "jobs of study mini on 2 cores; Snakemake's log: .snakemake/log/" in said
+    output = finished_study.console
+    assert "jobs of study mini on 2 cores; Snakemake's log: .snakemake/log/" in output
     for line in ("Samples: 736 of 736 samples", "Verdicts: 736 of 736 samples", "Figures: "):
-        assert line in said
-    assert re.search(r"arithmetic +small +\d+\.\d% .*\(k=32\)", said)
+        assert line in output
+    assert re.search(r"arithmetic +small +\d+\.\d% .*\(k=32\)", output)
     for line in ("Figures  results/figures/", "Tables   results/tables/", "--report results/report.html"):
-        assert line in said
-    assert "rule sample:" not in said
+        assert line in output
+    assert "rule sample:" not in output
     (log,) = (finished_study.folder / ".snakemake/log").glob("*.log")
     assert log.read_text().count("rule sample:") == 5
 
@@ -113,55 +113,55 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert finished.plan() == {}
 
 
-def test_journals_are_gone_when_the_study_is_complete(finished_study):
+def test_journals_are_deleted_when_the_study_is_complete(finished_study):
     assert not finished_study.results(".journal/**/*.jsonl")
 
 
-def test_touched_and_edited_sampling_code_does_not_resample(finished):
+def test_edited_sampling_code_triggers_no_resampling(finished):
     scripts = finished.folder / "workflow" / "scripts"
     for file in (scripts / "sample.py", *(scripts / "monkeys/sampling").glob("*.py"), finished.folder / "Snakefile"):
         file.write_text(file.read_text() + "\n# edited\n")
     assert finished.plan() == {}
 
 
-def test_rebuilt_problems_that_say_the_same_invalidate_nothing(finished):
+def test_rebuilding_unchanged_problems_triggers_nothing(finished):
     dataset = finished.folder / "resources/demo/arithmetic/test.jsonl"
     finished.snakemake("results/problems/arithmetic.parquet", "--forcerun", "problems")
     assert finished.plan() == {}
-    dataset.write_text(dataset.read_text())  # as after a git checkout: newer, the same content
+    dataset.write_text(dataset.read_text())  # as after a git checkout: newer, but with the same content
     assert finished.plan() == {}
 
 
-def test_an_edited_prompt_draws_that_tasks_samples_anew(finished):
+def test_an_edited_prompt_resamples_only_its_task(finished):
     jobs = finished.plan(tasks__arithmetic__prompt="Problem: {{ question }}\nAnswer:\n")
     assert jobs["sample"] == 4
     assert not [job for job in jobs if "programs" in job]
 
 
-def test_an_edited_question_draws_nothing_anew(finished):
+def test_an_edited_question_triggers_no_resampling(finished):
     jobs = finished.plan(tasks__arithmetic__question="{{ question }}?")
     assert jobs["problems"] == 1
     assert not jobs["prompts"] and not jobs["sample"]
 
 
-def test_an_edited_reference_verifies_anew_and_draws_nothing(finished):
+def test_an_edited_reference_triggers_verification_but_no_resampling(finished):
     columns = {"id": "id", "reference": None}
     jobs = jobs_of(finished.plan(tasks__arithmetic__columns=columns, tasks__arithmetic__reference="so {{ answer }}"))
     assert jobs == {"problems": 1, "verify": 4, "tally": 2, "selection": 2} | CROSS_MODEL
 
 
-def test_other_weights_of_a_model_draw_its_samples_anew(finished):
+def test_new_weights_resample_only_their_model(finished):
     jobs = finished.plan(models__medium__weights="resources/demo/marmoset-3m")
     assert jobs_of(jobs)["sample"] == 2
     assert not [job for job in jobs if "model=small" in job]
 
 
-def test_weights_that_are_fetched_again_draw_nothing_anew(finished):
+def test_refetched_weights_trigger_no_resampling(finished):
     finished.snakemake("--forcerun", "fetch_model")
     assert finished.plan() == {}
 
 
-def test_facts_of_a_model_draw_nothing_anew(finished):
+def test_changed_model_facts_trigger_no_resampling(finished):
     jobs = results_of(finished.plan(models__medium__facts={"parameters": 7}))
     assert jobs == {
         "model_facts",
@@ -172,48 +172,48 @@ def test_facts_of_a_model_draw_nothing_anew(finished):
 
 
 def edit(checkout, file, old, new):
-    """Change code of the package."""
+    """Edit the code of the package."""
     path = checkout.folder / "workflow/scripts" / file
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
 
 
-def test_an_edited_estimator_makes_what_uses_it_again(finished):
+def test_an_edited_estimator_reruns_only_the_results_that_use_it(finished):
     edit(finished, "monkeys/analysis/power_law.py", "log_spaced(largest, 20)", "log_spaced(largest, 21)")
     assert results_of(finished.plan()) == {"table result=power_law", "figure result=power_law"}
 
 
-def test_an_edited_figure_alone_is_drawn_again(finished):
+def test_an_edited_figure_redraws_only_itself(finished):
     edit(finished, "monkeys/results/selection.py", '"fraction of problems solved"', '"solved"')
     assert results_of(finished.plan()) == {"figure result=selection"}
 
 
-def test_an_edited_look_draws_all_figures_again_and_nothing_else(finished):
+def test_an_edited_style_redraws_all_figures_and_nothing_else(finished):
     edit(finished, "monkeys/reporting/style.py", "def arrange(", "def arrange(  # edited")
     assert results_of(finished.plan()) == {f"figure result={name}" for name in FIGURES}
 
 
-def test_another_way_of_writing_tables_makes_all_tables_again(finished):
+def test_an_edited_table_writer_rewrites_all_tables(finished):
     edit(finished, "monkeys/analysis/tables.py", "table.round(4)", "table.round(5)")
-    after = {"overview", "figure result=power_law"}  # they read a table
+    after = {"overview", "figure result=power_law"}  # these read a table
     assert results_of(finished.plan()) == {f"table result={name}" for name in TABLES} | after
 
 
-def test_a_comment_beside_the_code_makes_nothing_again(finished):
+def test_an_edited_comment_triggers_nothing(finished):
     edit(finished, "monkeys/analysis/coverage.py", "def coverage(", "# a remark\n\n\ndef coverage(")
     assert finished.plan() == {}
 
 
-def test_a_figure_is_made_by_its_name_and_one_that_the_study_lacks_says_why(finished):
+def test_a_figure_can_be_requested_by_name_and_an_impossible_one_says_why(finished):
     (finished.folder / "results/figures/coverage.pdf").unlink()
     finished.snakemake("results/figures/coverage.pdf")
     assert (finished.folder / "results/figures/coverage.pdf").exists()
-    said = finished.snakemake("results/figures/coverage_vs_cost.pdf", succeeds=False)
-    assert "coverage_vs_cost: no model with a price that can be applied (models.*.price)" in said
+    output = finished.snakemake("results/figures/coverage_vs_cost.pdf", succeeds=False)
+    assert "coverage_vs_cost: no model with a price that can be applied (models.*.price)" in output
 
 
-def test_a_new_model_runs_only_its_own_jobs_and_the_figures_over_all_models(finished):
+def test_a_new_model_runs_only_its_own_jobs_and_the_joint_results(finished):
     models = finished.study()["models"]
     large = {**models["medium"], "weights": "resources/demo/marmoset-3m"}
     jobs = finished.plan(models={**models, "large": large})
@@ -253,9 +253,9 @@ def test_fewer_samples_use_the_first_shards_and_keep_all_files(finished):
     assert "sample" not in jobs and "verify" not in jobs
 
 
-def test_the_summary_tells_how_far_the_samples_are_and_runs_nothing(finished):
-    said = finished.snakemake("summary", "--quiet", "all")
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in said.splitlines() if line.startswith("| ")]
+def test_the_summary_shows_progress_and_runs_nothing(finished):
+    output = finished.snakemake("summary", "--quiet", "all")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in output.splitlines() if line.startswith("| ")]
     assert rows[0][:4] == ["task", "model", "samples", "wanted"]
     assert [row[:4] for row in rows[1:]] == [
         ["arithmetic", "small", "320", "320"],
@@ -271,13 +271,13 @@ def test_the_summary_tells_how_far_the_samples_are_and_runs_nothing(finished):
     assert len(finished.results("samples/arithmetic/small/*")) == 2
 
 
-def test_finished_samples_survive_a_move_without_snakemakes_records_and_settings_that_come_back(finished, tmp_path):
-    """Snakemake deletes the output of every job that it starts, and it wants to start all of them."""
+def test_finished_samples_survive_a_move_and_a_return_to_earlier_settings(finished, tmp_path):
+    """Without its records, Snakemake starts every job, and deletes the output of each job that it starts."""
     before = {path.name: path.read_bytes() for path in finished.results("samples/programs/small/*.parquet")}
     moved = Checkout.of(finished.folder, tmp_path / "elsewhere")
-    shutil.copytree(finished.folder / "results", moved.folder / "results")  # with the times of now
+    shutil.copytree(finished.folder / "results", moved.folder / "results")  # with current modification times
     shutil.copy(finished.folder / "mini.yaml", moved.folder)
-    shutil.rmtree(moved.folder / "results/.kept")  # as results of an earlier version have none
+    shutil.rmtree(moved.folder / "results/.kept")  # results of an earlier version have none
     (target,) = moved.results("samples/programs/small/*.parquet")
     command = [str(target.relative_to(moved.folder)), "--forcerun", "sample"]
     moved.snakemake(*command)
@@ -291,24 +291,24 @@ def test_finished_samples_survive_a_move_without_snakemakes_records_and_settings
     assert target.read_bytes() == before[target.name]
 
 
-def test_more_problems_sample_and_verify_only_the_new_ones(finished):
+def test_added_problems_are_sampled_and_verified_alone(finished):
     files = ["samples/programs/small/0.parquet", "verdicts/programs/small/0.parquet"]
     samples, verdicts = (finished.folder / "results" / file for file in files)
     before = [list(read_rows(path)) for path in (samples, verdicts)]
     finished.change(tasks__programs__problems=8)
-    said = finished.snakemake(str(verdicts.relative_to(finished.folder)))
-    assert "NOTE 96 of 128 samples were drawn before" in said
+    output = finished.snakemake(str(verdicts.relative_to(finished.folder)))
+    assert "NOTE 96 of 128 samples were drawn before" in output
     for path, rows in zip((samples, verdicts), before, strict=True):
         ids = {row["problem_id"] for row in rows}
         now = list(read_rows(path))
         assert len(now) == 128
         assert [row for row in now if row["problem_id"] in ids] == rows
-    about = read_provenance(verdicts)
-    assert about["taken_up"] == 96
-    assert 0 < about["distinct"] <= 32
+    provenance = read_provenance(verdicts)
+    assert provenance["taken_up"] == 96
+    assert 0 < provenance["distinct"] <= 32
 
 
-def test_another_temperature_of_one_model_resamples_that_model_alone(finished):
+def test_a_changed_temperature_resamples_only_its_model(finished):
     jobs = finished.plan(models__medium__sampling={"temperature": 0.5})
     assert jobs_of(jobs) == {"sample": 2, "verify": 2, "tally": 1, "selection": 1} | CROSS_MODEL
     assert not [job for job in jobs if "model=small" in job]
@@ -323,10 +323,10 @@ def test_another_temperature_of_one_model_resamples_that_model_alone(finished):
         {"verification": {"allow_unsandboxed": True}},
     ],
 )
-def test_settings_of_the_execution_resample_nothing(finished, changes):
+def test_execution_settings_trigger_no_resampling(finished, changes):
     assert finished.plan(**changes) == {}
 
 
-def test_another_verifier_limit_verifies_again_and_samples_nothing(finished):
+def test_changed_verifier_limits_trigger_verification_but_no_resampling(finished):
     jobs = jobs_of(finished.plan(tasks__programs__limits={"cpu_seconds": 2, "memory_mb": 256}))
     assert jobs == {"verify": 1, "tally": 1, "selection": 1} | CROSS_MODEL

@@ -1,4 +1,4 @@
-"""Another workflow uses this one as a module."""
+"""Use of this workflow as a module of another one."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ rule best:
 """
 
 
-def test_another_workflow_goes_on_from_a_studys_tables(root, tmp_path):
+def test_another_workflow_can_continue_from_the_tables_of_a_study(root, tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(root=root))
     counts = pd.DataFrame({"problem_id": ["1", "2", "3"], "samples": 10, "correct": [3, 0, 9]})
     counts.to_csv(tmp_path / "counts.csv", index=False)

@@ -1,11 +1,11 @@
-"""The worked example of CONTRIBUTING.md, run as it stands there: a result that is one module."""
+"""The worked example of CONTRIBUTING.md, run unchanged: a custom result in one module."""
 
 import re
 
 import pandas as pd
 
 
-def test_a_result_of_ones_own_is_one_module(finished, root):
+def test_a_custom_result_is_one_module(finished, root):
     module = re.search(r"## Add a result\n.*?```python\n(.*?)```", (root / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
     (finished.folder / "workflow/scripts/monkeys/results/reliability.py").write_text(module)
     jobs = finished.plan()

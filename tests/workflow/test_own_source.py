@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, run as it stands there: a source that is one module."""
+"""The worked example of CONTRIBUTING.md, run unchanged: a custom source in one module."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import yaml
 
 @pytest.fixture
 def study(checkout, root):
-    """A study whose model has its samples in a file, with the source of the documentation."""
+    """A study with the documented source, which reads samples from a file."""
     page = (root / "CONTRIBUTING.md").read_text()
     module = re.search(r"## Add a source\n.*?```python\n(.*?)```", page, re.DOTALL)[1]
     (checkout.folder / "workflow/scripts/monkeys/sources/jsonl.py").write_text(module)
@@ -22,7 +22,7 @@ def study(checkout, root):
     return checkout
 
 
-def test_a_source_of_ones_own_is_one_module(study):
+def test_a_custom_source_is_one_module(study):
     study.snakemake()
     tally = pd.read_parquet(study.folder / "results/tallies/sums/logged.parquet")
     assert tally[["problem_id", "samples", "correct"]].to_numpy().tolist() == [[f"p{n}", 4, 1] for n in range(3)]
@@ -31,11 +31,11 @@ def test_a_source_of_ones_own_is_one_module(study):
     assert "jsonl" in overview and "with published samples, verified by others" in overview.replace("\\", "")
 
 
-def test_its_keys_are_checked_like_any_other(study):
+def test_keys_of_a_custom_source_are_checked_like_any_other(study):
     text = (study.folder / "mini.yaml").read_text()
     (study.folder / "mini.yaml").write_text(text.replace("file: samples.jsonl", "fil: samples.jsonl"))
-    said = study.snakemake(succeeds=False)
-    assert "models.logged.jsonl: unknown key 'fil'; did you mean 'file'?" in said
-    assert "models.logged.jsonl: missing file" in said
+    output = study.snakemake(succeeds=False)
+    assert "models.logged.jsonl: unknown key 'fil'; did you mean 'file'?" in output
+    assert "models.logged.jsonl: missing file" in output
     (study.folder / "mini.yaml").write_text(text.replace("samples.jsonl", "none.jsonl"))
     assert "models.logged.jsonl.file: no file none.jsonl" in study.snakemake(succeeds=False)

@@ -1,4 +1,4 @@
-"""The worked example of docs/tasks.md, run as it stands there: a task that is nothing but config."""
+"""The worked example of docs/tasks.md, run unchanged: a task defined by config alone."""
 
 import json
 import re
@@ -15,7 +15,7 @@ CAPITALS = {
 
 @pytest.fixture
 def capitals(checkout, root):
-    """A study with the documentation's task and nothing else, on one of the demo's models."""
+    """A study of the documented task with one demo model."""
     (task,) = re.findall(r"```yaml\n(.*?)```", (root / "docs/tasks.md").read_text(), re.DOTALL)
     folder = checkout.folder / "capitals"
     folder.mkdir()
@@ -28,16 +28,16 @@ def capitals(checkout, root):
     return checkout
 
 
-def test_a_task_of_ones_own_is_sampled_and_verified(capitals):
+def test_a_custom_task_is_sampled_and_verified(capitals):
     capitals.snakemake("tallies")
     tally = pd.read_parquet(capitals.folder / "results/tallies/capitals/small.parquet")
     assert tally["problem_id"].tolist() == ["chad", "france", "peru"]
     assert (tally["samples"] == 32).all()
     problems = pd.read_parquet(capitals.folder / "results/problems/capitals.parquet").set_index("problem_id")
-    asked = "The capital of {} has how many letters?\n"
-    examples = {asked.format("Cuba") + "Havana: #### 6\n", asked.format("Mali") + "Bamako: #### 6\n"}
+    question = "The capital of {} has how many letters?\n"
+    examples = {question.format("Cuba") + "Havana: #### 6\n", question.format("Mali") + "Bamako: #### 6\n"}
     first, second, last = re.findall(r"The capital.*\n(?:.*####.*\n)?", problems.loc["peru", "prompt"])
-    assert ({first, second}, last) == (examples, asked.format("Peru"))
+    assert ({first, second}, last) == (examples, question.format("Peru"))
     assert problems.loc["chad", "reference"] == "N'Djamena #### 9"
 
 
@@ -60,8 +60,8 @@ def test_a_task_of_ones_own_is_sampled_and_verified(capitals):
         ({"few_shot": 3}, r"tasks\.capitals\.few_shot: 3 examples requested, but there are only 2"),
     ],
 )
-def test_a_mistake_stops_before_anything_is_sampled(capitals, changes, message):
+def test_mistakes_in_a_custom_task_stop_the_run_before_sampling(capitals, changes, message):
     capitals.change(**{f"tasks__capitals__{key}": value for key, value in changes.items()})
-    said = capitals.snakemake(succeeds=False)
-    assert re.search(message, said), said
-    assert "Samples:" not in said
+    output = capitals.snakemake(succeeds=False)
+    assert re.search(message, output), output
+    assert "Samples:" not in output

@@ -1,4 +1,4 @@
-"""A study of what others published: samples with their verdicts, the same judged again, and bare outcomes."""
+"""A study of published data: samples with their verdicts, the same samples verified again, and outcomes."""
 
 import json
 
@@ -9,7 +9,7 @@ from checkout import MINI, Checkout
 
 
 def write_study(checkout):
-    """Twelve published samples of every demo problem: a third correct, but a twelfth of them published as wrong."""
+    """Twelve published samples of every demo problem: a third correct, of which one is published as wrong."""
     rows = [
         json.loads(line) for line in (checkout.folder / "resources/demo/arithmetic/test.jsonl").read_text().splitlines()
     ]
@@ -51,7 +51,7 @@ def write_study(checkout):
 
 @pytest.fixture
 def study(checkout):
-    """The study, nothing run yet."""
+    """The study before any run."""
     write_study(checkout)
     return checkout
 
@@ -61,7 +61,7 @@ def complete(root, tmp_path_factory):
     """The study after a complete run."""
     checkout = Checkout.of(root, tmp_path_factory.mktemp("published") / "checkout")
     write_study(checkout)
-    checkout.said = checkout.snakemake()
+    checkout.output = checkout.snakemake()
     return checkout
 
 
@@ -77,8 +77,8 @@ def correct(study, pair):
 
 def test_published_samples_and_outcomes_become_tallies_tables_and_figures(complete):
     study = complete
-    assert correct(study, "imported/as-published") == [3] * 10  # of the first 8, as published
-    assert correct(study, "arithmetic/again") == [4] * 10  # of all 12, by our verifier
+    assert correct(study, "imported/as-published") == [3] * 10  # of the first 8 samples, as published
+    assert correct(study, "arithmetic/again") == [4] * 10  # of all 12 samples, by our verifier
     assert correct(study, "proofs/counted") == [1, 2, 3, 4, 5]
     (agreement,) = pd.read_csv(study.folder / "results/tables/verdict_agreement.csv").to_dict("records")
     assert agreement.pop("examples").endswith("is correct for gsm8k alone")
@@ -94,10 +94,10 @@ def test_published_samples_and_outcomes_become_tallies_tables_and_figures(comple
         "neither": 80,
         "agreement": pytest.approx(110 / 120),
     }
-    assert "WARNING arithmetic again: our verdicts agree with the published ones on 91.7%" in study.said
+    assert "WARNING arithmetic again: our verdicts agree with the published ones on 91.7%" in study.output
     for figure in ("coverage", "power_law", "solve_rates", "selection"):
         assert (study.folder / f"results/figures/{figure}.png").stat().st_size > 1000
-    assert not study.results("problems/imported*")  # nothing is loaded that is not needed
+    assert not study.results("problems/imported*")  # unneeded problems are not loaded
     assert study.plan() == {}
 
 
@@ -107,11 +107,11 @@ def test_more_published_samples_import_only_the_new_shards(published):
     assert jobs["import_samples"] == 1
     assert jobs["import_samples task=imported, model=as-published, shard=2"] == 1
     study.change(tasks__imported__samples=16)
-    said = study.snakemake(succeeds=False)
-    assert "has 12 published samples, the study asks for 16 or more; lower tasks.imported.samples" in said
+    output = study.snakemake(succeeds=False)
+    assert "has 12 published samples, the study asks for 16 or more; lower tasks.imported.samples" in output
 
 
-def test_switching_to_our_own_verification_imports_nothing_again(published):
+def test_switching_verification_on_or_off_reimports_nothing(published):
     study = published
     as_published = {**study.study()["models"]["again"]["published"], "verify": False}
     jobs = study.plan("tallies", models__again__published=as_published)

@@ -35,7 +35,7 @@ def browser(tmp_path):
 
 @pytest.fixture(scope="module")
 def reported(finished_study, tmp_path_factory):
-    """The report of the small study and the page to explore its curves, with nothing beside them to load."""
+    """Report and explorer page of the small study, in a folder without any other files."""
     study = finished_study.copy(tmp_path_factory.mktemp("reported") / "checkout")
     study.snakemake("--report", "report.html")
     folder = tmp_path_factory.mktemp("alone")
@@ -52,9 +52,9 @@ def find(browser):
 
 @pytest.fixture
 def click(browser):
-    """Click an element until another one is there: a click on a page that is still being built may go nowhere."""
+    """Click an element until another one appears: clicks may get lost while the page is being built."""
 
-    def there(xpath, until):
+    def click_once(xpath, until):
         if found := browser.find_elements(By.XPATH, until):
             return found[0]
         for element in browser.find_elements(By.XPATH, xpath):
@@ -62,14 +62,14 @@ def click(browser):
         return None
 
     def click(xpath, until):
-        passing = (StaleElementReferenceException, ElementClickInterceptedException)
-        wait = WebDriverWait(browser, 120, poll_frequency=2, ignored_exceptions=passing)
-        return wait.until(lambda _: there(xpath, until))
+        transient = (StaleElementReferenceException, ElementClickInterceptedException)
+        wait = WebDriverWait(browser, 120, poll_frequency=2, ignored_exceptions=transient)
+        return wait.until(lambda _: click_once(xpath, until))
 
     return click
 
 
-def complaints(browser):
+def browser_errors(browser):
     return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
@@ -78,12 +78,12 @@ def test_the_report_opens_with_an_overview_of_the_study(reported, browser, find)
     opening = find("//p[contains(., 'models sampled repeatedly')]")
     WebDriverWait(browser, 30).until(lambda _: opening.is_displayed())
     text = browser.find_element(By.TAG_NAME, "body").text
-    for said in ("at k = 1", "marmoset", "coverage_vs_cost: no model with a price", "Sampled with vllm"):
-        assert said in text
+    for expected in ("at k = 1", "marmoset", "coverage_vs_cost: no model with a price", "Sampled with vllm"):
+        assert expected in text
     table = find("//table[contains(., 'at k = 1')]/..")
     hidden = browser.execute_script("return arguments[0].scrollWidth - arguments[0].clientWidth", table)
-    assert hidden <= 0  # no number lies behind a scroll bar
-    assert complaints(browser) == []
+    assert hidden <= 0  # all numbers are visible without scrolling
+    assert browser_errors(browser) == []
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_every_category_of_the_report_opens_without_errors_and_shows_its_figure(
     image = click(row, until="//img[starts-with(@src, 'data:image/png')]")
     WebDriverWait(browser, 30).until(lambda b: b.execute_script("return arguments[0].naturalWidth > 600", image))
     assert image.is_displayed() and image.size["width"] > 300
-    assert complaints(browser) == []
+    assert browser_errors(browser) == []
 
 
-def test_in_the_explorer_tasks_and_models_are_picked_and_curves_are_read(reported, browser, find):
+def test_the_explorer_filters_tasks_and_models_and_shows_values(reported, browser, find):
     browser.get((reported / "explorer.html").as_uri())
 
     def curves():
-        """Each is a line and its band."""
+        """Number of curves; each is a line and a band."""
         return browser.execute_script("return document.querySelectorAll('#explorer .scatterlayer .trace').length") / 2
 
     def wait_for(count):
@@ -128,9 +128,9 @@ def test_in_the_explorer_tasks_and_models_are_picked_and_curves_are_read(reporte
     hover = find("//*[@class='hovertext']").text
     assert "programs · small" in hover and "k = 1" in hover and "coverage" in hover and "interval" in hover
     find("//fieldset[@id='shown']//input").click()
-    wait_for(0.5)  # the line alone
+    wait_for(0.5)  # without the band
     text = browser.find_element("css selector", "#explorer .xtitle")
-    assert text.value_of_css_property("stroke") == "none"  # the look of those lines is theirs alone
+    assert text.value_of_css_property("stroke") == "none"  # the style of curves must not affect text
     drawn = [line.get_attribute("stroke-dasharray") for line in browser.find_elements("css selector", "#tasks path")]
-    assert len(drawn) == len(set(drawn)) == 2  # lines of tasks can be told apart, and are named
-    assert complaints(browser) == []
+    assert len(drawn) == len(set(drawn)) == 2  # each task has its own dashes
+    assert browser_errors(browser) == []

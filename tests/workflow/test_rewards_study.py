@@ -1,4 +1,4 @@
-"""A reward model joins a study that is complete."""
+"""Adding a reward model to a complete study."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ REWARDS = yaml.safe_load(re.search(r"## Add a reward\n.*?```yaml\n(.*?)```", PAG
 
 @pytest.fixture(scope="module")
 def scored_study(finished_study, tmp_path_factory):
-    """The finished study with a reward model, which scored everything."""
+    """The finished study after adding a reward model and scoring all samples."""
     study = finished_study.copy(tmp_path_factory.mktemp("scored") / "checkout")
     study.change(rewards=REWARDS)
     study.snakemake()
@@ -26,11 +26,11 @@ def scored_study(finished_study, tmp_path_factory):
 
 @pytest.fixture
 def scored(scored_study, tmp_path):
-    """A copy of it that a test may change."""
+    """A copy of the scored study that a test may change."""
     return scored_study.copy(tmp_path / "checkout")
 
 
-def test_only_its_scores_and_the_choices_by_them_are_new(finished):
+def test_adding_a_reward_model_runs_only_scoring_and_selection(finished):
     jobs = finished.plan(rewards=REWARDS)
     assert {name: count for name, count in jobs.items() if " " not in name} == {
         "fetch_reward": 1,
@@ -41,7 +41,7 @@ def test_only_its_scores_and_the_choices_by_them_are_new(finished):
     }
 
 
-def test_every_sample_has_a_reward_and_choices_by_it_are_in_the_table(scored):
+def test_every_sample_has_a_reward_and_its_selectors_are_in_the_table(scored):
     for path in scored.results("rewards/arithmetic/*/judge/*.parquet"):
         samples = str(path).replace("/rewards/", "/samples/").replace("/judge/", "/")
         rows = list(read_rows(path))
@@ -53,10 +53,10 @@ def test_every_sample_has_a_reward_and_choices_by_it_are_in_the_table(scored):
     judged = table[table["reward"] == "judge"]
     assert set(zip(judged["task"], judged["model"], strict=True)) == {("arithmetic", "small")}
     assert judged["accuracy"].between(0, 1).all()
-    assert judged["selector"].nunique() == 2  # the best one, and the vote weighed by rewards
+    assert judged["selector"].nunique() == 2  # best of N, and the vote weighted by rewards
 
 
-def test_then_nothing_is_left_to_do_and_more_samples_score_only_the_new_ones(scored):
+def test_a_scored_study_is_complete_and_more_samples_score_only_new_shards(scored):
     assert scored.plan() == {}
     assert not scored.results(".journal/**/*.jsonl")
     jobs = scored.plan(tasks__arithmetic__samples=48)
@@ -67,11 +67,11 @@ def test_then_nothing_is_left_to_do_and_more_samples_score_only_the_new_ones(sco
     assert scored.plan(rewards={"judge": REWARDS["judge"] | {"context": "question"}})["score"] == 2
 
 
-def test_a_scoring_job_that_fails_asks_for_more_memory_and_time_when_it_runs_again(finished):
+def test_a_failed_scoring_job_requests_more_memory_and_time_when_retried(finished):
     broken = finished.folder / "resources/demo/marmoset-reward/model.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
     finished.change(rewards=REWARDS)
     score = "results/rewards/arithmetic/small/judge/0.parquet"
-    said = finished.snakemake(score, "--retries", "1", "--printshellcmds", succeeds=False)
+    output = finished.snakemake(score, "--retries", "1", "--printshellcmds", succeeds=False)
     for mem_mb, runtime in ((32000, 240), (48000, 360)):
-        assert re.search(rf"resources: .*runtime={runtime}, mem_mb={mem_mb},", said), said
+        assert re.search(rf"resources: .*runtime={runtime}, mem_mb={mem_mb},", output), output

@@ -1,4 +1,4 @@
-"""A study of MATH's kind whose answers are judged by two graders."""
+"""A study like MATH whose answers are judged by two graders."""
 
 import json
 
@@ -14,7 +14,7 @@ ANSWERS = ["3.5", r"3\frac{1}{2}", r"3\frac{1}{2}", "4", r"\text{navin}", None]
 
 @pytest.fixture
 def study(checkout):
-    """Six published samples of two problems; mixed numbers and capitals are where the graders differ."""
+    """Six published samples of two problems; the graders differ on mixed numbers and capital letters."""
     (checkout.folder / "math").mkdir()
     rows = [{"problem": f"Problem {number}", "solution": solution} for number, solution in enumerate(SOLUTIONS)]
     (checkout.folder / "math/test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

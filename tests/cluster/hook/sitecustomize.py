@@ -1,7 +1,7 @@
-"""In the Python of every job of a test: one that has recorded samples stands still, if the test has asked for it.
+"""Loaded by the Python of every job of a test: suspends a job that has recorded samples, if the test requests it.
 
-The test puts a file named `{task}.{model}.{shard}` into the folder STAND_STILL, and finds it renamed to `….standing`,
-with the process's id in it, when the job stands. A signal ends the job; SIGCONT has it go on.
+The test creates a file `{task}.{model}.{shard}` in the folder STAND_STILL. Once the job is suspended, the file contains
+its process id and is renamed to `….standing`. A signal ends the job; SIGCONT resumes it.
 """
 
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 FOLDER = os.environ.get("STAND_STILL")
 
 
-def stand_still(journal):
-    """Stand still if that is asked of the shard of this journal."""
+def suspend_if_requested(journal):
+    """Suspend this process if the test requested it for the shard of this journal."""
     order = Path(FOLDER, ".".join(journal.with_suffix("").parts[-3:]))
     if order.exists():
         order.write_text(str(os.getpid()))
@@ -25,7 +25,7 @@ def write(file, data, _write=os.write):
     if b'"samples"' in data:
         path = Path(f"/proc/self/fd/{file}").readlink()
         if ".journal" in path.parts and path.suffix == ".jsonl":
-            stand_still(path)
+            suspend_if_requested(path)
     return written
 
 
