@@ -349,7 +349,7 @@ def test_mbpp_shows_three_fixed_examples():
 @pytest.mark.parametrize("name", ["math500", "aime24", "aime25"])
 def test_problems_for_chat_models_ask_for_a_boxed_answer(name):
     rows = [{"unique_id": "test/1", "id": "60", "problem": "What is 6 · 7?", "answer": "42"}]
-    (prompt,), (problem,) = made(name, {"problems": rows})
+    (prompt,), (problem,) = build(name, {"problems": rows})
     assert prompt["prompt"] == (
         "What is 6 · 7?\n\nPlease reason step by step, and put your final answer within \\boxed{}."
     )
@@ -367,7 +367,7 @@ def test_options_of_gpqa_are_shuffled_the_same_way_in_every_study():
         }
         for number in range(200)
     ]
-    prompts, problems = made("gpqa_diamond", {"problems": rows})
+    prompts, problems = build("gpqa_diamond", {"problems": rows})
     for prompt, problem in zip(prompts, problems, strict=True):
         assert f"\n{problem['reference']}) right\n" in prompt["prompt"]
     letters = [problem["reference"] for problem in problems]
