@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from monkeys import verification
 from monkeys.settings import AsWritten, PositiveInt, Settings
 
 
@@ -17,9 +18,9 @@ class Lean(Settings):
     toolchain: str | None = None
     """Required contents of the project's file lean-toolchain, such as leanprover/lean4:v4.34.0; null accepts any and
     records it."""
-    header: str = "import Mathlib\nopen BigOperators Real Nat Topology"
+    header: str = verification.Lean.header
     """Lean code that precedes every proof."""
-    proofs_per_process: PositiveInt = 200
+    proofs_per_process: PositiveInt = verification.Lean.proofs_per_process
     """Number of proofs after which a REPL, whose memory only grows, is restarted."""
 
 

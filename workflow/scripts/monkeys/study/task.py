@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from monkeys import verification
 from monkeys.settings import (
     AsWritten,
     Count,
@@ -140,9 +141,9 @@ class Sampling(Settings):
 class Limits(Settings):
     """Resource limits of one run of a sample's program, or of one comparison of math answers."""
 
-    cpu_seconds: Annotated[float, Field(gt=0, le=3600), AsWritten] = 5
+    cpu_seconds: Annotated[float, Field(gt=0, le=3600), AsWritten] = verification.Settings.cpu_seconds
     """CPU time, seconds."""
-    memory_mb: Annotated[int, Field(ge=64, le=10_000_000)] = 1024
+    memory_mb: Annotated[int, Field(ge=64, le=10_000_000)] = verification.Settings.memory_mb
     """Address space, MiB."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from monkeys.verification.verifier import Settings
 from monkeys.verification.workers import Worker, WorkerDied
 
 HERE = Path(__file__).parent
@@ -25,8 +26,8 @@ class SandboxError(RuntimeError):
 class Limits:
     """Resource limits of one run of a program."""
 
-    cpu_seconds: float = 5
-    memory_mb: int = 1024
+    cpu_seconds: float = Settings.cpu_seconds
+    memory_mb: int = Settings.memory_mb
     """Address space, MiB."""
     output_bytes: int = 16 << 20
 
