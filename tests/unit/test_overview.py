@@ -99,6 +99,27 @@ def test_text_from_configs_and_files_is_neither_executed_nor_treated_as_markup(t
     assert len(raw) == 2 and not any("script" in text for text in raw)
 
 
+def test_tasks_with_many_truncated_samples_are_named(template):
+    study = Study.load(
+        {
+            "study": "s",
+            "tasks": {"gsm8k": {"samples": 8, "shard_size": 8}},
+            "models": {"m": {"weights": "o/m", "revision": "main", "tasks": ["gsm8k"]}},
+        }
+    )
+
+    def lines(truncated):
+        file = {"task": "gsm8k", "model": "m", "samples": 200, "truncated": truncated}
+        page = overview(template, study, {}, pd.DataFrame(columns=["task"]), [file], [])
+        return [line for line in visible_text(jinja2.Template(page).render()).splitlines() if "token limit" in line]
+
+    assert lines(10) == lines(None) == []
+    (line,) = lines(24)
+    assert line.endswith(
+        "m: 12 % of the samples reach the token limit; a higher sampling.max_tokens may solve more problems"
+    )
+
+
 def test_the_overview_is_valid_markup(page):
     problems = []
     settings = {

@@ -37,7 +37,7 @@ def overview(
 
     Args:
         template: Jinja2 template of the page.
-        config: The study's config, checked.
+        study: The study.
         tallies: Tallies by task and model.
         headline: A row per task and model, with numbers as text.
         samples: Provenance of samples files, one for each task and model that has some.
@@ -64,6 +64,7 @@ def overview(
             coverage=_table(headline[[name for name in NARROW if name in headline]].rename(columns=NARROW)),
             samples=_table(_samples(tallies)),
             models=_table(_models(study, provenance)),
+            truncated=_truncated(provenance.values()),
             missing=registry.missing(study),
             version=__version__,
             engines=sorted(engines),
@@ -72,6 +73,20 @@ def overview(
     )
     # The report renders the page as a template once more: with every brace escaped, nothing in it is executed.
     return page.replace("{", "{{ '{' }}") + "\n"
+
+
+TOO_MANY_TRUNCATED = 0.05
+"""Fraction of samples that reach the token limit, above which the limit is likely to lower coverage."""
+
+
+def _truncated(samples: Iterable[dict[str, Any]]) -> list[str]:
+    """Tasks and models with many truncated samples, a line each."""
+    return [
+        f"{file['task']}, {file['model']}: {100 * file['truncated'] / file['samples']:.0f} % of the samples reach the "
+        "token limit; a higher sampling.max_tokens may solve more problems"
+        for file in samples
+        if file.get("truncated") and file["truncated"] > TOO_MANY_TRUNCATED * file["samples"]
+    ]
 
 
 def _samples(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
