@@ -43,6 +43,7 @@ SelectTypeParameters=CR_Core_Memory
 DefMemPerCPU=500
 MinJobAge=300
 KillWait=15
+UnkillableStepTimeout=600
 GresTypes=gpu
 SlurmdParameters=config_overrides
 NodeName=node NodeHostname={host} NodeAddr=127.0.0.1 CPUs=32 CoresPerSocket=32 RealMemory={memory} Gres=gpu:h200:{gpus}
