@@ -25,6 +25,7 @@ from monkeys import (
 )
 from monkeys.reporting import inputs, pairs, registry
 from monkeys.reporting.code import code_digest
+from monkeys.sources.paths import files_below
 from monkeys.storage import canonical, digest
 from monkeys.study import ConfigError, Study
 from monkeys.study.files import duplicate_keys
@@ -90,15 +91,10 @@ def prompted_pairs():
     ]
 
 
-def local_files(dataset):
-    """Files of a local dataset, none for a hub dataset, which is pinned by its revision instead."""
-    return sorted(str(file) for file in Path(dataset).rglob("[!.]*") if file.is_file())
-
-
 def dataset_files(wildcards):
     task = task_of(wildcards)
     datasets = task.dataset, task.examples.dataset
-    return [file for dataset in datasets if dataset for file in local_files(dataset)]
+    return [file for dataset in datasets if dataset for file in files_below(dataset)]
 
 
 def imported_files(wildcards):

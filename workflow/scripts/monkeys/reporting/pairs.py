@@ -3,16 +3,13 @@
 from monkeys import tasks, verification
 from monkeys.sources.imported import Imported
 from monkeys.sources.weights import Weights
-from monkeys.study import Study
+from monkeys.study import Pair, Study
 
 LOGPROB = "logprob"
 """Name of the reward that needs no model: the geometric mean of a sample's token probabilities."""
 
 SIZE_FACTS = ("parameters", "layers", "hidden_size")
 """Facts about a model needed to count its FLOPs: the fields of `analysis.cost.Architecture`."""
-
-Pair = tuple[str, str]
-"""A task and a model."""
 
 
 def families(study: Study) -> dict[str, str]:

@@ -11,17 +11,17 @@ from monkeys.storage import SAMPLES, VERDICTS, parquet_writer
 def import_shard(
     records: Iterable[Record], shard: Shard, problems: list[str] | None, samples: str, verdicts: str
 ) -> None:
-    """Write one shard of published samples, and their published verdicts.
+    """Write one shard of samples from files, and the verdicts that came with them.
 
     Args:
         records: The samples, problem by problem.
-        shard: Which samples of every problem; the first published sample has the number 0.
-        problems: Names of the wanted problems; None takes all.
-        samples: Where the samples go; tokens, finish reasons and log-probabilities are null, nobody published them.
-        verdicts: Where the published verdicts go.
+        shard: The shard; the first sample of a problem has the number 0.
+        problems: Ids of the wanted problems; None for all.
+        samples: Output file for the samples; tokens, finish reasons and log-probabilities are null.
+        verdicts: Output file for the verdicts.
 
     Raises:
-        ValueError: a record that is not as described above, or has too few samples; a wanted problem that is missing.
+        ValueError: a problem appears twice or has too few samples, or a wanted problem is missing.
     """
     provenance = {
         "study": shard.study,
@@ -54,10 +54,10 @@ def import_shard(
                     f"lower tasks.{shard.task}.samples, or models.{shard.model}.samples.{shard.task} if it is set"
                 )
             for position in range(first, end):
-                about = {"problem_id": problem, "sample": position}
+                row = {"problem_id": problem, "sample": position}
                 unknown = dict.fromkeys(("prompt_tokens", "tokens", "finish_reason", "logprob"))
-                add_sample({**about, "text": texts[position], **unknown})
-                add_verdict({**about, "outcome": outcomes[position], "answer": None})
+                add_sample({**row, "text": texts[position], **unknown})
+                add_verdict({**row, "outcome": outcomes[position], "answer": None})
         missing = sorted(set(problems or ()) - seen)
         if missing or not seen:
             raise ValueError(

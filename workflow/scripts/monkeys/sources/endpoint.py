@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from monkeys.settings import AsWritten, Settings, Text
-from monkeys.sources.source import Source, mistakes_of_chat
+from monkeys.sources.source import Source
 
 
 class Server(Settings):
@@ -53,7 +53,6 @@ class Endpoint(Source):
         return {"endpoint": server, "chat": self.model.chat_key, "sampling": sampling}
 
     def mistakes(self, where: str) -> Iterator[str]:
-        yield from mistakes_of_chat(where, self.model)
         address = self.settings.base_url
         if "@" in address.partition("://")[2].partition("/")[0]:
             yield (

@@ -26,6 +26,11 @@ def is_path(text: str) -> bool:
     return is_dir(text) or len(text) > 200 or re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", text) is None
 
 
+def files_below(folder: str) -> list[str]:
+    """All files of a local dataset, none for a hub dataset, which is pinned by its revision instead."""
+    return sorted(str(file) for file in Path(folder).rglob("[!.]*") if file.is_file())
+
+
 def missing_dataset(where: str, dataset: str | None) -> Iterator[str]:
     """The mistake of a dataset that is a file, or a folder that does not exist."""
     if dataset is None or not is_path(dataset) or is_dir(dataset):

@@ -1,12 +1,11 @@
 """Samples that others published, in the layout of the paper's release."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from monkeys.settings import Settings, Text
 from monkeys.sources.imported import Imported, Record
-from monkeys.sources.paths import is_path, missing_dataset
+from monkeys.sources.paths import files_below, is_path, missing_dataset
 
 
 class Release(Settings):
@@ -38,8 +37,7 @@ class Published(Imported):
         return self.settings.dataset
 
     def files(self, task: str) -> list[str]:
-        # a dataset of the hub is pinned by its revision instead
-        return sorted(str(file) for file in Path(self.settings.dataset).rglob("[!.]*") if file.is_file())
+        return files_below(self.settings.dataset)
 
     def records(self, task: str, results: str) -> Iterator[Record]:
         from monkeys import hub

@@ -81,15 +81,3 @@ class Source(ABC):
         Args:
             where: The model's path in the config, such as `models.gemma`.
         """
-
-
-RESERVED = ("add_generation_prompt", "continue_final_message", "conversation", "messages", "tokenize")
-"""Arguments of a chat template that are not the study's to give."""
-
-
-def mistakes_of_chat(where: str, model: "Model") -> Iterator[str]:
-    """Mistakes in a model's conversation."""
-    template = model.conversation.template if model.conversation is not None else {}
-    for name in RESERVED:
-        if name in template:
-            yield f"{where}.chat.template: {name} is decided by the workflow; leave it out"

@@ -6,7 +6,7 @@ from typing import Any
 from monkeys.sampling import engine_arguments
 from monkeys.settings import Text
 from monkeys.sources.paths import missing_model
-from monkeys.sources.source import Source, mistakes_of_chat
+from monkeys.sources.source import Source
 
 
 class Weights(Source):
@@ -29,7 +29,6 @@ class Weights(Source):
         return {**own, "sampling": sampling}
 
     def mistakes(self, where: str) -> Iterator[str]:
-        yield from mistakes_of_chat(where, self.model)
         yield from missing_model(where, self.settings, self.model.revision)
         for mistake in engine_arguments.mistakes(self.model.engine.model_dump()):
             yield f"{where}.engine.arguments: {mistake}"

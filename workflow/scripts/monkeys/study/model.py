@@ -103,6 +103,10 @@ class Engine(Settings):
     """Further arguments of vLLM's engine, by vLLM's names, such as speculative_config."""
 
 
+RESERVED = ("add_generation_prompt", "continue_final_message", "conversation", "messages", "tokenize")
+"""Arguments of a chat template that the workflow sets itself."""
+
+
 class Chat(Settings):
     """The conversation that a prompt is put into."""
 

@@ -67,7 +67,7 @@ def page(study: type[BaseModel]) -> str:
         "# Config",
         "",
         "All keys of a study's config, their types and defaults. A key that is not listed here is an error. Written by",
-        "`python -m monkeys.study --reference` from the classes in `workflow/scripts/monkeys/study/` and `sources/`.",
+        "`make reference` from the classes in `workflow/scripts/monkeys/study/` and `sources/`.",
     ]
     for title, place, node in _sections(parts):
         lines += [

@@ -18,7 +18,7 @@ from monkeys.sources import paths
 from monkeys.study import errors
 from monkeys.study.analysis import Analysis, Verification
 from monkeys.study.errors import ConfigError
-from monkeys.study.model import Model
+from monkeys.study.model import RESERVED, Model
 from monkeys.study.reward import Reward
 from monkeys.study.task import Task
 from monkeys.tasks.prompts import compile_template, names_in
@@ -223,6 +223,10 @@ class Study(Settings):
             for key in model.source.needs:
                 if getattr(self.tasks[task], key) is None and task not in getattr(model, key, ()):
                     yield f"tasks.{task}: missing {key}, which {where} needs"
+        template = model.conversation.template if model.conversation is not None else {}
+        for argument in RESERVED:
+            if argument in template:
+                yield f"{where}.chat.template: {argument} is decided by the workflow; leave it out"
         yield from self._mistakes_of_numbers(name)
         yield from model.source.mistakes(where)
 
