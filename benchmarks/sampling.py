@@ -1,10 +1,10 @@
 """Throughput of our sampling loop, compared with others on the demo's prompts: same engine settings, same requests.
 
-The peers are a bare `LLM.generate` (which keeps every result in memory), with the log-probabilities that ours stores
-and without them, which is the minimum for an engine; lm-evaluation-harness with its vLLM model; and a loop of HTTP
-requests to a vLLM server, 32 workers with one problem each, as in the paper's released code. Ours includes its journal
-and the samples file. Start-up is excluded. All but the HTTP loop share one engine in one process; the contestant that
-goes first rotates.
+The peers are a bare `LLM.generate` (which keeps every result in memory), which is the minimum for an engine;
+lm-evaluation-harness with its vLLM model; and a loop of HTTP requests to a vLLM server, 32 workers with one problem
+each, as in the paper's released code. Ours includes its journal and the samples file. What log-probabilities cost is
+measured for ours and for the bare engine. Start-up is excluded. All but the HTTP loop share one engine in one process;
+the contestant that goes first rotates.
 
 Ends with lines `sampling: ours/peer = X (min–max over n pairs)`, ratios of samples per second, then the fraction of a
 ten-minute shard spent on the engine's start-up, and the growth of memory for one and for eight times as many samples.
@@ -25,10 +25,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import yaml
+
+if TYPE_CHECKING:
+    from monkeys.sampling.settings import Sampling
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
@@ -45,7 +48,7 @@ ENVIRONMENT = {
 SHARD_SECONDS = 600
 
 
-def prompts_and_settings() -> tuple[dict[str, str], dict[str, Any]]:
+def prompts_and_settings() -> "tuple[dict[str, str], Sampling]":
     """Prompts of the demo's word problems, and the demo's sampling settings for them."""
     from monkeys.study import Study
     from monkeys.tasks.problems import build_prompts
@@ -54,7 +57,7 @@ def prompts_and_settings() -> tuple[dict[str, str], dict[str, Any]]:
     study = Study.load(yaml.safe_load(Path("studies/demo.yaml").read_text()))
     task = study.tasks["arithmetic"]
     prompts = build_prompts(task, TaskData(task, study.results))
-    settings = study.sampling("arithmetic", "marmoset-3m")
+    settings = study.sampling("arithmetic", "marmoset-3m").replaced({"logprobs": False})
     return {row["problem_id"]: row["prompt"] for row in prompts}, settings
 
 
@@ -77,28 +80,32 @@ def harness(weights: str) -> Any:
     return VLLM(weights, seed=1, batch_size="auto", disable_log_stats=True, generation_config="vllm", **ENGINE)
 
 
-def ours(llm: Any, prompts: dict[str, str], sampling: dict[str, Any], samples: int) -> None:
+def ours(llm: Any, prompts: dict[str, str], sampling: "Sampling", samples: int) -> None:
     """Draw a shard with a journal and write its samples file."""
-    from monkeys.sampling import vllm
+    from monkeys.sampling import signals
+    from monkeys.sampling.engines.vllm import Engine
     from monkeys.sampling.journal import Journal
+    from monkeys.sampling.loop import draw
     from monkeys.sampling.shard import Shard, ShardProgress
-    from monkeys.sampling.tokens import encode_prompts
+    from monkeys.sampling.strategies import iid
+    from monkeys.sampling.tokens import PromptEncoder
 
-    shard = Shard("bench", 0, "arithmetic", "model", 0, samples, {"sampling": sampling})
+    shard = Shard("bench", 0, "arithmetic", "model", 0, samples, {"sampling": sampling.distribution(1)})
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "0.jsonl", "bench") as journal:
         progress = ShardProgress(shard, prompts, journal)
         progress.begin({"engine": "vllm"})
-        vllm.run(llm, progress, encode_prompts(llm.get_tokenizer(), prompts, chat=None, model="model"), sampling)
+        engine = Engine(llm, PromptEncoder(llm.get_tokenizer(), chat=None, model="model"))
+        signals.run(draw(progress, engine, iid.Strategy(), sampling))
         progress.write(str(Path(folder) / "0.parquet"))
 
 
-def over_http(url: str, prompts: dict[str, str], sampling: dict[str, Any], samples: int, n: int) -> None:
+def over_http(url: str, prompts: dict[str, str], sampling: "Sampling", samples: int, n: int) -> None:
     """Send HTTP requests: one problem per worker, its requests in sequence."""
 
     def problem(prompt: str) -> None:
         with httpx.Client(timeout=600) as client:
-            body = {"model": "model", "prompt": prompt, "n": n, "logprobs": 1}
-            body |= {key: sampling[key] for key in ("temperature", "max_tokens")}
+            body = {"model": "model", "prompt": prompt, "n": n}
+            body |= sampling.model_dump(include={"temperature", "max_tokens"})
             for _ in range(samples // n):
                 client.post(f"{url}/v1/completions", json=body).raise_for_status()
 
@@ -112,33 +119,34 @@ def measure(weights: str, samples: int, turn: int, url: str) -> dict[str, float]
     import vllm
     from lm_eval.api.instance import Instance
 
-    from monkeys.sampling.vllm import PER_REQUEST
+    from monkeys.sampling.engines.vllm import PER_REQUEST
 
     peer = harness(weights)
     llm = peer.model
     prompts, sampling = prompts_and_settings()
 
     def bare(logprobs: int | None) -> None:
-        limits = {key: sampling[key] for key in ("temperature", "max_tokens")}
+        limits = sampling.model_dump(include={"temperature", "max_tokens"})
         parameters = vllm.SamplingParams(n=PER_REQUEST, logprobs=logprobs, **limits)
         copies = samples // PER_REQUEST
         llm.generate([prompt for prompt in prompts.values() for _ in range(copies)], parameters, use_tqdm=False)
 
     def lm_eval() -> None:
-        how = {"temperature": sampling["temperature"], "do_sample": True, "until": []}
-        how["max_gen_toks"] = sampling["max_tokens"]
+        how = {"temperature": sampling.temperature, "do_sample": True, "until": []}
+        how["max_gen_toks"] = sampling.max_tokens
         texts = [prompt for prompt in prompts.values() for _ in range(samples)]
         instances = [Instance("generate_until", {}, (text, dict(how)), i) for i, text in enumerate(texts)]
         peer.generate_until(instances, disable_tqdm=True)
 
     contestants: dict[str, Callable[[], None]] = {
         "ours": lambda: ours(llm, prompts, sampling, samples),
-        "LLM.generate": lambda: bare(0),
-        "LLM.generate without log-probabilities": lambda: bare(None),
+        "ours with log-probabilities": lambda: ours(llm, prompts, sampling.replaced({"logprobs": True}), samples),
+        "LLM.generate": lambda: bare(None),
+        "LLM.generate with log-probabilities": lambda: bare(0),
         "lm-evaluation-harness": lm_eval,
         "HTTP requests": lambda: over_http(url, prompts, sampling, samples, PER_REQUEST),
     }
-    bare(0)  # warm-up
+    bare(None)  # warm-up
     rates = {}
     for name in (list(contestants) * 2)[turn : turn + len(contestants)]:
         start = time.perf_counter()
@@ -201,6 +209,13 @@ def run_part(options: argparse.Namespace, *arguments: str) -> dict[str, float]:
     return json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
 
 
+def report(one: str, other: str, pairs: list[dict[str, float]]) -> None:
+    """Print the ratio of two contestants' rates."""
+    ratios = [rates[one] / rates[other] for rates in pairs]
+    spread = f"{min(ratios):.2f}–{max(ratios):.2f} over {len(ratios)} pairs"
+    print(f"sampling: {one}/{other} = {statistics.median(ratios):.2f} ({spread})")
+
+
 def main() -> None:
     """Run the pairs and print their ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -225,10 +240,10 @@ def main() -> None:
             pairs.append(run_part(options, "--pair", str(pair), "--url", url))
             print(", ".join(f"{name} {rate:.0f} samples/s" for name, rate in pairs[-1].items()), flush=True)
     once, more = (run_part(options, "--grow", "--samples", str(times * options.samples)) for times in (1, 8))
-    for peer in [name for name in pairs[0] if name != "ours"]:
-        ratios = [rates["ours"] / rates[peer] for rates in pairs]
-        spread = f"{min(ratios):.2f}–{max(ratios):.2f} over {len(ratios)} pairs"
-        print(f"sampling: ours/{peer} = {statistics.median(ratios):.2f} ({spread})")
+    for peer in [name for name in pairs[0] if not name.startswith("ours")]:
+        mine = "ours with log-probabilities" if peer.endswith("with log-probabilities") else "ours"
+        report(mine, peer, pairs)
+    report("ours with log-probabilities", "ours", pairs)
     share = once["start-up"] / (once["start-up"] + SHARD_SECONDS)
     print(f"sampling: start-up {once['start-up']:.0f} s, {share:.1%} of a shard of {SHARD_SECONDS // 60} minutes")
     print(

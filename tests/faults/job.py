@@ -28,14 +28,15 @@ def main() -> None:
     os.dup2(2, 1)
     from vllm import LLM
 
-    from monkeys.sampling import engine_arguments
+    from monkeys.sampling.engines import arguments
+    from monkeys.study.model import Engine
 
     model = json.loads(sys.argv[1])
     llm = LLM(
         model["weights"],
         generation_config="vllm",
         disable_log_stats=True,
-        **engine_arguments.llm_arguments(model["engine"]),
+        **arguments.llm_arguments(Engine(**model["engine"])),
     )
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # finished forks leave no zombies
     print("ready", file=answers)
@@ -56,13 +57,17 @@ def sample_shard(llm, order: dict) -> dict:
     from vllm.utils.torch_utils import set_random_seed
 
     from monkeys.logs import logging_to
-    from monkeys.sampling import journal, vllm
+    from monkeys.sampling import journal, signals
+    from monkeys.sampling.engines import vllm
+    from monkeys.sampling.loop import draw
+    from monkeys.sampling.settings import Sampling
     from monkeys.sampling.shard import Shard, open_shard
-    from monkeys.sampling.tokens import encode_prompts
+    from monkeys.sampling.strategies import iid
+    from monkeys.sampling.tokens import PromptEncoder
 
     journal.LEASE_SECONDS = order.get("lease_seconds", journal.LEASE_SECONDS)
     folder, shard = Path(order["folder"]), Shard(**order["shard"])
-    settings = shard.model_settings["sampling"]
+    settings = Sampling(**shard.model_settings["sampling"], logprobs=True)
     seen = [memory_in_use()]
     threading.Thread(target=record_memory, args=(seen,), daemon=True).start()
     try:
@@ -72,9 +77,9 @@ def sample_shard(llm, order: dict) -> dict:
         ):
             seed = shard.engine_seed(progress.num_samples)
             set_random_seed(seed)
-            prompts = encode_prompts(llm.get_tokenizer(), progress.prompts, None, "m")
             progress.begin({"engine": "vllm", "seed": seed})
-            vllm.run(llm, progress, prompts, settings)
+            engine = vllm.Engine(llm, PromptEncoder(llm.get_tokenizer(), None, "m"))
+            signals.run(draw(progress, engine, iid.Strategy(), settings))
     except SystemExit as end:
         return {"status": end.code}
     mb, blocks = (max(column) - column[0] for column in zip(*seen, strict=True))

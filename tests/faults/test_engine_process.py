@@ -21,12 +21,15 @@ if __name__ == "__main__":
     sys.path.insert(0, arguments["scripts"])
     from monkeys.logs import logging_to
     with logging_to(arguments["log"]) as console:
-        from monkeys.sampling import vllm
+        from monkeys.sampling.engines import vllm
+        from monkeys.sampling.settings import Sampling
         from monkeys.sampling.shard import Shard, open_shard
+        from monkeys.sampling.strategies import iid
         from monkeys.study.study import SourcedModel
         shard = Shard("s", 0, "t", "m", 0, arguments["size"], {})
         with open_shard(shard, arguments["prompts"], arguments["journal"], arguments["samples"], console) as progress:
-            vllm.sample(progress, SourcedModel.model_validate(arguments["model"]), arguments["sampling"])
+            model = SourcedModel.model_validate(arguments["model"])
+            vllm.sample(progress, model, Sampling(**arguments["sampling"]), iid.Strategy())
 """
 
 TIMEOUT = 1800

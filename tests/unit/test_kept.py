@@ -133,13 +133,13 @@ def sample_missing(results, prompts, shard=SHARD, max_requests=None, per_request
     asked = []
     with open_shard(shard, prompts, str(journal), str(file), results=str(results)) as progress:
         progress.begin({"engine": f"for {len(prompts)}", "seed": 1})
-        for number, request in enumerate(list(progress.requests(per_request))):
+        for number, gap in enumerate(list(progress.gaps(per_request))):
             if number == max_requests:
                 raise InterruptedError
-            numbers = range(request.first, request.first + request.count)
-            texts = [f"{request.prompt} {n} of {len(prompts)}" for n in numbers]
-            progress.add(request, 5, [Sample(text, 3, "stop", -0.5) for text in texts], {"billed": 7})
-            asked += [(request.problem_id, n) for n in numbers]
+            numbers = range(gap.first, gap.first + gap.count)
+            texts = [f"{prompts[gap.problem_id]} {n} of {len(prompts)}" for n in numbers]
+            progress.add(gap, 5, [Sample(text, 3, "stop", -0.5) for text in texts], {"billed": 7})
+            asked += [(gap.problem_id, n) for n in numbers]
     kept.keep(results, file)
     journal.unlink()
     return asked

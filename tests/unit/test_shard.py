@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monkeys.sampling.journal import Journal
-from monkeys.sampling.shard import Request, Sample, Shard, ShardProgress
+from monkeys.sampling.shard import Gap, Sample, Shard, ShardProgress
 from monkeys.storage import read_provenance, read_rows
 
 PROMPTS = {"a": "prompt a", "b": "prompt b"}
@@ -20,17 +20,13 @@ def journal(tmp_path):
         yield journal
 
 
-def samples(request, reason="stop"):
-    return [Sample(f"{request.problem_id} {request.first + i}", 3, reason, -0.5) for i in range(request.count)]
+def samples(gap, reason="stop"):
+    return [Sample(f"{gap.problem_id} {gap.first + i}", 3, reason, -0.5) for i in range(gap.count)]
 
 
 def test_a_new_shard_requests_all_its_samples_problem_by_problem(journal):
-    requests = list(ShardProgress(SHARD, PROMPTS, journal).requests(max_samples=4))
-    assert requests == [
-        Request(problem, f"prompt {problem}", first, count)
-        for problem in "ab"
-        for first, count in ((20, 4), (24, 4), (28, 2))
-    ]
+    gaps = list(ShardProgress(SHARD, PROMPTS, journal).gaps(max_samples=4))
+    assert gaps == [Gap(problem, first, count) for problem in "ab" for first, count in ((20, 4), (24, 4), (28, 2))]
 
 
 @given(done=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), unique=True), largest=st.integers(1, 12))
@@ -38,24 +34,24 @@ def test_exactly_the_missing_samples_are_requested(tmp_path_factory, done, large
     with Journal(tmp_path_factory.mktemp("journal") / "2.jsonl", "settings") as journal:
         progress = ShardProgress(SHARD, PROMPTS, journal)
         for problem, position in done:
-            progress.add(request := Request(problem, "", 20 + position, 1), 5, samples(request))
+            progress.add(gap := Gap(problem, 20 + position, 1), 5, samples(gap))
         for state in (progress, ShardProgress(SHARD, PROMPTS, journal)):  # while it runs, and after it resumes
-            requests = list(state.requests(largest))
-            asked = [(r.problem_id, r.first - 20 + i) for r in requests for i in range(r.count)]
+            gaps = list(state.gaps(largest))
+            asked = [(r.problem_id, r.first - 20 + i) for r in gaps for i in range(r.count)]
             assert sorted(asked + done) == [(problem, n) for problem in "ab" for n in range(10)]
-            assert max((r.count for r in requests), default=0) <= largest
+            assert max((r.count for r in gaps), default=0) <= largest
             assert state.missing == 20 - len(done)
 
 
 def test_a_complete_journal_becomes_a_samples_file_with_its_provenance(journal, tmp_path):
     progress = ShardProgress(SHARD, PROMPTS, journal)
     progress.begin({"engine": "e", "seed": 1})
-    requests = list(progress.requests(7))
-    for request in requests[:2]:
-        progress.add(request, 5, samples(request))
+    gaps = list(progress.gaps(7))
+    for gap in gaps[:2]:
+        progress.add(gap, 5, samples(gap))
     progress.begin({"engine": "e", "seed": 2})
-    for request in requests[2:]:
-        progress.add(request, 5, samples(request, "length"))
+    for gap in gaps[2:]:
+        progress.add(gap, 5, samples(gap, "length"))
     path = tmp_path / "2.parquet"
     assert progress.write(path) == 20
     rows = list(read_rows(path))
@@ -82,11 +78,11 @@ def test_an_incomplete_journal_becomes_no_file(journal, tmp_path):
 @pytest.mark.parametrize("reason", ["abort", "error", None])
 def test_an_aborted_or_incomplete_request_is_an_error_and_not_recorded(journal, reason):
     progress = ShardProgress(SHARD, PROMPTS, journal)
-    request = next(progress.requests(4))
+    gap = next(progress.gaps(4))
     with pytest.raises(RuntimeError, match="problem a, samples from 20"):
-        progress.add(request, 5, samples(request, reason))
+        progress.add(gap, 5, samples(gap, reason))
     with pytest.raises(RuntimeError, match="asked for 4, got 3"):
-        progress.add(request, 5, samples(request)[:3])
+        progress.add(gap, 5, samples(gap)[:3])
     assert progress.missing == 20
 
 
@@ -103,19 +99,19 @@ def test_an_aborted_or_incomplete_request_is_an_error_and_not_recorded(journal, 
 )
 def test_values_that_a_samples_file_cannot_hold_are_not_recorded(journal, tokens, usage, logprob, message):
     progress = ShardProgress(SHARD, PROMPTS, journal)
-    request = next(progress.requests(4))
+    gap = next(progress.gaps(4))
     with pytest.raises(RuntimeError, match=f"problem a, samples from 20: .*{message}"):
-        progress.add(request, 5, [Sample("", tokens, "stop", logprob)] * 4, usage)
+        progress.add(gap, 5, [Sample("", tokens, "stop", logprob)] * 4, usage)
     assert list(journal.entries()) == []
-    progress.add(request, 5, samples(request))
+    progress.add(gap, 5, samples(gap))
 
 
 def test_samples_are_never_recorded_twice(journal):
     progress = ShardProgress(SHARD, PROMPTS, journal)
-    request = next(progress.requests(4))
-    progress.add(request, 5, samples(request))
+    gap = next(progress.gaps(4))
+    progress.add(gap, 5, samples(gap))
     with pytest.raises(ValueError, match="overlap"):
-        progress.add(request, 5, samples(request))
+        progress.add(gap, 5, samples(gap))
 
 
 def test_every_engine_start_has_its_own_seed():

@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 
-from monkeys.sampling import engine_arguments
+from monkeys.sampling.engines import arguments as engine_arguments
 from monkeys.study import ConfigError, Study, reference
 from monkeys.study.files import duplicate_keys
 
@@ -53,6 +53,9 @@ def test_defaults_are_filled_in_at_every_level():
         "max_tokens": 512,
         "stop": [],
         "include_stop": False,
+        "logprobs": None,
+        "strategy": "iid",
+        "strategy_options": {},
     }
     assert study.models["m"].engine.tensor_parallel_size == 1
 
@@ -66,7 +69,7 @@ def test_integers_and_floats_are_kept_as_written():
     """1 and 1.0 have different digests, and samples were drawn with both."""
     config = copy.deepcopy(CONFIG)
     config["tasks"]["t"]["sampling"] = {"temperature": 1}
-    assert repr(Study.load(config).sampling("t", "m")["temperature"]) == "1"
+    assert repr(Study.load(config).sampling("t", "m").temperature) == "1"
 
 
 def test_an_unknown_task_of_a_model_is_an_error_that_lists_the_defined_ones():
@@ -458,7 +461,7 @@ def test_a_models_sampling_settings_override_the_tasks():
     config["tasks"]["t"]["sampling"] = {"temperature": 0.6, "top_p": 0.9}
     config["models"]["m"]["sampling"] = {"temperature": 0.2}
     settings = Study.load(config).sampling("t", "m")
-    assert (settings["temperature"], settings["top_p"]) == (0.2, 0.9)
+    assert (settings.temperature, settings.top_p) == (0.2, 0.9)
 
 
 def test_the_shipped_schema_is_up_to_date(root):
@@ -505,7 +508,7 @@ def test_engine_arguments_are_checked_against_those_of_vllm(name, expected):
 def test_valid_engine_arguments_are_passed_on_with_the_other_settings():
     config = copy.deepcopy(CONFIG)
     config["models"]["m"]["engine"] = {"arguments": {"speculative_config": {"method": "ngram"}}, "max_model_len": 2048}
-    arguments = engine_arguments.llm_arguments(Study.load(config).models["m"].engine.model_dump())
+    arguments = engine_arguments.llm_arguments(Study.load(config).models["m"].engine)
     assert arguments["speculative_config"] == {"method": "ngram"}
     assert arguments["max_model_len"] == 2048
     assert not {"max_num_seqs", "arguments", "separate_process"} & set(arguments)

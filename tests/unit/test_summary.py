@@ -21,10 +21,10 @@ def results(tmp_path):
         with Journal(tmp_path / f".journal/t/m/{index}.jsonl", "s") as journal:
             progress = ShardProgress(shard, {"a": "p", "b": "p"}, journal)
             progress.begin({"engine": "e"})
-            for request in list(progress.requests(2)):
+            for gap in list(progress.gaps(2)):
                 if progress.num_samples < wanted:
-                    progress._began -= 10  # each request took ten seconds
-                    progress.add(request, 5, [Sample("x", 100, "stop", -1.0), Sample("x", 100, "length", -1.0)])
+                    progress._began -= 10  # each gap took ten seconds
+                    progress.add(gap, 5, [Sample("x", 100, "stop", -1.0), Sample("x", 100, "length", -1.0)])
             if index == 0:
                 progress.write(tmp_path / "samples/t/m/0.parquet")
     return tmp_path

@@ -6,13 +6,11 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from monkeys.sampling.tokens import encode_prompts, refuse_overlong
-from monkeys.sampling.vllm import _in_order, decode_continuation, stop_tokens
+from monkeys.sampling.engines.vllm import decode_continuation, stop_tokens
+from monkeys.sampling.tokens import PromptEncoder, refuse_overlong
 from monkeys.study.model import Chat
 
 
@@ -72,7 +70,8 @@ PROMPTS = {"fits": "1+1", "too-long": "1" * 300, "longest": "1" * 310}
 
 
 def test_overlong_prompts_are_an_error_that_names_the_longest(demo_tokenizer):
-    lengths = {problem: len(ids) for problem, ids in encode_prompts(demo_tokenizer, PROMPTS, None, "small").items()}
+    encode = PromptEncoder(demo_tokenizer, None, "small")
+    lengths = {problem: len(encode(prompt)) for problem, prompt in PROMPTS.items()}
     assert lengths == {"fits": 3, "too-long": 300, "longest": 310}
     message = (
         r"task arithmetic, problem longest: its prompt of 310 tokens \(and those of 1 others\) and max_tokens \(64\) "
@@ -86,8 +85,7 @@ def test_overlong_prompts_are_an_error_that_names_the_longest(demo_tokenizer):
 def test_a_chat_prompt_is_formatted_with_the_models_template(demo_tokenizer):
     demo_tokenizer = copy.deepcopy(demo_tokenizer)
     demo_tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}Answer:"
-    prompts = encode_prompts(demo_tokenizer, PROMPTS, Chat(), "small")
-    assert prompts["fits"] == demo_tokenizer.encode("user: 1+1\nAnswer:")
+    assert PromptEncoder(demo_tokenizer, Chat(), "small")("1+1") == demo_tokenizer.encode("user: 1+1\nAnswer:")
 
 
 @pytest.mark.parametrize(
@@ -105,8 +103,7 @@ def test_a_conversation_may_have_a_system_message_template_arguments_and_a_prefi
         "{% if add_generation_prompt %}[assistant]<think>"
         "{% if enable_thinking is defined and not enable_thinking %}</think>{% endif %}{% endif %}"
     )
-    prompts = encode_prompts(tokenizer, PROMPTS, chat, "small")
-    assert prompts["fits"] == tokenizer.encode(rendered)
+    assert PromptEncoder(tokenizer, chat, "small")("1+1") == tokenizer.encode(rendered)
 
 
 def test_a_template_that_cannot_be_rendered_is_an_error_that_names_the_key(demo_tokenizer):
@@ -117,15 +114,9 @@ def test_a_template_that_cannot_be_rendered_is_an_error_that_names_the_key(demo_
     with pytest.raises(
         ValueError, match=r"models\.small\.chat: its chat template cannot be rendered: no system message"
     ):
-        encode_prompts(tokenizer, PROMPTS, Chat(system="Be brief."), "small")
+        PromptEncoder(tokenizer, Chat(system="Be brief."), "small")("1+1")
 
 
 def test_chat_without_a_template_is_an_error_that_names_the_key(demo_tokenizer):
     with pytest.raises(ValueError, match=r"models\.small\.chat: is set, but its tokenizer has no chat template"):
-        encode_prompts(demo_tokenizer, PROMPTS, Chat(), "small")
-
-
-@given(order=st.permutations(range(12)))
-def test_completions_are_recorded_in_the_order_of_their_requests(order):
-    requests = (f"request {number}" for number in range(12))
-    assert list(_in_order((number, f"request {number}") for number in order)) == list(requests)
+        PromptEncoder(demo_tokenizer, Chat(), "small")

@@ -162,7 +162,7 @@ def sampling_runtime(wildcards, input, attempt):
     if runtime is not None:
         return scaled(runtime, attempt)
     settings = STUDY.sampling(wildcards.task, wildcards.model)
-    tokens = num_rows(input.prompts) * shard_size(wildcards) * settings["max_tokens"]
+    tokens = num_rows(input.prompts) * shard_size(wildcards) * settings.max_tokens
     return minutes(tokens / sampling.TOKENS_PER_SECOND, attempt)
 
 

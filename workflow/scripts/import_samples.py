@@ -20,5 +20,11 @@ if __name__ == "__main__":
             size=snakemake.params.size,
             model_settings=json.loads(snakemake.params.distribution),
         )
-        records = study.models[model].source.records(task, study.results)
-        import_shard(records, shard, snakemake.params.problems, snakemake.output.samples, snakemake.output.verdicts)
+        import_shard(
+            study.models[model].source.records(task, study.results),
+            shard,
+            snakemake.params.problems,
+            snakemake.output.samples,
+            snakemake.output.verdicts,
+            study.models[model].thinks,
+        )

@@ -31,11 +31,11 @@ if __name__ == "__main__":
         results = study.results
         prompts = {row["problem_id"]: row["prompt"] for row in read_rows(snakemake.input.prompts)}
         if snakemake.rule == "sample":
-            from monkeys.sampling import vllm
+            from monkeys.sampling.engines import vllm
 
             sample = partial(vllm.sample, commit=json.loads(Path(snakemake.input.weights[0]).read_text())["commit"])
         else:
-            from monkeys.sampling.endpoint import sample
+            from monkeys.sampling.engines.server import sample
         if kept.restore(results, snakemake.output[0], shard.made_from(prompts), console):
             print("These samples were drawn before with the same settings and are reused.")
             sys.exit()
@@ -46,6 +46,6 @@ if __name__ == "__main__":
                 shard, prompts, snakemake.params.journal, snakemake.output[0], console, note, results
             ) as progress,
         ):
-            sample(progress, model, shard.model_settings["sampling"])
+            sample(progress, model, study.sampling(shard.task, shard.model), study.strategy(shard.task, shard.model))
         kept.keep(results, snakemake.output[0])
         Path(snakemake.params.journal).unlink()  # safe: if Snakemake still deletes the output, its second name remains

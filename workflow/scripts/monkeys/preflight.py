@@ -13,8 +13,9 @@ from typing import Any, TextIO
 from monkeys import hub, verification
 from monkeys.hub import NotAvailable
 from monkeys.rewards.reward import RewardModelConfig
-from monkeys.sampling import endpoint, weights
-from monkeys.sampling.tokens import ChatTemplateError, encode_prompts, refuse_overlong
+from monkeys.sampling import weights
+from monkeys.sampling.engines import server
+from monkeys.sampling.tokens import ChatTemplateError, PromptEncoder, refuse_overlong
 from monkeys.sources.endpoint import Endpoint
 from monkeys.sources.outcomes import Outcomes
 from monkeys.sources.weights import Weights
@@ -57,7 +58,7 @@ def check_model(study: Study, model: str, problems: Mapping[str, Problems]) -> F
         _check_weights(findings, study, model, problems)
     if isinstance(about.source, Endpoint):
         try:
-            endpoint.key_of(about.source.settings, model)
+            server.key_of(about.source.settings, model)
         except ValueError as mistake:
             findings.mistakes.append(str(mistake))
     for name in study.rewards:
@@ -96,7 +97,7 @@ def _check_weights(findings: Findings, study: Study, model: str, problems: Mappi
     findings.context = engine.max_model_len or context_length(folder)
     prompts = {task: {problem: row["prompt"] for problem, row in rows.items()} for task, rows in problems.items()}
     room = {
-        task: findings.context - study.sampling(task, model)["max_tokens"]
+        task: findings.context - study.sampling(task, model).max_tokens
         for task in problems
         if findings.context is not None and about.on_context_overflow == "error"
     }
@@ -109,7 +110,7 @@ def _check_weights(findings: Findings, study: Study, model: str, problems: Mappi
             f"models.{model}.weights: its tokenizer cannot be loaded here, so its prompts were not checked ({error})"
         )
     for task, limit in room.items():
-        max_tokens = study.sampling(task, model)["max_tokens"]
+        max_tokens = study.sampling(task, model).max_tokens
         try:
             refuse_overlong(findings.lengths.get(task, {}), limit + max_tokens, task, model, max_tokens)
         except ValueError as mistake:
@@ -158,14 +159,8 @@ def _prompt_lengths(
         }
         if all(max(lengths[task].values()) <= limit for task, limit in room.items()):
             return lengths
-    full_tokenizer = _tokenizer(folder, about.engine.trust_remote_code)
-    return {
-        task: {
-            problem: len(ids)
-            for problem, ids in encode_prompts(full_tokenizer, texts, about.conversation, model).items()
-        }
-        for task, texts in prompts.items()
-    }
+    encode = PromptEncoder(_tokenizer(folder, about.engine.trust_remote_code), about.conversation, model)
+    return {task: {problem: len(encode(text)) for problem, text in texts.items()} for task, texts in prompts.items()}
 
 
 def _tokenizer(folder: Path, trust_remote_code: bool) -> Any:
@@ -209,10 +204,10 @@ def check_servers(study: Study) -> Iterator[str]:
     for name, model in study.models.items():
         if isinstance(model.source, Endpoint):
             try:
-                key = endpoint.key_of(model.source.settings, name)
+                key = server.key_of(model.source.settings, name)
             except ValueError:
                 continue  # check_model reports it
-            if (mistake := endpoint.check_server(model.source.settings, key)) is not None:
+            if (mistake := server.check_server(model.source.settings, key)) is not None:
                 yield f"models.{name}.endpoint: {mistake}"
 
 

@@ -24,6 +24,10 @@ SAMPLES = pa.schema(
         ("tokens", pa.int32()),
         ("finish_reason", TEXT_ID),
         ("logprob", pa.float32()),
+        ("reasoning", pa.string()),
+        ("reasoning_tokens", pa.int32()),
+        ("calls", pa.int32()),
+        ("trace", pa.string()),
     ]
 )
 VERDICTS = pa.schema(

@@ -10,8 +10,10 @@ from typing import Any
 from monkeys import verification
 from monkeys.demo import arithmetic, programs
 from monkeys.demo.examples import RESERVED_LEVELS, RESERVED_PER_LEVEL
+from monkeys.sampling.engines.vllm import sample
+from monkeys.sampling.settings import Sampling
 from monkeys.sampling.shard import Shard, open_shard
-from monkeys.sampling.vllm import sample
+from monkeys.sampling.strategies import iid
 from monkeys.storage import read_rows
 from monkeys.study.study import SourcedModel
 from monkeys.tasks.prompts import compile_template
@@ -24,10 +26,7 @@ PROGRAM_LEVELS, PROGRAMS_PER_LEVEL = 6, 125
 ATTEMPTS = 4
 """Samples per exercise and model."""
 
-SAMPLING = {
-    **{"temperature": 0.8, "top_p": 1.0, "top_k": 0, "min_p": 0.0},
-    **{"max_tokens": 128, "stop": [], "include_stop": False},
-}
+SAMPLING = Sampling(temperature=0.8, max_tokens=128)
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,12 @@ def draw_samples(exercises: list[Exercise], name: str, model: SourcedModel, seed
         seed: The study seed.
         folder: Folder for the journal and the samples file.
     """
-    shard = Shard("exercises", seed, "exercises", name, index=0, size=ATTEMPTS, model_settings={"sampling": SAMPLING})
+    settings = {"sampling": SAMPLING.distribution(iid.Strategy.version)}
+    shard = Shard("exercises", seed, "exercises", name, index=0, size=ATTEMPTS, model_settings=settings)
     prompts = {str(number): exercise.prompt for number, exercise in enumerate(exercises)}
     path = folder / f"{name}.parquet"
     with open_shard(shard, prompts, str(folder / f"{name}.jsonl"), str(path)) as progress:
-        sample(progress, model, SAMPLING)
+        sample(progress, model, SAMPLING, iid.Strategy())
     texts: list[list[str]] = [[] for _ in exercises]
     for row in read_rows(path, ["problem_id", "text"]):
         texts[int(row["problem_id"])].append(row["text"])

@@ -1,6 +1,6 @@
 """Selections of a study's tasks and models, by what results need."""
 
-from monkeys import tasks, verification
+from monkeys import tasks
 from monkeys.sources.imported import Imported
 from monkeys.sources.weights import Weights
 from monkeys.study import Pair, Study
@@ -48,14 +48,13 @@ def with_prices(study: Study) -> list[Pair]:
 
 def rewards_of(study: Study, task: str, name: str) -> list[str]:
     """Names of the rewards that a pair's samples have."""
-    own = [LOGPROB] if study.models[name].source.counts_tokens else []
+    own = [LOGPROB] if study.models[name].source.counts_tokens and study.sampling(task, name).logprobs else []
     return own + [reward for reward in study.rewards if study.scored(reward, task, name)]
 
 
 def has_votes(study: Study, task: str, name: str) -> bool:
     """Whether a pair's verdicts have answers to vote on."""
-    verifier = study.tasks[task].verifier
-    return study.models[name].source.verified and verifier is not None and verification.load(verifier).votes
+    return study.models[name].source.verified and study.votes(task)
 
 
 def with_selectors(study: Study) -> list[Pair]:

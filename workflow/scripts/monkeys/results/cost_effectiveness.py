@@ -28,9 +28,8 @@ def settings(study: Study) -> dict[str, Any]:
     """Prices by task and model; samples drawn in one request to a server share the price of their prompt."""
     prices = []
     for task, name in pairs.with_prices(study):
-        model = study.models[name]
-        shared = model.source.samples_per_request
-        prices.append([task, name, {**model.price.model_dump(), "samples_per_request": shared}])
+        shared = study.samples_per_request(task, name)
+        prices.append([task, name, {**study.models[name].price.model_dump(), "samples_per_request": shared}])
     return {"prices": prices}
 
 

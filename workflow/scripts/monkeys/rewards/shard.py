@@ -17,7 +17,8 @@ from monkeys.rewards.model import RewardModel
 from monkeys.rewards.reward import RewardModelConfig
 from monkeys.rewards.wording import InputBuilder
 from monkeys.sampling import weights
-from monkeys.sampling.journal import Journal, exit_on_signals, read_entries
+from monkeys.sampling.journal import Journal, read_entries
+from monkeys.sampling.signals import exit_on_signals
 from monkeys.storage import REWARDS, digest, parquet_writer, read_provenance, read_rows
 
 WINDOW = 4096

@@ -11,7 +11,6 @@ from monkeys.sampling.summary import shard_totals
 from monkeys.sources.weights import Weights
 from monkeys.study import Study
 from monkeys.study.model import Price
-from monkeys.study.study import SourcedModel
 
 BYTES_PER_TOKEN = 6
 """Disk space per generated token: its text in the journal and, compressed, in the samples file."""
@@ -29,7 +28,7 @@ def estimate(
     maximum length, which few have.
 
     Args:
-        config: The study.
+        study: The study.
         shards: Task, model, index and size (samples per problem) of every wanted shard.
         problems: Number of problems by task.
         lengths: Length of every prompt in tokens, by model, task and problem; may be incomplete.
@@ -54,7 +53,7 @@ def _row(
     known = all(shard["generated_tokens"] is not None for shard in totals)
     extrapolates = drawn > 0 and known
     prompts = list(lengths.get(name, {}).get(task, {}).values())
-    each: float = study.sampling(task, name)["max_tokens"]
+    each: float = study.sampling(task, name).max_tokens
     speed: float = TOKENS_PER_SECOND
     if extrapolates:
         generated = sum(shard["generated_tokens"] for shard in totals)
@@ -74,19 +73,20 @@ def _row(
         if isinstance(model.source, Weights)
         else "none",
         "disk": _size(tokens * BYTES_PER_TOKEN),
-        "dollars": _dollars(model, left, prompt_tokens, tokens),
+        "dollars": _dollars(
+            model.price, left, prompt_tokens and prompt_tokens / study.samples_per_request(task, name), tokens
+        ),
         "assumed length": f"like the {drawn:,} drawn so far" if extrapolates else "maximum",
     }
 
 
-def _dollars(model: SourcedModel, samples: int, prompt_tokens: float | None, tokens: float) -> str:
-    """Cost of samples at the model's price; `?` if unknown."""
-    price = model.price
+def _dollars(price: Price, samples: int, prompt_tokens: float | None, tokens: float) -> str:
+    """Cost of samples at a price; `?` if unknown."""
     total = 0.0
     if price.sample is not None:
         total += samples * price.sample
     if price.prompt is not None and prompt_tokens is not None:
-        total += prompt_tokens / model.source.samples_per_request * price.prompt / 1e6
+        total += prompt_tokens * price.prompt / 1e6
     if price.generated is not None:
         total += tokens * price.generated / 1e6
     unknown = price == Price() or (price.prompt is not None and prompt_tokens is None)

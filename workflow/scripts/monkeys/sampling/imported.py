@@ -4,12 +4,18 @@ from collections.abc import Iterable
 
 from monkeys import __version__
 from monkeys.sampling.shard import Shard
+from monkeys.sampling.thinking import Thinking, split
 from monkeys.sources.imported import Record
 from monkeys.storage import SAMPLES, VERDICTS, parquet_writer
 
 
 def import_shard(
-    records: Iterable[Record], shard: Shard, problems: list[str] | None, samples: str, verdicts: str
+    records: Iterable[Record],
+    shard: Shard,
+    problems: list[str] | None,
+    samples: str,
+    verdicts: str,
+    thinking: Thinking | None = None,
 ) -> None:
     """Write one shard of samples from files, and the verdicts that came with them.
 
@@ -19,6 +25,7 @@ def import_shard(
         problems: Ids of the wanted problems; None for all.
         samples: Output file for the samples; tokens, finish reasons and log-probabilities are null.
         verdicts: Output file for the verdicts.
+        thinking: How the texts mark the model's thinking; None if they have none.
 
     Raises:
         ValueError: a problem appears twice or has too few samples, or a wanted problem is missing.
@@ -55,8 +62,7 @@ def import_shard(
                 )
             for position in range(first, end):
                 row = {"problem_id": problem, "sample": position}
-                unknown = dict.fromkeys(("prompt_tokens", "tokens", "finish_reason", "logprob"))
-                add_sample({**row, "text": texts[position], **unknown})
+                add_sample({**row, **_parts(texts[position], thinking)})
                 add_verdict({**row, "outcome": outcomes[position], "answer": None})
         missing = sorted(set(problems or ()) - seen)
         if missing or not seen:
@@ -65,3 +71,11 @@ def import_shard(
                 f"{'problem ' + ', '.join(missing[:10]) if missing else 'any problem'}"
             )
         provenance["samples"] = len(seen if problems is None else problems) * shard.size
+
+
+def _parts(text: str, thinking: Thinking | None) -> dict[str, str]:
+    """A sample's columns with its answer and, if it is marked and kept, its thinking."""
+    if thinking is None:
+        return {"text": text}
+    reasoning, answer = split(text, thinking, begun=False)
+    return {"text": answer, "reasoning": reasoning} if thinking.keep else {"text": answer}

@@ -12,14 +12,12 @@ not renewed it for `LEASE_SECONDS` (another machine).
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, NoReturn, TextIO
+from typing import IO, Any, TextIO
 
 import filelock
 
@@ -231,50 +229,3 @@ def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:
         end += len(line)
         yield json.loads(data)
     file.seek(end)
-
-
-@contextmanager
-def exit_on_signals(kept: Callable[[], str], console: TextIO | None = None) -> Iterator[None]:
-    """Turn SIGTERM (which Slurm sends before a time limit) and SIGINT into an exception, so that journals are closed.
-
-    Args:
-        kept: Returns a description of the work that is kept, for the message.
-        console: Where the message is printed, in addition to the log.
-    """
-    previous = {number: signal.signal(number, _exit) for number in EXIT_SIGNALS}
-    try:
-        yield
-    except _SignalExit as end:  # the process is ending: a second signal stays ignored
-        previous = {}
-        message = f"ended by {end.signal.name} with {kept()}; run again to resume"
-        print(message)  # in the log: a cluster may lose the last output of a job that it ends
-        if console is not None:
-            print(message, file=console)
-        raise
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-class _SignalExit(SystemExit):
-    """Exit because of a signal, with the status that a shell reports for it."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(128 + number)
-        self.signal = signal.Signals(number)
-
-
-EXIT_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-"""Signals that ask a job to end."""
-
-
-def _exit(number: int, _: object) -> NoReturn:
-    """Signal handler: end the job by an exception.
-
-    A signal to the whole process group may arrive twice and also ends the engine's process; both are ignored from here
-    on.
-    """
-    for repeated in EXIT_SIGNALS:
-        signal.signal(repeated, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    raise _SignalExit(number)

@@ -15,7 +15,9 @@ from monkeys import __version__, kept
 from monkeys.kept import MadeFrom
 from monkeys.progress import Note
 from monkeys.sampling import SAMPLER_VERSION
-from monkeys.sampling.journal import Journal, exit_on_signals, read_entries, read_header
+from monkeys.sampling.engines.engine import Completion
+from monkeys.sampling.journal import Journal, read_entries, read_header
+from monkeys.sampling.signals import exit_on_signals
 from monkeys.storage import SAMPLES, canonical, digest, parquet_writer, read_provenance, read_rows
 
 FINISH_REASONS = ("stop", "length")
@@ -60,13 +62,14 @@ class Shard:
         """
         return _hash31(self.study_seed, self.task, self.model, self.index, samples_in_journal)
 
-    def request_seed(self, problem: str, first: int) -> int:
-        """A seed in [0, 2^31) for the request whose first sample has the number `first`; its samples count up from it.
+    def request_seed(self, problem: str, first: int, call: int = 0) -> int:
+        """A seed in [0, 2^31) for a request whose first sample has the number `first`; its samples count up from it.
 
         The seeds of a problem's samples are consecutive, so no two requests of a study use the same seed for a prompt,
-        and a request that is sent again draws the same samples.
+        and a request that is sent again draws the same samples. Each call of an attempt has seeds of its own.
         """
-        return _hash31(self.study_seed, self.task, self.model, problem) // 2 + first
+        key = (self.study_seed, self.task, self.model, problem)
+        return _hash31(*key, *([call] if call else [])) // 2 + first
 
 
 def _hash31(*key: Any) -> int:
@@ -75,26 +78,22 @@ def _hash31(*key: Any) -> int:
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request for `count` samples of one problem, numbered from `first`."""
+class Gap:
+    """`count` missing samples of one problem, numbered from `first`."""
 
     problem_id: str
-    prompt: str
     first: int
     count: int
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One completion of a prompt."""
+class Sample(Completion):
+    """One sample: a completion of the prompt, or what a strategy made of several."""
 
-    text: str
-    tokens: int | None
-    """Generated tokens, including those that the text does not show; None if the source does not report it."""
-    finish_reason: str
-    """`stop` (end of text or a stop string) or `length` (cut at the token limit)."""
-    logprob: float | None
-    """Sum of the tokens' log-probabilities (natural); None if the source does not report them."""
+    calls: int | None = None
+    """Calls of the model; None if each sample is one completion of its prompt."""
+    trace: str | None = None
+    """All calls as JSON, with prompts and completions."""
 
 
 class ShardProgress:
@@ -179,14 +178,14 @@ class ShardProgress:
         """Number of samples still to be drawn."""
         return len(self._done) * self.shard.size - self.num_samples
 
-    def requests(self, max_samples: int) -> Iterator[Request]:
-        """Requests for the missing samples, at most `max_samples` each, problem by problem."""
+    def gaps(self, max_samples: int) -> Iterator[Gap]:
+        """The missing samples, at most `max_samples` each, problem by problem."""
         offset = self.shard.index * self.shard.size
         for problem, done in list(self._done.items()):
             edges = np.flatnonzero(np.diff(np.concatenate(([True], done, [True])).astype(np.int8)))
             for start, stop in edges.reshape(-1, 2).tolist():
                 for first in range(start, stop, max_samples):
-                    yield Request(problem, self.prompts[problem], offset + first, min(max_samples, stop - first))
+                    yield Gap(problem, offset + first, min(max_samples, stop - first))
 
     def begin(self, start: dict[str, Any]) -> None:
         """Record the start of an engine (name, version, seed, settings); it goes into the provenance."""
@@ -195,47 +194,48 @@ class ShardProgress:
 
     def add(
         self,
-        request: Request,
+        gap: Gap,
         prompt_tokens: int | None,
         samples: Iterable[Sample],
         usage: dict[str, int] | None = None,
     ) -> None:
-        """Record a finished request.
+        """Record samples.
 
         Args:
-            request: The request.
-            prompt_tokens: Length of the prompt; None if the source does not report it.
-            samples: The samples returned.
-            usage: Tokens that a server bills for the request, by kind.
+            gap: Their problem, numbers and count.
+            prompt_tokens: Length of the prompts of all calls that were made for them together; None if the source does
+                not report it.
+            samples: The samples.
+            usage: Tokens that a server bills for them, by kind.
 
         Raises:
             RuntimeError: a finish reason, token count or log-probability is invalid, or the number of samples differs
                 from the requested one. Nothing is recorded then.
         """
-        rows = [asdict(sample) for sample in samples]
-        reasons = {row["finish_reason"] for row in rows} - set(FINISH_REASONS)
+        rows = [{key: value for key, value in vars(sample).items() if value is not None} for sample in samples]
+        reasons = {row.get("finish_reason") for row in rows} - set(FINISH_REASONS)
         unusual = [f"ended by {', '.join(sorted(map(str, reasons)))}"] if reasons else []
-        for count in [prompt_tokens, *(usage or {}).values(), *(row["tokens"] for row in rows)]:
+        for count in [prompt_tokens, *(usage or {}).values(), *(row.get("tokens") for row in rows)]:
             if count is not None and not (type(count) is int and 0 <= count <= MAX_TOKENS):
                 unusual.append(f"{count!r} tokens")
         # above 0 only by rounding; written so that NaN is found, too
-        unusual += [f"log-probability {p}" for row in rows if (p := row["logprob"]) is not None and not p < 0.01]
-        if unusual or len(rows) != request.count:
+        unusual += [f"log-probability {p}" for row in rows if (p := row.get("logprob")) is not None and not p < 0.01]
+        if unusual or len(rows) != gap.count:
             raise RuntimeError(
-                f"problem {request.problem_id}, samples from {request.first}: asked for {request.count}, "
+                f"problem {gap.problem_id}, samples from {gap.first}: asked for {gap.count}, "
                 f"got {len(rows)}, {'; '.join(unusual[:3]) or 'no invalid values'}; "
                 "earlier samples are kept, run again to resume"
             )
         entry = {
-            "problem_id": request.problem_id,
-            "first": request.first,
+            "problem_id": gap.problem_id,
+            "first": gap.first,
             "prompt_tokens": prompt_tokens,
             "seconds": round(time.monotonic() - self._began, 3),
             **({"usage": usage} if usage else {}),
             "samples": rows,
         }
         self._record(entry)
-        self._note.add(request.count)
+        self._note.add(gap.count)
 
     def write(self, path: str) -> int:
         """Write the samples file from a complete journal, in constant memory; returns the number of samples."""
@@ -275,10 +275,10 @@ class ShardProgress:
 
 def count_sample(totals: dict[str, Any], sample: dict[str, Any]) -> None:
     """Add a sample to `generated_tokens` and `truncated`; they become None if the source does not report them."""
-    for key, value in (
-        ("generated_tokens", sample["tokens"]),
-        ("truncated", None if sample["finish_reason"] is None else int(sample["finish_reason"] == "length")),
-    ):
+    tokens, reason = sample.get("tokens"), sample.get("finish_reason")
+    only_thinking = bool(tokens) and sample.get("reasoning_tokens") == tokens
+    truncated = None if reason is None else int(reason == "length" or only_thinking)
+    for key, value in (("generated_tokens", tokens), ("truncated", truncated)):
         totals[key] = None if totals[key] is None or value is None else totals[key] + value
 
 
@@ -357,7 +357,7 @@ def _entries_from_samples(samples: Path) -> Iterator[dict[str, Any]]:
                 "first": group[0]["sample"],
                 "prompt_tokens": group[0]["prompt_tokens"],
                 "seconds": start["seconds"] * done / start["samples"],
-                "samples": [{field.name: row[field.name] for field in fields(Sample)} for row in group],
+                "samples": [{field.name: row.get(field.name) for field in fields(Sample)} for row in group],
             }
 
 

@@ -4,7 +4,7 @@ import json
 
 from monkeys import hub
 from monkeys.sampling import weights
-from monkeys.sampling.tokens import encode_prompts
+from monkeys.sampling.tokens import PromptEncoder
 from monkeys.sources.weights import Weights
 from monkeys.study import Study
 
@@ -27,4 +27,4 @@ def shown_prompt(study: Study, name: str, prompt: str) -> str:
     commit = hub.commit_of("model", model.source.settings, model.revision, study.results)
     folder = weights.fetch_config_files(model.source.settings, commit, trusted)
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
-    return str(tokenizer.decode(encode_prompts(tokenizer, {"": prompt}, chat, name)[""]))
+    return str(tokenizer.decode(PromptEncoder(tokenizer, chat, name)(prompt)))

@@ -53,6 +53,11 @@ class Endpoint(Source):
         return {"endpoint": server, "chat": self.model.chat_key, "sampling": sampling}
 
     def mistakes(self, where: str) -> Iterator[str]:
+        if self.model.thinks is not None and self.model.thinks.max_tokens is not None:
+            yield (
+                f"{where}.thinking.max_tokens: servers limit thinking by parameters of their own; name it in "
+                f"{where}.endpoint.parameters, for vLLM thinking_token_budget"
+            )
         address = self.settings.base_url
         if "@" in address.partition("://")[2].partition("/")[0]:
             yield (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from monkeys.sampling import engine_arguments
+from monkeys.sampling.engines import arguments as engine_arguments
 from monkeys.settings import Text
 from monkeys.sources.paths import missing_model
 from monkeys.sources.source import Source
@@ -30,5 +30,5 @@ class Weights(Source):
 
     def mistakes(self, where: str) -> Iterator[str]:
         yield from missing_model(where, self.settings, self.model.revision)
-        for mistake in engine_arguments.mistakes(self.model.engine.model_dump()):
+        for mistake in engine_arguments.mistakes(self.model.engine):
             yield f"{where}.engine.arguments: {mistake}"

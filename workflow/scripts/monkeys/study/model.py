@@ -1,24 +1,14 @@
 """What a config says about a model, whatever its samples come from."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from monkeys.settings import (
-    AsWritten,
-    Count,
-    Distinct,
-    Dollars,
-    MaxTokens,
-    Megabytes,
-    MinP,
-    PositiveInt,
-    Settings,
-    Temperature,
-    Text,
-    TopK,
-    TopP,
-)
+from monkeys.sampling.engines.engine import Messages
+from monkeys.sampling.settings import OwnSampling
+from monkeys.sampling.thinking import Thinking
+from monkeys.settings import AsWritten, Count, Distinct, Dollars, Megabytes, PositiveInt, Settings, Text
 
 
 class Price(Settings):
@@ -44,25 +34,6 @@ class Facts(Settings):
     """Width of the residual stream."""
     context: PositiveInt | None = None
     """Maximum sequence length, tokens."""
-
-
-class OwnSampling(Settings):
-    """Sampling settings that override those of the tasks."""
-
-    temperature: Temperature | None = None
-    """Sampling temperature, above 0 (repeated samples of a deterministic model are all the same)."""
-    top_p: TopP | None = None
-    """Nucleus sampling, probability mass in (0, 1]."""
-    top_k: TopK | None = None
-    """Sample from this many most likely tokens; 0 for all."""
-    min_p: MinP | None = None
-    """Minimum token probability relative to the most likely token, in [0, 1]."""
-    max_tokens: MaxTokens | None = None
-    """Maximum length of a sample, tokens."""
-    stop: list[Text] | None = None
-    """Strings that end a sample."""
-    include_stop: bool | None = None
-    """Keep the stop string in the text."""
 
 
 class Resources(Settings):
@@ -117,10 +88,12 @@ class Chat(Settings):
     prefill: Text | None = None
     """Beginning of the model's answer, which it continues; it is not part of the samples."""
 
-    def messages(self, prompt: str) -> list[dict[str, str]]:
-        """The conversation so far."""
-        turns = [("system", self.system), ("user", prompt), ("assistant", self.prefill)]
-        return [{"role": role, "content": text} for role, text in turns if text is not None]
+    def messages(self, prompt: str | Messages) -> list[Mapping[str, str]]:
+        """The conversation so far, around a prompt or around other turns."""
+        turns: Messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        system = [] if self.system is None else [{"role": "system", "content": self.system}]
+        prefill = [] if self.prefill is None else [{"role": "assistant", "content": self.prefill}]
+        return [*system, *turns, *prefill]
 
 
 class Model(Settings):
@@ -145,6 +118,12 @@ class Model(Settings):
     ] = False
     """Put the prompt as the user's turn into the model's chat template, with the defaults of the keys below (true) or
     with those given; if false, the model continues it as raw text."""
+    thinking: Annotated[
+        Annotated[bool, Tag("<switch>")] | Annotated[Thinking, Tag("<thinking>")],
+        Discriminator(lambda value: "<thinking>" if isinstance(value, dict | Thinking) else "<switch>"),
+    ] = False
+    """The model thinks before it answers: its thinking, between the markers below, is kept apart from the text that
+    verifiers see. true stands for the defaults. Samples depend on it, so set it before sampling."""
     on_context_overflow: Literal["error", "truncate"] = "error"
     """If a prompt and max_tokens exceed the model's context: error stops before sampling; truncate generates only up to
     the context limit (finish_reason length), nothing if the prompt fills it."""
@@ -171,3 +150,14 @@ class Model(Settings):
     def chat_key(self) -> Any:
         """What samples depend on of the conversation."""
         return self.chat.model_dump(exclude_defaults=True) or True if isinstance(self.chat, Chat) else self.chat
+
+    @property
+    def thinks(self) -> Thinking | None:
+        """How the model's thinking is marked; None if it does not think."""
+        return self.thinking if isinstance(self.thinking, Thinking) else Thinking() if self.thinking else None
+
+    @property
+    def thinking_key(self) -> dict[str, Any]:
+        """What samples depend on of the thinking, by key; empty if the model does not think."""
+        thinks = self.thinks
+        return {} if thinks is None else {"thinking": thinks.model_dump(exclude={"keep"}, exclude_none=True)}

@@ -13,6 +13,8 @@ from pydantic import Field, TypeAdapter, ValidationError, create_model
 
 from monkeys import sources, verification
 from monkeys import tasks as builtin_tasks
+from monkeys.sampling import strategies
+from monkeys.sampling.settings import Sampling
 from monkeys.settings import Name, Settings, Text
 from monkeys.sources import paths
 from monkeys.study import errors
@@ -126,16 +128,34 @@ class Study(Settings):
         """The numbers of the shards of a task and model."""
         return range(self.samples(task, model) // self.shard_size(task, model))
 
-    def sampling(self, task: str, model: str) -> dict[str, Any]:
+    def sampling(self, task: str, model: str) -> Sampling:
         """How a model is sampled on a task: the task's settings, overridden by the model's."""
-        return self.tasks[task].sampling.model_dump() | self.models[model].sampling.model_dump(exclude_none=True)
+        sampling = self.tasks[task].sampling.overridden(self.models[model].sampling)
+        return sampling if sampling.logprobs is not None else sampling.replaced({"logprobs": self.votes(task)})
+
+    def votes(self, task: str) -> bool:
+        """Whether a task's verifier extracts answers, on which samples can vote."""
+        verifier = self.tasks[task].verifier
+        return verifier is not None and verification.load(verifier).votes
+
+    def strategy(self, task: str, model: str) -> strategies.Strategy:
+        """How the samples of a task and model are made."""
+        sampling = self.sampling(task, model)
+        kind = strategies.load(sampling.strategy)
+        return kind(None if kind.Options is None else kind.Options(**sampling.strategy_options))
+
+    def samples_per_request(self, task: str, model: str) -> int:
+        """Samples that share what their prompt costs."""
+        return self.models[model].source.samples_per_request if self.strategy(task, model).shares_prompt else 1
 
     def distribution(self, task: str, model: str) -> dict[str, Any]:
         """All settings that the distribution of a model's samples depends on, except the prompts.
 
         Changing any of them triggers resampling; nothing else does.
         """
-        return self.models[model].source.distribution(task, self.sampling(task, model))
+        sampling, about = self.sampling(task, model), self.models[model]
+        settings = sampling.distribution(strategies.load(sampling.strategy).version)
+        return about.source.distribution(task, settings) | about.thinking_key
 
     def scored(self, reward: str, task: str, model: str) -> bool:
         """Whether a reward model scores the samples of a task and model."""
@@ -228,7 +248,31 @@ class Study(Settings):
             if argument in template:
                 yield f"{where}.chat.template: {argument} is decided by the workflow; leave it out"
         yield from self._mistakes_of_numbers(name)
+        yield from self._mistakes_of_sampling(name)
         yield from model.source.mistakes(where)
+
+    def _mistakes_of_sampling(self, name: str) -> Iterator[str]:
+        """Mistakes in the strategies of a model's tasks, and in the length of its thinking."""
+        where, model = f"models.{name}", self.models[name]
+        for task in [task for task in model.tasks if task in self.tasks]:
+            own = model.sampling.model_fields_set
+            sampling = self.tasks[task].sampling.overridden(model.sampling)
+            key = f"{where if 'strategy' in own else f'tasks.{task}'}.sampling"
+            if sampling.strategy not in strategies.names():
+                known = ", ".join(strategies.names())
+                yield f"{key}.strategy: {sampling.strategy} is not one of the strategies: {known}"
+            else:
+                options = strategies.load(sampling.strategy).Options
+                key = f"{where if 'strategy_options' in own else f'tasks.{task}'}.sampling.strategy_options"
+                yield from _mistakes_of_options(
+                    key, f"the strategy {sampling.strategy}", options, sampling.strategy_options
+                )
+            budget = model.thinks.max_tokens if model.thinks is not None else None
+            if budget is not None and budget >= sampling.max_tokens:
+                yield (
+                    f"{where}.thinking.max_tokens: {budget} leaves no token for an answer to {task} "
+                    f"(sampling.max_tokens: {sampling.max_tokens})"
+                )
 
     def _mistakes_of_numbers(self, name: str) -> Iterator[str]:
         """Mistakes in the model's own numbers of samples and sizes of shards."""
@@ -349,16 +393,19 @@ def _mistakes_of_verifier(where: str, task: Task) -> Iterator[str]:
     elif task.lists != "whole" and not verification.load(name).lists:
         yield f"{where}.lists: the verifier {name} does not compare lists; leave it out"
     else:
-        yield from _mistakes_of_options(f"{where}.verifier_options", name, task.verifier_options)
+        options = verification.load(name).Options
+        yield from _mistakes_of_options(
+            f"{where}.verifier_options", f"the verifier {name}", options, task.verifier_options
+        )
     if (task.reference is None) == (task.columns.reference is None):
         yield f"{where}: needs {where}.columns.reference or a template {where}.reference for its verifier, not both"
 
 
-def _mistakes_of_options(where: str, verifier: str, given: dict[str, Any]) -> Iterator[str]:
-    options = verification.load(verifier).Options
+def _mistakes_of_options(where: str, of: str, options: type[Any] | None, given: dict[str, Any]) -> Iterator[str]:
+    """Mistakes in options that are described by a dataclass."""
     if options is None:
         if given:
-            yield f"{where}: the verifier {verifier} has no options; leave it out"
+            yield f"{where}: {of} has no options; leave it out"
         return
     types = get_type_hints(options)
     required = [field.name for field in fields(options) if field.default is field.default_factory is MISSING]

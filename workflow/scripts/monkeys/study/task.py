@@ -6,18 +6,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from monkeys import verification
-from monkeys.settings import (
-    AsWritten,
-    Count,
-    Distinct,
-    MaxTokens,
-    MinP,
-    Settings,
-    Temperature,
-    Text,
-    TopK,
-    TopP,
-)
+from monkeys.sampling.settings import Sampling
+from monkeys.settings import AsWritten, Count, Distinct, Settings, Text
 
 
 def _texts(value: Any) -> Any:
@@ -117,25 +107,6 @@ class Flagged(Settings):
     """Problems whose verdicts change from run to run."""
     false_negative: Distinct = []
     """Problems whose tests or gold answer reject correct answers."""
-
-
-class Sampling(Settings):
-    """Sampling settings of the task; a model's own settings override them."""
-
-    temperature: Temperature = 1.0
-    """Sampling temperature, above 0 (repeated samples of a deterministic model are all the same)."""
-    top_p: TopP = 1.0
-    """Nucleus sampling, probability mass in (0, 1]."""
-    top_k: TopK = 0
-    """Sample from this many most likely tokens; 0 for all."""
-    min_p: MinP = 0.0
-    """Minimum token probability relative to the most likely token, in [0, 1]."""
-    max_tokens: MaxTokens = 512
-    """Maximum length of a sample, tokens."""
-    stop: list[Text] = []
-    """Strings that end a sample."""
-    include_stop: bool = False
-    """Keep the stop string in the text."""
 
 
 class Limits(Settings):

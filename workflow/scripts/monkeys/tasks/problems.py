@@ -155,8 +155,7 @@ def known_solutions(problems: Iterable[dict[str, Any]], task: TaskSettings, read
     for index, row in enumerate(read("problems", kind.solution_columns)):
         if index in names:
             for number, text in enumerate(kind.solutions(row)):
-                unknown = dict.fromkeys(("prompt_tokens", "tokens", "finish_reason", "logprob"))
-                yield {"problem_id": names[index], "sample": number, "text": text, **unknown}
+                yield {"problem_id": names[index], "sample": number, "text": text}
 
 
 def _check_columns(row: Row, columns: Mapping[str, str | None]) -> None:

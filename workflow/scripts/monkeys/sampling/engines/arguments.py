@@ -5,7 +5,10 @@ import difflib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from monkeys.study.model import Engine
 
 OWN_KEYS = ("separate_process", "arguments")
 """Engine settings that are not arguments of vLLM's `LLM`."""
@@ -16,25 +19,25 @@ DECIDED_ELSEWHERE = {
     "revision": "models.*.revision",
     **dict.fromkeys(("model", "model_weights", "load_format", "hf_overrides", "hf_config_path"), "models.*.weights"),
     **dict.fromkeys(("tokenizer", "tokenizer_revision", "code_revision"), "models.*.weights"),
+    **dict.fromkeys(("reasoning_config", "reasoning_parser"), "models.*.thinking"),
     **dict.fromkeys(("generation_config", "override_generation_config", "logits_processors"), "sampling"),
     **dict.fromkeys(("pipeline_parallel_size", "data_parallel_size"), "engine.tensor_parallel_size"),
 }
 """Arguments that change what is sampled or how many GPUs a job needs, and the config key to use instead."""
 
 
-def llm_arguments(engine: dict[str, Any]) -> dict[str, Any]:
+def llm_arguments(engine: "Engine") -> dict[str, Any]:
     """Arguments for vLLM's `LLM` from a model's engine settings; None leaves a setting to vLLM."""
-    named = {key: value for key, value in engine.items() if key not in OWN_KEYS and value is not None}
-    return named | engine["arguments"]
+    return engine.model_dump(exclude=set(OWN_KEYS), exclude_none=True) | engine.arguments
 
 
-def mistakes(engine: dict[str, Any]) -> Iterator[str]:
+def mistakes(engine: "Engine") -> Iterator[str]:
     """Mistakes in the names of additional arguments; unknown names are found only if vLLM is installed."""
-    known = known_names() if engine["arguments"] else None
-    for name in engine["arguments"]:
+    known = known_names() if engine.arguments else None
+    for name in engine.arguments:
         if name in DECIDED_ELSEWHERE:
             yield f"{name} is decided by {DECIDED_ELSEWHERE[name]}"
-        elif name in engine:
+        elif name in type(engine).model_fields:
             yield f"{name} has a key of its own, engine.{name}"
         elif known is not None and name not in known:
             close = ", ".join(difflib.get_close_matches(name, known))

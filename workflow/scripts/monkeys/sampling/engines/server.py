@@ -9,10 +9,8 @@ import json
 import math
 import os
 import re
-import signal
-import threading
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, TextIO
 
@@ -20,8 +18,13 @@ import httpx
 import tenacity
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from monkeys.sampling.journal import EXIT_SIGNALS
-from monkeys.sampling.shard import MAX_TOKENS, Request, Sample, ShardProgress
+from monkeys.sampling import signals
+from monkeys.sampling.engines.engine import Completion, EngineError, Messages, Reply, Request
+from monkeys.sampling.loop import draw
+from monkeys.sampling.settings import Sampling
+from monkeys.sampling.shard import MAX_TOKENS, ShardProgress
+from monkeys.sampling.strategies import Strategy
+from monkeys.sampling.thinking import Thinking, split
 from monkeys.sources.endpoint import Server as ServerSettings
 from monkeys.study.model import Chat
 from monkeys.study.study import SourcedModel
@@ -42,11 +45,11 @@ ANSWER_BYTES, TOKEN_BYTES = 1_000_000, 1000
 """Size limit of an answer: a constant, and per requested token, whose log-probability takes about 100 to 400 bytes."""
 
 
-class Refused(RuntimeError):
+class Refused(EngineError):
     """The server rejects the request; retrying does not help."""
 
 
-class Unavailable(Exception):
+class Unavailable(EngineError):
     """The server did not answer; a retry may succeed."""
 
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
@@ -55,7 +58,7 @@ class Unavailable(Exception):
         """Seconds that the server asks to wait."""
 
 
-def sample(progress: ShardProgress, model: SourcedModel, sampling: dict[str, Any]) -> None:
+def sample(progress: ShardProgress, model: SourcedModel, sampling: Sampling, strategy: Strategy) -> None:
     """Draw the missing samples of a shard into its journal; arguments as for `vllm.sample`.
 
     Raises:
@@ -63,43 +66,16 @@ def sample(progress: ShardProgress, model: SourcedModel, sampling: dict[str, Any
         RuntimeError: the server rejects a request, or was unavailable for too long. Samples so far are in the journal.
     """
     if progress.missing:
-        signals: list[int] = []
-        try:
-            asyncio.run(_cancel_on_signal(_sample(progress, model, sampling), signals))
-        except asyncio.CancelledError:
-            for number in signals[:1]:
-                signal.raise_signal(number)
-            raise
+        signals.run(_sample(progress, model, sampling, strategy))
 
 
-async def _cancel_on_signal(work: Coroutine[Any, Any, None], signals: list[int]) -> None:
-    """Run a coroutine and cancel it at a signal that asks the job to end, which is appended to `signals`.
-
-    A signal handler that raises inside a coroutine would not do: the HTTP client may replace its exception by another
-    one.
-    """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-
-    def cancel(number: int, _: object) -> None:
-        signals.append(number)
-        loop.call_soon_threadsafe(task.cancel)
-
-    is_main = threading.current_thread() is threading.main_thread()  # only this thread gets signals
-    previous = {number: signal.signal(number, cancel) for number in EXIT_SIGNALS} if is_main else {}
-    try:
-        await work
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-async def _sample(progress: ShardProgress, model: SourcedModel, sampling: dict[str, Any]) -> None:
+async def _sample(progress: ShardProgress, model: SourcedModel, sampling: Sampling, strategy: Strategy) -> None:
     endpoint = model.source.settings
     shard = progress.shard
-    async with Server(
-        endpoint, key_of(endpoint, shard.model), sampling, model.conversation, progress.console
-    ) as server:
+    server = Server(
+        endpoint, key_of(endpoint, shard.model), sampling, model.conversation, model.thinks, progress.console
+    )
+    async with server:
         await server.probe(next(iter(progress.prompts.values())))
         progress.begin(
             {
@@ -118,43 +94,13 @@ async def _sample(progress: ShardProgress, model: SourcedModel, sampling: dict[s
                 "with endpoint.samples_per_request: 1 they would be known",
                 file=progress.console,
             )
-        per_request = endpoint.samples_per_request if "n" in server.supported else 1
-        if per_request != endpoint.samples_per_request:
+        if strategy.shares_prompt and server.samples_per_request != endpoint.samples_per_request:
             print(
                 f"NOTE {shard.model}: the server draws one sample per request, so each sample pays for its prompt; set "
                 "endpoint.samples_per_request: 1, so that costs are computed correctly",
                 file=progress.console,
             )
-        requests = progress.requests(per_request)
-        failures: list[Exception] = []
-
-        async def work() -> None:
-            for request in requests:
-                try:
-                    prompt_tokens, samples, usage = await server.draw(
-                        request, shard.request_seed(request.problem_id, request.first)
-                    )
-                    progress.add(request, prompt_tokens, samples, usage)
-                except Exception as error:
-                    # requests in flight may finish and be recorded; no new ones start
-                    failures.append(_with_request(error, request))
-                    return
-                if failures:
-                    return
-
-        await asyncio.gather(*(work() for _ in range(endpoint.concurrency)))
-    if failures:
-        raise failures[0]
-
-
-def _with_request(error: Exception, request: Request) -> Exception:
-    """Add the failed request to an error of the server; other errors are returned unchanged."""
-    if not isinstance(error, Refused | Unavailable):
-        return error
-    return RuntimeError(
-        f"problem {request.problem_id}, samples from {request.first}: {error}; earlier samples are kept, "
-        "run again to resume"
-    )
+        await draw(progress, server, strategy, sampling)
 
 
 def check_server(endpoint: ServerSettings, key: str | None) -> str | None:
@@ -219,6 +165,9 @@ class _AnswerPart(BaseModel):
 
 class _Message(_AnswerPart):
     content: Text | None = None
+    reasoning_content: Text | None = None
+    reasoning: Text | None = None
+    """A newer name of the same."""
 
 
 class _Token(_AnswerPart):
@@ -246,9 +195,19 @@ class _Choice(_AnswerPart):
         return [value for value in values if value is not None] if values and None not in values else None
 
 
+class _PromptDetails(_AnswerPart):
+    cached_tokens: Tokens | None = None
+
+
+class _CompletionDetails(_AnswerPart):
+    reasoning_tokens: Tokens | None = None
+
+
 class _Usage(_AnswerPart):
     prompt_tokens: Tokens | None = None
     completion_tokens: Tokens | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
 
 
 class _Answer(_AnswerPart):
@@ -265,36 +224,48 @@ class _Answer(_AnswerPart):
         return choices
 
     def billed(self) -> dict[str, int]:
-        """Tokens of the prompt and of all completions together, if the server reports them."""
-        return self.usage.model_dump(exclude_none=True) if self.usage else {}
+        """Tokens of the prompt and of all completions together, and how many of them were cached or thinking, as far as
+        the server reports them.
+        """
+        if self.usage is None:
+            return {}
+        counts = self.usage.model_dump(exclude_none=True)
+        return counts | counts.pop("prompt_tokens_details", {}) | counts.pop("completion_tokens_details", {})
 
 
 class Server:
-    """A connection to one server with fixed sampling settings.
+    """A connection to one server.
 
     Args:
         endpoint: base_url, model, samples_per_request, timeout, patience, parameters.
         key: Sent as bearer token, and kept out of every message; None for none.
-        sampling: Sampling settings, see `sample`.
+        sampling: Sampling settings of most requests; those of probes.
         chat: Conversation that prompts are put into; None requests completions of raw text.
+        thinking: How thinking is marked in texts, if the server does not report it apart; None if it is not.
         console: Where it is reported that the server stopped answering, and that it answers again.
     """
+
+    in_order = False
 
     def __init__(
         self,
         endpoint: ServerSettings,
         key: str | None,
-        sampling: dict[str, Any],
+        sampling: Sampling,
         chat: Chat | None,
+        thinking: Thinking | None = None,
         console: TextIO | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._key = _key_pattern(key) if key else None
         self._sampling = sampling
         self._chat = chat
+        self._thinking = thinking
         self._console = console
+        self.capacity = endpoint.concurrency
+        self._free = asyncio.Semaphore(endpoint.concurrency)
         self._is_unavailable = False
-        self._max_bytes = ANSWER_BYTES + TOKEN_BYTES * max(2, endpoint.samples_per_request) * sampling["max_tokens"]
+        self._max_bytes = ANSWER_BYTES + TOKEN_BYTES * max(2, endpoint.samples_per_request) * sampling.max_tokens
         self._client = httpx.AsyncClient(
             # the size of a compressed answer could not be bounded before unpacking it
             headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if key else {})},
@@ -306,6 +277,15 @@ class Server:
         work."""
         self.counts_tokens = False
         """Whether the server reports the number of tokens of each sample."""
+
+    @property
+    def samples_per_request(self) -> int:
+        """Samples of one request."""
+        return self._endpoint.samples_per_request if "n" in self.supported else 1
+
+    def load(self, samples: int) -> int:
+        """Requests."""
+        return 1
 
     async def __aenter__(self) -> "Server":
         return self
@@ -320,10 +300,11 @@ class Server:
             Refused: it rejects a parameter that the study needs.
             Unavailable: it did not answer until the end of `patience`.
         """
-        length = min(PROBE_TOKENS, self._sampling["max_tokens"])
-        base = self._body(prompt, length) | {"temperature": max(1.0, self._sampling["temperature"])}
+        sampling = self._sampling
+        base = self._body(prompt, sampling, min(PROBE_TOKENS, sampling.max_tokens))
+        base |= {"temperature": max(1.0, sampling.temperature)}
         plain = await self._post(base)
-        optional = {**self._optional(), "n": {"n": 2}, "seed": {"seed": 1}}
+        optional = {**self._optional(sampling), "n": {"n": 2}, "seed": {"seed": 1}}
         supported = {}
         try:
             supported = dict.fromkeys(optional, await self._post(base | _merged(optional.values())))
@@ -332,7 +313,7 @@ class Server:
                 try:
                     supported[name] = await self._post(base | part)
                 except Refused as refusal:
-                    if self._sampling.get(name):
+                    if name != "logprobs" and getattr(sampling, name, None):
                         raise Refused(f"the study needs sampling.{name}, but {refusal}") from None
         if "n" in supported and len(supported["n"].choices) < 2:
             del supported["n"]
@@ -347,27 +328,26 @@ class Server:
         alone = "n" not in supported or self._endpoint.samples_per_request == 1
         self.counts_tokens = "logprobs" in supported or (alone and "completion_tokens" in plain.billed())
 
-    async def draw(self, request: Request, seed: int) -> tuple[int | None, list[Sample], dict[str, int]]:
-        """Draw the samples of one request; returns the prompt's tokens, the samples, and the billed tokens.
-
-        Args:
-            request: The request.
-            seed: Seed of its first sample; not sent to a server without seeds.
+    async def complete(self, request: Request) -> Reply:
+        """Complete a prompt, with the seed of the request if the server takes one.
 
         Raises:
             Refused: the server rejects the request.
             Unavailable: it did not answer until the end of `patience`.
         """
-        body = self._body(request.prompt, self._sampling["max_tokens"])
-        body |= _merged(part for name, part in self._optional().items() if name in self.supported)
+        sampling = request.sampling
+        body = self._body(request.prompt, sampling, sampling.max_tokens)
+        body |= _merged(part for name, part in self._optional(sampling).items() if name in self.supported)
         body |= {"n": request.count} if request.count > 1 else {}
-        body |= {"seed": seed} if "seed" in self.supported else {}
-        answer = await self._post(body)
+        body |= {"seed": request.seed} if "seed" in self.supported else {}
+        async with self._free:
+            answer = await self._post(body)
         usage = answer.billed()
-        alone = usage.get("completion_tokens") if request.count == 1 else None
-        return usage.get("prompt_tokens"), [self._as_sample(choice, alone) for choice in answer.choices], usage
+        alone = usage if request.count == 1 else {}
+        completions = [self._completion(choice, alone) for choice in answer.choices]
+        return Reply(completions, usage.get("prompt_tokens"), usage)
 
-    def _body(self, prompt: str, max_tokens: int) -> dict[str, Any]:
+    def _body(self, prompt: str | Messages, sampling: Sampling, max_tokens: int) -> dict[str, Any]:
         """The part of a request that every server supports."""
         content: dict[str, Any] = {"prompt": prompt}
         if self._chat is not None:
@@ -377,33 +357,46 @@ class Server:
                 content["chat_template_kwargs"] = self._chat.template
             if self._chat.prefill is not None:
                 content |= {"continue_final_message": True, "add_generation_prompt": False}
-        stop = {"stop": self._sampling["stop"]} if self._sampling["stop"] else {}
-        common = {key: self._sampling[key] for key in ("temperature", "top_p")}
+        elif not isinstance(prompt, str):
+            raise ValueError("the strategy asks in turns, so set the model's key `chat` to true")
+        stop = {"stop": sampling.stop} if sampling.stop else {}
+        common = {"temperature": sampling.temperature, "top_p": sampling.top_p}
         limit: dict[str, Any] = {self._endpoint.max_tokens_name: max_tokens}
         return {"model": self._endpoint.model, **content, **common, **limit, **stop, **self._endpoint.parameters}
 
-    def _optional(self) -> dict[str, dict[str, Any]]:
+    def _optional(self, sampling: Sampling) -> dict[str, dict[str, Any]]:
         """Parts of a request that only some servers support, by the names of the settings.
 
         Sampling settings are sent even at their neutral values, since a server may have other defaults.
+        Log-probabilities also show how many tokens each of several samples has.
         """
+        wanted = sampling.logprobs or self._endpoint.samples_per_request > 1
         return {
-            "logprobs": {"logprobs": 0 if self._chat is None else True},
-            "top_k": {"top_k": self._sampling["top_k"]},
-            "min_p": {"min_p": self._sampling["min_p"]},
-            "include_stop": {"include_stop_str_in_output": self._sampling["include_stop"]},
+            **({"logprobs": {"logprobs": 0 if self._chat is None else True}} if wanted else {}),
+            "top_k": {"top_k": sampling.top_k},
+            "min_p": {"min_p": sampling.min_p},
+            "include_stop": {"include_stop_str_in_output": sampling.include_stop},
         }
 
     def _text(self, choice: _Choice) -> str:
         return (choice.message.content if self._chat is not None and choice.message else choice.text) or ""
 
-    def _as_sample(self, choice: _Choice, billed: int | None) -> Sample:
+    def _completion(self, choice: _Choice, billed: dict[str, int]) -> Completion:
+        """A completion; `billed` are its own tokens, if it was requested alone."""
         logprobs = choice.log_probabilities()
-        return Sample(
-            text=self._text(choice),
-            tokens=billed if logprobs is None else len(logprobs),
-            finish_reason=choice.finish_reason or "",
+        reason = choice.finish_reason or ""
+        text, message = self._text(choice), choice.message or _Message()
+        reasoning = message.reasoning if message.reasoning_content is None else message.reasoning_content
+        if self._thinking is not None and reasoning is None:
+            # most templates begin the thinking, so a text that was cut before its end is all thinking
+            reasoning, text = split(text, self._thinking, begun=reason == "length")
+        return Completion(
+            text=text,
+            tokens=billed.get("completion_tokens") if logprobs is None else len(logprobs),
+            finish_reason=reason,
             logprob=None if logprobs is None else min(0.0, math.fsum(logprobs)),
+            reasoning=reasoning if self._thinking is None or self._thinking.keep else None,
+            reasoning_tokens=billed.get("reasoning_tokens"),
         )
 
     async def _post(self, body: dict[str, Any]) -> _Answer:
