@@ -152,8 +152,9 @@ def draw(settings, progress, monkeypatch):
     """Function that draws all missing samples and returns the finished requests in the journal."""
     monkeypatch.setenv("SERVER_KEY", KEY)
 
-    def run(chat=False, sampling=None, **changes):
-        model = SourcedModel.model_validate({"endpoint": settings | changes, "chat": chat, "tasks": ["t"]})
+    def run(chat=False, sampling=None, thinking=False, **changes):
+        source = {"endpoint": settings | changes}
+        model = SourcedModel.model_validate({**source, "chat": chat, "thinking": thinking, "tasks": ["t"]})
         engine.sample(progress, model, Sampling(**(sampling or SAMPLING)), iid.Strategy())
         return [entry for entry in progress.journal.entries() if "problem_id" in entry]
 
@@ -192,6 +193,66 @@ def test_a_conversation_is_sent_with_system_message_template_arguments_and_prefi
     assert (body["messages"][0]["content"], body["messages"][2]["content"]) == ("Be brief.", "It is")
     assert body["chat_template_kwargs"] == {"enable_thinking": False}
     assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
+
+
+DETAILS = {"prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 9}}
+
+
+def answer_with(message, reason="stop", details=DETAILS):
+    """A chat completion of 20 tokens."""
+    usage = {"prompt_tokens": 7, "completion_tokens": 20, **details}
+    choice = {"index": 0, "finish_reason": reason, "message": message}
+    return lambda body: (200, {"choices": [choice], "usage": usage}, {})
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_thinking_that_a_server_reports_is_kept_and_counted_as_billed(server, draw, field):
+    server.respond = answer_with({"content": "4", field: "2 + 2"})
+    for entry in draw(chat=True, samples_per_request=1):
+        (sample,) = entry["samples"]
+        assert (sample["text"], sample["reasoning"], sample["reasoning_tokens"]) == ("4", "2 + 2", 9)
+        assert sample["tokens"] == 20
+        billed = {"prompt_tokens": 7, "cached_tokens": 4, "completion_tokens": 20, "reasoning_tokens": 9}
+        assert entry["usage"] == billed
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "reasoning", "answer"),
+    [
+        ("<think>2 + 2</think>4", "stop", "2 + 2", "4"),
+        ("2 + 2</think>4", "stop", "2 + 2", "4"),
+        ("<think>2 + 2", "stop", "2 + 2", ""),
+        ("2 + 2", "length", "2 + 2", ""),
+        ("4", "stop", "", "4"),
+    ],
+)
+def test_thinking_in_a_servers_text_is_kept_apart_by_its_markers(server, draw, text, reason, reasoning, answer):
+    server.respond = answer_with({"content": text}, reason)
+    (sample, *_) = draw(chat=True, thinking=True, samples_per_request=1)[0]["samples"]
+    assert (sample["text"], sample["reasoning"]) == (answer, reasoning)
+
+
+def test_a_sample_that_never_answers_has_no_text_and_is_truncated(server, progress, draw):
+    server.respond = answer_with({"content": None, "reasoning": "2 + 2 …"}, "length")
+    (sample, *_) = draw(chat=True, samples_per_request=1)[0]["samples"]
+    assert (sample["text"], sample["finish_reason"]) == ("", "length")
+
+
+def test_thinking_is_not_kept_if_the_config_says_so(server, draw):
+    server.respond = answer_with({"content": "4", "reasoning": "2 + 2"})
+    (sample, *_) = draw(chat=True, thinking={"keep": False}, samples_per_request=1)[0]["samples"]
+    assert "reasoning" not in sample and sample["reasoning_tokens"] == 9
+
+
+def test_log_probabilities_are_not_requested_if_nobody_needs_them(server, draw):
+    draw(samples_per_request=1)
+    assert not any("logprobs" in body for body in server.sampled())
+
+
+@pytest.mark.parametrize("samples_per_request", [1, 4])
+def test_log_probabilities_are_stored_if_they_are_wanted(server, draw, samples_per_request):
+    entries = draw(samples_per_request=samples_per_request, sampling={**SAMPLING, "logprobs": True})
+    assert {sample["logprob"] for entry in entries for sample in entry["samples"]} == {-1.5}
 
 
 def test_each_sample_has_its_own_recorded_seed_if_the_server_supports_seeds(server, progress, draw):

@@ -464,6 +464,35 @@ def test_a_models_sampling_settings_override_the_tasks():
     assert (settings.temperature, settings.top_p) == (0.2, 0.9)
 
 
+@pytest.mark.parametrize(("verifier", "expected"), [("gsm8k", True), ("functions", False)])
+def test_log_probabilities_are_stored_by_default_where_answers_are_voted_on(verifier, expected):
+    config = copy.deepcopy(CONFIG)
+    config["tasks"]["t"]["verifier"] = verifier
+    assert Study.load(config).sampling("t", "m").logprobs is expected
+    config["models"]["m"]["sampling"] = {"logprobs": not expected}
+    study = Study.load(config)
+    assert study.sampling("t", "m").logprobs is not expected
+    assert study.distribution("t", "m") == Study.load(CONFIG).distribution("t", "m")
+
+
+def test_a_servers_thinking_is_limited_by_its_own_parameters():
+    server = {"base_url": "http://localhost/v1", "model": "x"}
+    problem = message({"model.weights": None, "model.endpoint": server, "model.thinking": {"max_tokens": 9}})
+    assert "models.m.thinking.max_tokens: servers limit thinking by parameters of their own" in problem
+    assert "models.m.endpoint.parameters" in problem
+
+
+def test_samples_depend_on_the_markers_of_thinking_but_not_on_whether_it_is_kept():
+    def distribution(thinking):
+        config = copy.deepcopy(CONFIG)
+        config["models"]["m"]["thinking"] = thinking
+        return Study.load(config).distribution("t", "m")
+
+    assert distribution(False) == Study.load(CONFIG).distribution("t", "m")
+    assert distribution(True) == distribution({"keep": False}) != distribution(False)
+    assert distribution({"end": "[/THINK]"}) != distribution(True)
+
+
 def test_the_shipped_schema_is_up_to_date(root):
     shipped = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
     assert shipped == reference.schema(Study), "make reference"

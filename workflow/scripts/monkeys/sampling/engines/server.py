@@ -230,7 +230,8 @@ class _Answer(_AnswerPart):
         if self.usage is None:
             return {}
         counts = self.usage.model_dump(exclude_none=True)
-        return counts | counts.pop("prompt_tokens_details", {}) | counts.pop("completion_tokens_details", {})
+        details = [counts.pop(f"{kind}_tokens_details", {}) for kind in ("prompt", "completion")]
+        return counts | details[0] | details[1]
 
 
 class Server:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 from monkeys.sampling.engines.engine import Completion, Messages, Reply, Request
 from monkeys.sampling.settings import Sampling
 
+__all__ = ["Ask", "Completion", "Problem", "Strategy"]
+
 
 @dataclass(frozen=True)
 class Problem:
