@@ -40,9 +40,10 @@ def sha(text):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def test_ten_tasks_are_built_in():
+def test_thirteen_tasks_are_built_in():
     mathematics = ["aime24", "aime25", "gsm8k", "math", "math500", "minif2f"]
-    assert sorted(tasks.names()) == sorted([*mathematics, "code_contests", "gpqa_diamond", "humaneval", "mbpp"])
+    programming = ["code_contests", "humaneval", "humaneval_plus", "livecodebench", "mbpp", "mbpp_plus"]
+    assert sorted(tasks.names()) == sorted([*mathematics, *programming, "gpqa_diamond"])
 
 
 HELD_TO_THE_FIRST_USE = ("aime25", "gpqa_diamond")
@@ -341,6 +342,130 @@ def test_mbpp_shows_three_fixed_examples():
     assert prompts[1]["prompt"] == shown + instruction.format(12)
     assert problems[1]["reference"] == {"before": "", "after": "\nassert f() == 12\nassert True\n"}
     assert sha(prompts[1]["prompt"]) == "ca82b40e286f85e5"
+
+
+# HumanEval+ and MBPP+, whose tests have this layout
+
+EVALPLUS = """
+import numpy as np
+
+def is_floats(x) -> bool:
+    # check if it is float; List[float]; Tuple[float]
+    if isinstance(x, float):
+        return True
+    if isinstance(x, (list, tuple)):
+        return all(isinstance(i, float) for i in x)
+    if isinstance(x, np.ndarray):
+        return x.dtype == np.float64 or x.dtype == np.float32
+    return False
+
+
+def assertion(out, exp, atol):
+    exact_match = out == exp
+
+    if atol == 0 and is_floats(exp):
+        atol = 1e-6
+    if not exact_match and atol != 0:
+        assert np.allclose(out, exp, rtol=1e-07, atol=atol)
+    else:
+        assert exact_match
+
+
+"""
+HALVES = {
+    "task_id": "HumanEval/900",
+    "prompt": "def halves(numbers):\n",
+    "entry_point": "halves",
+    "test": EVALPLUS
+    + """def check(candidate):
+    inputs = [[[1, 2]], [[]], [[10**6]]]
+    results = [[0.5, 1.0], [], [500000.0]]
+    for i, (inp, exp) in enumerate(zip(inputs, results)):
+        assertion(candidate(*inp), exp, 0)
+""",
+}
+FIND_ZERO = {
+    "task_id": "HumanEval/32",
+    "prompt": "def find_zero(xs):\n",
+    "entry_point": "find_zero",
+    "test": """import math
+
+def _poly(xs: list, x: float):
+    return sum([coeff * math.pow(x, i) for i, coeff in enumerate(xs)])
+
+
+def check(candidate):
+    inputs = [[[1, 2]]]
+    results = [-0.5]
+    for i, (inp, exp) in enumerate(zip(inputs, results)):
+        assert _poly(*candidate(*inp), inp) <= 0.0001
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def functions():
+    with verification.load("functions")(verification.Settings(cpu_seconds=5, memory_mb=256)) as verifier:
+        yield lambda problem, text: next(iter(verifier.verify(problem, [text]))).outcome
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("    return [number / 2 for number in numbers]", "correct"),
+        ("    return [number / 2 + 1e-7 for number in numbers]", "correct"),  # within the tolerance of floats
+        ("    return tuple(number / 2 for number in numbers)", "correct"),  # allclose takes any sequence
+        ("    return [number / 2 + 1e-4 for number in numbers]", "wrong"),
+        ("    return [number / 2 for number in numbers[:1]] * 3", "wrong"),
+        ("    return [float('nan') for number in numbers]", "wrong"),
+        ("    return [float('inf') for number in numbers]", "wrong"),
+        ("    return None", "runtime_error"),
+    ],
+)
+def test_humaneval_plus_compares_floats_without_numpy(functions, body, outcome):
+    prompts, (problem,) = build("humaneval_plus", {"problems": [HALVES]})
+    assert prompts[0]["prompt"] == HALVES["prompt"]
+    assert functions(problem, body) == outcome
+
+
+@pytest.mark.parametrize(
+    ("root", "outcome"), [("-xs[0] / xs[1]", "correct"), ("-9.0", "wrong"), ("xs[0] / xs[1]", "wrong")]
+)
+def test_the_test_of_humaneval_plus_that_no_solution_passes_is_corrected(functions, root, outcome):
+    _, (problem,) = build("humaneval_plus", {"problems": [FIND_ZERO]})
+    assert functions(problem, f"    return {root}") == outcome
+
+
+def test_tests_that_need_more_of_numpy_than_its_stand_in_are_an_error():
+    row = {**HALVES, "test": HALVES["test"].replace("np.allclose", "np.isclose")}
+    with pytest.raises(ValueError, match=r"problem HumanEval/900: its test uses np\.isclose, which has no stand-in"):
+        build("humaneval_plus", {"problems": [row]})
+
+
+def test_mbpp_plus_asks_in_a_docstring_and_gives_slow_problems_more_time(functions):
+    row = {
+        "task_id": 2,
+        "prompt": "Write a function to find the shared elements from the given two lists.",
+        "test_imports": ["import math"],
+        "test_list": ["assert set(similar_elements((3, 4), (4, 5))) == set((4,))", "assert True"],
+        "test": EVALPLUS
+        + """inputs = [[(3, 4), (4, 5)], [(), ()]]
+results = [(4,), ()]
+for i, (inp, exp) in enumerate(zip(inputs, results)):
+    assertion(set(similar_elements(*inp)), set(exp), 0)
+""",
+    }
+    prompts, problems = build("mbpp_plus", {"problems": [row, {**row, "task_id": 599}]})
+    assert prompts[0]["prompt"] == (
+        '"""\nWrite a function to find the shared elements from the given two lists.\n'
+        'assert set(similar_elements((3, 4), (4, 5))) == set((4,))\n"""\n'
+    )
+    assert [(problem["problem_id"], problem["cpu_seconds"]) for problem in problems] == [("2", None), ("599", 150)]
+    assert problems[0]["reference"]["after"].startswith("import math\n")
+    right = "def similar_elements(a, b):\n    return tuple(set(a) & set(b))"
+    assert functions(problems[0], right) == "correct"
+    assert functions(problems[0], right.replace("&", "|")) == "wrong"
+    assert functions(problems[0], "import numpy") == "runtime_error"
 
 
 # Tasks for chat models

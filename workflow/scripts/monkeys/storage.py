@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,9 @@ def read_batches(
     with naming_damaged_file(path):
         file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True)
     with file:
-        batches = file.iter_batches(batch_size, columns=columns)
+        # row group by row group: pyarrow cannot read more than 2 GiB of nested text, such as test cases, at once
+        groups = range(file.num_row_groups)
+        batches = chain.from_iterable(file.iter_batches(batch_size, [group], columns) for group in groups)
         while True:
             with naming_damaged_file(path):
                 batch = next(batches, None)

@@ -367,6 +367,9 @@ def _mistakes_of_task(where: str, task: Task) -> Iterator[str]:
     if task.base not in (builtin_tasks.NONE, *builtin_tasks.names()):
         there = ", ".join([*builtin_tasks.names(), builtin_tasks.NONE])
         yield f"{where}.base: {task.base} is not one of the built-in tasks: {there}"
+    else:
+        owner = "a task without a built-in base" if task.base == builtin_tasks.NONE else f"the task {task.base}"
+        yield from _mistakes_of_options(f"{where}.options", owner, builtin_tasks.load(task.base).Options, task.options)
     yield from paths.missing_dataset(f"{where}.dataset", task.dataset)
     yield from paths.missing_dataset(f"{where}.examples.dataset", task.examples.dataset)
     if task.examples.file is not None and not paths.is_file(task.examples.file):
@@ -401,24 +404,32 @@ def _mistakes_of_verifier(where: str, task: Task) -> Iterator[str]:
         yield f"{where}: needs {where}.columns.reference or a template {where}.reference for its verifier, not both"
 
 
-def _mistakes_of_options(where: str, of: str, options: type[Any] | None, given: dict[str, Any]) -> Iterator[str]:
-    """Mistakes in options that are described by a dataclass."""
+def _mistakes_of_options(where: str, owner: str, options: type[Any] | None, given: dict[str, Any]) -> Iterator[str]:
+    """Mistakes in options that a dataclass describes."""
     if options is None:
         if given:
-            yield f"{where}: {of} has no options; leave it out"
+            yield f"{where}: {owner} has no options; leave it out"
         return
     types = get_type_hints(options)
     required = [field.name for field in fields(options) if field.default is field.default_factory is MISSING]
     if missing := [key for key in required if key not in given]:
         yield f"{where}: missing {', '.join(missing)}"
+    wrong = list(missing)
     for key, value in given.items():
         if key not in types:
+            wrong.append(key)
             yield f"{where}: unknown key {key!r}; allowed: {', '.join(sorted(types))}"
             continue
         try:
             TypeAdapter(types[key]).validate_python(value, strict=True)
         except ValidationError as error:
+            wrong.append(key)
             yield f"{where}.{key}: {error.errors()[0]['msg'].lower()}, and is {value!r}"
+    if not wrong:
+        try:
+            options(**given)
+        except ValueError as error:
+            yield f"{where}.{error}"
 
 
 def _no_multiple(where: str, samples: int | None, of: str, shard: int | None) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What a config says about a task."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -32,6 +33,13 @@ def _problems(value: Any) -> Any:
     if value == "all" or some or ids:
         return value
     raise PydanticCustomError("not_allowed", "all, a number from 1, or a list of distinct ids")
+
+
+def _dates_as_text(value: Any) -> Any:
+    """A mapping whose dates, which YAML reads from 2025-01-31, are texts again."""
+    if not isinstance(value, dict):
+        return value
+    return {key: one.isoformat() if isinstance(one, date) else one for key, one in value.items()}
 
 
 def _is_texts(value: Any) -> bool:
@@ -123,6 +131,8 @@ class Task(Dataset):
 
     base: str = "none"
     """Built-in task that provides the defaults, or none; by default, the one with the same name."""
+    options: Annotated[dict[str, Any], BeforeValidator(_dates_as_text)] = {}
+    """The built-in task's own options, for tasks that have some."""
     split: str = "test"
     """Split with the problems."""
     columns: Columns = Columns()
@@ -173,11 +183,16 @@ class Task(Dataset):
     def prompt_settings(self) -> dict[str, Any]:
         """Settings that the prompts depend on."""
         keys = {*_SOURCE, "problems", "problem_seed", "few_shot", "examples", "prompt"}
-        return self.model_dump(include=keys) | {"id": self.columns.id}
+        return self.model_dump(include=keys) | {"id": self.columns.id} | self._options_if_any()
 
     def problem_settings(self) -> dict[str, Any]:
         """Settings that the problems file depends on, besides those of its prompts."""
-        return self.model_dump(include={*_SOURCE, "columns", "question", "prompt", "reference", "verifier"})
+        keys = {*_SOURCE, "columns", "question", "prompt", "reference", "verifier"}
+        return self.model_dump(include=keys) | self._options_if_any()
+
+    def _options_if_any(self) -> dict[str, Any]:
+        """The options; left out if there are none, so that tasks without options keep their digests."""
+        return {"options": self.options} if self.options else {}
 
 
 _SOURCE = ("base", "dataset", "revision", "subset", "split")

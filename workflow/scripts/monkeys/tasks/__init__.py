@@ -6,6 +6,8 @@ module of `monkeys.tasks.builtin` defines one.
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
+from typing import Any
 
 from monkeys.tasks import builtin
 from monkeys.tasks.task import Task
@@ -21,8 +23,8 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(builtin.__path__))
 
 
-def load(base: str) -> Task:
-    """The built-in task of this name, or the default `Task` for tasks defined by config alone."""
+def load(base: str, options: Mapping[str, Any] | None = None) -> Task:
+    """The built-in task of this name with these options, or the default `Task` for tasks defined by config alone."""
     if base == NONE:
         return Task()
-    return importlib.import_module(f"monkeys.tasks.builtin.{base}").Task()
+    return importlib.import_module(f"monkeys.tasks.builtin.{base}").Task(options)

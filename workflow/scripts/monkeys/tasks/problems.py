@@ -48,7 +48,7 @@ def build_prompts(task: TaskSettings, read: Reader, other_ids: bool = False) -> 
         ValueError: a missing column, duplicate ids, no rows, missing examples, or flagged problems that are not in the
             dataset.
     """
-    kind = tasks.load(task.base)
+    kind = tasks.load(task.base, task.options)
     problems = list(kind.problems(read("problems", kind.columns)))
     if not problems:
         raise ValueError(f"dataset: split {task.split} has no problems")
@@ -112,7 +112,7 @@ def build_problems(prompts: Iterable[dict[str, Any]], task: TaskSettings, read: 
     Raises:
         ValueError: a missing column, a reference that the verifier cannot use, or an invalid limit.
     """
-    kind = tasks.load(task.base)
+    kind = tasks.load(task.base, task.options)
     chosen = {prompt["source_index"]: prompt for prompt in prompts}
     question, reference = _template("question", task.question or task.prompt or ""), _reference(task)
     limits = {limit: column for limit in LIMITS if (column := getattr(task.columns, limit)) is not None}
@@ -150,7 +150,7 @@ def known_solutions(problems: Iterable[dict[str, Any]], task: TaskSettings, read
         task: The task's config.
         read: Returns the rows of its problems.
     """
-    kind = tasks.load(task.base)
+    kind = tasks.load(task.base, task.options)
     names = {problem["source_index"]: problem["problem_id"] for problem in problems}
     for index, row in enumerate(read("problems", kind.solution_columns)):
         if index in names:
@@ -203,7 +203,8 @@ def write_problems(path: str, problems: list[dict[str, Any]], provenance: dict[s
     """Write a problems or prompts file with its provenance in the metadata."""
     table = pa.Table.from_pylist(problems).replace_schema_metadata({PROVENANCE_KEY: canonical(provenance)})
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, **PARQUET_OPTIONS)
+        # small row groups, since the test cases of a problem may have a hundred megabytes
+        pq.write_table(table, temporary, row_group_size=16, **PARQUET_OPTIONS)
 
 
 def digest_of(problems: list[dict[str, Any]], *columns: str) -> str:

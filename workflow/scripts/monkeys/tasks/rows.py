@@ -1,11 +1,13 @@
 """Rows of datasets: from the Hugging Face hub at one commit, or from a local folder in the hub's layout."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from monkeys import hub
+from monkeys import hub, tasks
 from monkeys.study.task import Task
 from monkeys.tasks.task import Row
 
@@ -18,10 +20,19 @@ class Dataset:
         commit: Commit of the id; None for a folder.
         subset: Name of the configuration, or names of several, whose rows are concatenated; None if it has only one.
         split: Name of the split.
+        files: JSON Lines files that hold its rows, for a dataset that only a script in its repository can load; None
+            if the library `datasets` finds them.
     """
 
-    def __init__(self, name: str, commit: str | None, subset: str | Sequence[str] | None, split: str) -> None:
-        self.name, self.commit, self.split = name, commit, split
+    def __init__(
+        self,
+        name: str,
+        commit: str | None,
+        subset: str | Sequence[str] | None,
+        split: str,
+        files: Sequence[str] | None = None,
+    ) -> None:
+        self.name, self.commit, self.split, self.files = name, commit, split, files
         self.subsets = [subset] if subset is None or isinstance(subset, str) else list(subset)
 
     def rows(self, columns: Sequence[str] = ()) -> Iterator[Row]:
@@ -34,6 +45,9 @@ class Dataset:
             NotAvailable: the dataset cannot be downloaded.
             ValueError: it has no such configuration, split or columns, has no rows, or cannot be read.
         """
+        if self.files is not None:
+            yield from self._rows_of_files(self.files, columns)
+            return
         folder = hub.dataset(self.name, self.commit, self.subsets)
         for subset in self.subsets:
             where = f"dataset {' '.join([self.name, *([subset] if subset else [])])}, split {self.split}"
@@ -63,6 +77,25 @@ class Dataset:
             )
         yield from table.select_columns(list(columns)) if columns else table
 
+    def _rows_of_files(self, files: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
+        """Rows of JSON Lines files, of which no others are downloaded."""
+        folder = Path(self.name)
+        if self.commit is not None:
+            folder = hub.fetch("dataset", self.name, self.commit, allow_patterns=list(files))
+        for file in files:
+            where = f"dataset {self.name}, file {file}"
+            if not (folder / file).is_file():
+                raise ValueError(f"{where}: there is no such file")
+            with (folder / file).open() as lines:
+                for number, line in enumerate(lines, 1):
+                    try:
+                        row = json.loads(line)
+                        yield {column: row[column] for column in columns or row}
+                    except (ValueError, TypeError) as error:
+                        raise ValueError(f"{where}, line {number}: {error}") from None
+                    except KeyError as error:
+                        raise ValueError(f"{where}, line {number}: no column {error.args[0]}") from None
+
 
 Reader = Callable[[str, Sequence[str]], Iterator[Row]]
 """Function that returns the rows of a task's `problems` or `examples` with the given columns."""
@@ -77,7 +110,7 @@ class TaskData:
     """
 
     def __init__(self, task: Task, results: str) -> None:
-        self._results = results
+        self._task, self._results = task, results
         keys = ("dataset", "revision", "subset", "split")
         self._problems = {key: getattr(task, key) for key in keys}
         own = {key: getattr(task.examples, key) for key in keys}
@@ -93,4 +126,6 @@ class TaskData:
         source = self._problems if which == "problems" else self._examples
         commit = hub.commit_of("dataset", source["dataset"], source["revision"], self._results)
         self.provenance[which] = {**source, "commit": commit}
-        return Dataset(source["dataset"], commit, source["subset"], source["split"]).rows(columns)
+        kind = tasks.load(self._task.base, self._task.options)
+        files = kind.files(source["subset"]) if which == "problems" else None
+        return Dataset(source["dataset"], commit, source["subset"], source["split"], files).rows(columns)

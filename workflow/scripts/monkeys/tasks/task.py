@@ -1,6 +1,6 @@
 """Base class of all tasks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 Row = dict[str, Any]
@@ -24,6 +24,20 @@ class Task:
     random_steps: ClassVar[tuple[int, int | None]] = (64, 10_000)
     """Draw that advances the random numbers after each problem: how many items out of how many (None: all examples).
     The published subsets of problems were drawn after the examples, so they depend on it."""
+    Options: ClassVar[type[Any] | None] = None
+    """Frozen dataclass of the task's own `options:`; None if it has none. Its `__post_init__` may raise a ValueError,
+    which begins with the name of an option."""
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        self.options: Any = self.Options(**(options or {})) if self.Options else None
+
+    def files(self, subset: str | Sequence[str] | None) -> list[str] | None:
+        """JSON Lines files that hold a subset's rows, in their order; None if the library `datasets` finds them.
+
+        Raises:
+            ValueError: there is no such subset.
+        """
+        return None
 
     def problems(self, rows: Iterable[Row]) -> Iterator[tuple[int, Row]]:
         """Problems among the rows of a split, with their row numbers, in the order used for drawing.

@@ -1,1 +1,1 @@
-"""The built-in tasks, one module each: the paper's (section 2, appendix A and its released code), and two more."""
+"""The built-in tasks, one module each: the paper's (section 2, appendix A and its released code), and later ones."""

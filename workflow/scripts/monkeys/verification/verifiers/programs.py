@@ -40,26 +40,41 @@ class Verifier(ProgramVerifier):
 
     def verify(self, problem: Mapping[str, Any], answers: Sequence[str]) -> Iterator[Verdict]:
         """Run each program until a test case fails, starting with the cases that most earlier programs failed."""
-        cases = problem["reference"]
+        cases = self.cases(problem)
         inputs = self._inputs.setdefault(problem["problem_id"], [case["input"].encode() for case in cases])
         expected = [case["output"].encode() for case in cases]
         failures = [0] * len(cases)
         with self.sandbox(problem) as box:
             box.load(inputs)
             for answer in answers:
-                yield _judge(box, answer, expected, failures)
+                yield self._judge(box, problem, answer, expected, failures)
 
+    def _judge(
+        self, box: Sandbox, problem: Mapping[str, Any], answer: str, expected: list[bytes], failures: list[int]
+    ) -> Verdict:
+        """Judge one program, and count the test case it fails."""
+        program = self.program(problem, answer.removeprefix(FENCE))
+        for case in sorted(range(len(expected)), key=lambda case: -failures[case]):
+            run = box.run(program, case)
+            if run.status == "finished" and self.same(problem, run.output, expected[case]):
+                continue
+            if not run.certain:
+                return uncertain_verdict(run)
+            failures[case] += 1
+            if run.status == "syntax_error" and not answer.startswith(FENCE):
+                return Verdict("no_answer")  # prose, not a program
+            return Verdict({"finished": "wrong", "failed_assertion": "runtime_error"}.get(run.status, run.status))
+        return Verdict("correct")
 
-def _judge(box: Sandbox, answer: str, expected: list[bytes], failures: list[int]) -> Verdict:
-    """Judge one program, and count the test case it fails."""
-    for case in sorted(range(len(expected)), key=lambda case: -failures[case]):
-        run = box.run(answer.removeprefix(FENCE), case)
-        if run.status == "finished" and same_output(run.output, expected[case]):
-            continue
-        if not run.certain:
-            return uncertain_verdict(run)
-        failures[case] += 1
-        if run.status == "syntax_error" and not answer.startswith(FENCE):
-            return Verdict("no_answer")  # prose, not a program
-        return Verdict({"finished": "wrong", "failed_assertion": "runtime_error"}.get(run.status, run.status))
-    return Verdict("correct")
+    def cases(self, problem: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
+        """A problem's test cases."""
+        cases: Sequence[Mapping[str, str]] = problem["reference"]
+        return cases
+
+    def program(self, problem: Mapping[str, Any], code: str) -> str:
+        """The program to run for a sample's code."""
+        return code
+
+    def same(self, problem: Mapping[str, Any], printed: bytes, expected: bytes) -> bool:
+        """Whether what a program printed is what is expected."""
+        return same_output(printed, expected)
