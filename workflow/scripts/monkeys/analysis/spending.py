@@ -1,4 +1,4 @@
-"""Cost of a study at every number of samples, in FLOPs and dollars."""
+"""Cost of a study at every number of samples, in FLOPs, dollars and tokens."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from monkeys.analysis.cost import (
     expected_samples,
     flops_of_tally,
     is_pareto_optimal,
+    mean_lengths,
 )
 from monkeys.analysis.tables import at_round_ks, concat_with_keys
 from monkeys.reporting.pairs import SIZE_FACTS, Pair
@@ -59,6 +60,24 @@ def spending(
     table = concat_with_keys(parts)
     front = [is_pareto_optimal(rows.assign(cost=rows["dollars"])) for _, rows in table.groupby("task", sort=False)]
     return table.assign(pareto=pd.concat(front))
+
+
+def with_tokens(tallies: dict[Pair, pd.DataFrame], curves: pd.DataFrame) -> pd.DataFrame:
+    """Coverage curves with the mean number of tokens that k samples of a problem take.
+
+    Args:
+        tallies: By task and model.
+        curves: Columns task, model, k, coverage.
+
+    Returns:
+        Columns task, model, k, tokens (generated, thinking included; NaN where unknown for any problem), coverage.
+    """
+    parts = {}
+    for (task, model), curve in curves.groupby(["task", "model"], sort=False):
+        _, length = mean_lengths(tallies[task, model])
+        counted = cost_curve(curve, 0, length).rename(columns={"cost": "tokens"})
+        parts[task, model] = counted[["k", "tokens", "coverage"]]
+    return concat_with_keys(parts)
 
 
 def effectiveness(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
