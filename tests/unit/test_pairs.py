@@ -1,7 +1,9 @@
 import copy
+import json
 
 import pytest
 
+from monkeys.analysis.cost import Architecture
 from monkeys.reporting import inputs, pairs, registry
 from monkeys.study import ConfigError, Study
 
@@ -68,6 +70,14 @@ def test_flops_need_tokens_and_the_size_of_the_model():
     facts = {"facts": {"parameters": 8, "layers": 2, "hidden_size": 4}}
     models = {"w": WEIGHTS, "e": ENDPOINT, "k": {**ENDPOINT, **facts}, "p": {**PUBLISHED, **facts}}
     assert {model for _, model in pairs.with_flops(config(models))} == {"w", "k"}
+
+
+def test_the_size_of_a_model_is_read_from_its_facts_if_all_of_it_is_known(tmp_path):
+    known = {"weights": "o/m", "parameters": 8, "layers": 2, "hidden_size": 4, "context": None}
+    for model, facts in {"known": known, "unknown": known | {"layers": None}}.items():
+        (tmp_path / f"{model}.json").write_text(json.dumps(facts))
+    read = inputs.INPUTS["facts"].read(sorted(map(str, tmp_path.iterdir())), None)
+    assert read == {"known": Architecture(parameters=8, layers=2, hidden_size=4)}
 
 
 def test_tokens_are_counted_for_weights_and_servers():

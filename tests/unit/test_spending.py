@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from monkeys.analysis.cost import Architecture
 from monkeys.analysis.coverage import coverage_curve
 from monkeys.analysis.spending import effectiveness, spending, with_tokens
 from monkeys.analysis.tables import concat_with_keys
 
 KS = [1, 2, 5, 10]
-FACTS = {"small": {"parameters": 1000, "layers": 2, "hidden_size": 10, "context": 99}, "large": {"parameters": None}}
+ARCHITECTURES = {"small": Architecture(parameters=1000, layers=2, hidden_size=10)}
 PRICES = {
     ("t", "small"): {"sample": None, "prompt": 1.0, "generated": 2.0},
     ("t", "large"): {"sample": 0.5, "prompt": None, "generated": None},
@@ -28,7 +29,7 @@ def tallies():
 @pytest.fixture
 def table(tallies):
     curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
-    return spending(tallies, curves, FACTS, PRICES)
+    return spending(tallies, curves, ARCHITECTURES, PRICES)
 
 
 def row_of(table, model, k):
@@ -39,7 +40,7 @@ def test_a_model_that_never_solves_as_much_is_listed_at_its_largest_k(tallies):
     tallies["t", "weak"] = tallies["t", "small"].assign(correct=[0, 1])
     curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
     prices = {**PRICES, ("t", "weak"): PRICES["t", "large"]}
-    _, as_good = effectiveness(spending(tallies, curves, FACTS, prices))
+    _, as_good = effectiveness(spending(tallies, curves, ARCHITECTURES, prices))
     assert as_good[["model", "k", "solved"]].to_numpy().tolist()[-1] == ["weak", 10, 0.5]
 
 
@@ -47,7 +48,7 @@ def test_samples_of_one_request_share_its_prompt(tallies):
     tally = {("t", "small"): tallies["t", "small"]}
     curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tally.items()})
     own_prompts, shared_prompts = (
-        spending(tally, curves, FACTS, {("t", "small"): {"prompt": 1.0, "samples_per_request": shared}})
+        spending(tally, curves, ARCHITECTURES, {("t", "small"): {"prompt": 1.0, "samples_per_request": shared}})
         for shared in (1, 5)
     )
     assert row_of(own_prompts, "small", 10)["dollars"] == pytest.approx(10 * 100 / 1e6)
