@@ -49,9 +49,12 @@ OKABE_ITO = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW)
 MARKERS = "osD^vPXp<>"
 DASHES: tuple[tuple[float, ...], ...] = ((), (4, 1.5), (1, 1), (4, 1, 1, 1), (6, 1, 1, 1, 1, 1))
 
-SINGLE_SAMPLE: dict[str, Any] = {"linestyle": (0, (4, 2)), "marker": ""}
+Properties = dict[str, Any]
+"""Line properties, as matplotlib takes them."""
+
+SINGLE_SAMPLE: Properties = {"linestyle": (0, (4, 2)), "marker": ""}
 """Line properties of a model with one sample: dashed, drawn horizontally as a baseline for the others."""
-FRONT: dict[str, Any] = {"color": "#CCCCCC", "linewidth": 3.5, "drawstyle": "steps-post", "solid_capstyle": "round"}
+FRONT: Properties = {"color": "#CCCCCC", "linewidth": 3.5, "drawstyle": "steps-post", "solid_capstyle": "round"}
 """Line properties of the Pareto front: a broad pale step line."""
 
 SAMPLES = "samples per problem, k"
@@ -109,7 +112,7 @@ class Look(NamedTuple):
     marker: str = ""
     hollow: bool = False
 
-    def properties(self) -> dict[str, Any]:
+    def properties(self) -> Properties:
         """Line properties for matplotlib."""
         return {
             "color": self.colour,

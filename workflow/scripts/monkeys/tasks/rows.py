@@ -1,7 +1,6 @@
 """Rows of datasets: from the Hugging Face hub at one commit, or from a local folder in the hub's layout."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import pyarrow as pa
 
@@ -85,7 +84,7 @@ class TaskData:
             own |= {key: self._problems[key] for key in ("dataset", "revision")}
             own["subset"] = own["subset"] or self._problems["subset"]
         self._examples = own
-        self.provenance: dict[str, Any] = {}
+        self.provenance: dict[str, dict[str, object]] = {}
         """Dataset, revision and commit of everything that was read."""
 
     def __call__(self, which: str, columns: Sequence[str]) -> Iterator[Row]:
