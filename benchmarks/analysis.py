@@ -24,6 +24,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
+from monkeys.analysis.cost import Architecture  # noqa: E402
 from monkeys.analysis.coverage import coverage, coverage_curve, log_grid, round_grid  # noqa: E402
 from monkeys.analysis.exclusions import coverage_with_and_without  # noqa: E402
 from monkeys.analysis.power_law import fit_power_law  # noqa: E402
@@ -60,8 +61,8 @@ def analyse(tallies: dict[tuple[str, str], pd.DataFrame]) -> None:
         coverage_with_and_without(tally, ["3", "5"], KS)
     for task in TASKS:
         shifts({model: tallies[task, model] for model in MODELS})
-    facts = {model: {"parameters": 8e9, "layers": 32, "hidden_size": 4096} for model in MODELS}
-    effectiveness(spending(tallies, curves, facts, {pair: {"sample": 0.01} for pair in tallies}))
+    sizes = dict.fromkeys(MODELS, Architecture(parameters=8e9, layers=32, hidden_size=4096))
+    effectiveness(spending(tallies, curves, sizes, {pair: {"sample": 0.01} for pair in tallies}))
 
 
 def coverage_by_loops(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:

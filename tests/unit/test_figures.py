@@ -39,6 +39,7 @@ class Study:
         weight = 1 + self.curves["model"].map(models.index)
         self.compute = self.curves[["task", "model", "k", "coverage"]].assign(flops=1e12 * self.curves["k"] * weight)
         self.cost = self.compute.rename(columns={"flops": "dollars"}).assign(dollars=1e-5 * self.curves["k"] * weight)
+        self.tokens = self.compute.rename(columns={"flops": "tokens"}).assign(tokens=500.0 * self.curves["k"] * weight)
         self.cost["pareto"] = self.cost["model"] == models[0]
         self.flagged = self.curves.rename(columns={"coverage": "coverage_all"})
         self.flagged = self.flagged.assign(coverage_kept=self.flagged["coverage_all"] ** 0.9, problems_all=300)
@@ -77,6 +78,7 @@ class Study:
         given = {
             "coverage_curves": self.curves,
             "cost_effectiveness_curves": self.compute if name == "coverage_vs_compute" else self.cost,
+            "coverage_vs_tokens_curves": self.tokens,
             "power_law_table": self.fits,
             "curve_similarity_table": self.shifts,
             "choices": self.selection,
@@ -98,7 +100,7 @@ def bars(rates):
 def with_missing_values():
     """A study with different budgets, and with models and a whole task without values."""
     study = Study(["math", "empty"], ["m-1", "m-2", "m-3", "m-4"])
-    for table in (study.curves, study.compute, study.cost):
+    for table in (study.curves, study.compute, study.cost, study.tokens):
         columns = table.columns.intersection(["coverage", "low", "high"])
         table.loc[(table["model"] == "m-2") & (table["k"] > 100), columns] = np.nan
         table.loc[(table["model"] == "m-3") | (table["task"] == "empty"), columns] = np.nan
@@ -355,7 +357,12 @@ def test_a_figure_without_a_family_of_two_models_says_so(drawn, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "table", "column"), [("coverage_vs_compute", "compute", "flops"), ("coverage_vs_cost", "cost", "dollars")]
+    ("name", "table", "column"),
+    [
+        ("coverage_vs_compute", "compute", "flops"),
+        ("coverage_vs_cost", "cost", "dollars"),
+        ("coverage_vs_tokens", "tokens", "tokens"),
+    ],
 )
 def test_coverage_is_drawn_against_the_cost_of_the_samples(drawn, name, table, column):
     expected = getattr(STUDIES["two"](), table)
@@ -474,7 +481,7 @@ def test_a_panel_without_numbers_says_so(drawn):
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_empty_table_gives_a_figure_without_panels(name):
     study = Study(["math"], ["m-1"])
-    for table in ("curves", "compute", "cost", "fits", "shifts", "selection", "rates", "flagged"):
+    for table in ("curves", "compute", "cost", "tokens", "fits", "shifts", "selection", "rates", "flagged"):
         setattr(study, table, getattr(study, table).iloc[:0])
     assert not study.draw(name).axes
 

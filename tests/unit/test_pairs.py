@@ -1,7 +1,9 @@
 import copy
+import json
 
 import pytest
 
+from monkeys.analysis.cost import Architecture
 from monkeys.reporting import inputs, pairs, registry
 from monkeys.study import ConfigError, Study
 
@@ -31,6 +33,7 @@ def test_a_study_of_weights_has_all_figures_that_need_no_optional_keys():
     assert registry.default_results("draw", everything) == [
         "coverage",
         "coverage_vs_compute",
+        "coverage_vs_tokens",
         "power_law",
         "selection",
         "solve_rates",
@@ -45,6 +48,7 @@ def test_missing_results_name_the_key_that_enables_them():
     assert "models.*.family" in without["coverage_by_family"] == without["curve_similarity"]
     assert "models.*.facts" in without["coverage_vs_compute"]
     assert "models.*.price" in without["coverage_vs_cost"]
+    assert "token counts" in without["coverage_vs_tokens"]
     assert "rewards" in without["selection"]
     assert "tasks.*.flagged" in without["flagged"]
 
@@ -66,6 +70,19 @@ def test_flops_need_tokens_and_the_size_of_the_model():
     facts = {"facts": {"parameters": 8, "layers": 2, "hidden_size": 4}}
     models = {"w": WEIGHTS, "e": ENDPOINT, "k": {**ENDPOINT, **facts}, "p": {**PUBLISHED, **facts}}
     assert {model for _, model in pairs.with_flops(config(models))} == {"w", "k"}
+
+
+def test_the_size_of_a_model_is_read_from_its_facts_if_all_of_it_is_known(tmp_path):
+    known = {"weights": "o/m", "parameters": 8, "layers": 2, "hidden_size": 4, "context": None}
+    for model, facts in {"known": known, "unknown": known | {"layers": None}}.items():
+        (tmp_path / f"{model}.json").write_text(json.dumps(facts))
+    read = inputs.INPUTS["facts"].read(sorted(map(str, tmp_path.iterdir())), None)
+    assert read == {"known": Architecture(parameters=8, layers=2, hidden_size=4)}
+
+
+def test_tokens_are_counted_for_weights_and_servers():
+    models = {"w": WEIGHTS, "e": ENDPOINT, "p": PUBLISHED}
+    assert {model for _, model in pairs.with_tokens(config(models))} == {"w", "e"}
 
 
 def test_dollars_need_a_price_per_sample_or_tokens_and_both_token_prices():

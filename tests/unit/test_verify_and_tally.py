@@ -14,8 +14,8 @@ from monkeys.verification import Settings, Verdict, Verifier
 from monkeys.verification.shard import BATCH_SIZE, verify_shard
 
 
-def write_samples(path, first, texts, **provenance):
-    """One sample per text and problem; problem ids are the keys."""
+def write_samples(path, first, texts, tokens=(10,), **provenance):
+    """One sample per text and problem, their lengths in turn; problem ids are the keys."""
     provenance = {"task": "t", "model": "m", "index": 0} | provenance
     rows = [
         {
@@ -23,7 +23,7 @@ def write_samples(path, first, texts, **provenance):
             "sample": first + i,
             "text": text,
             "prompt_tokens": 4,
-            "tokens": 10,
+            "tokens": tokens[i % len(tokens)],
             "finish_reason": "stop",
         }
         for problem, answers in texts.items()
@@ -246,6 +246,14 @@ def test_a_tally_sums_outcomes_and_tokens_over_shards(tmp_path, problems, shard)
     assert table.loc["b", ["samples", "correct", "wrong", "no_answer"]].tolist() == [6, 2, 1, 3]
     assert table["prompt_tokens"].tolist() == [4, 4]
     assert table["generated_tokens"].tolist() == [60, 60]
+
+
+def test_the_tokens_of_a_problem_are_unknown_if_those_of_any_sample_are(tmp_path, problems):
+    samples, verdicts = str(tmp_path / "s.parquet"), str(tmp_path / "v.parquet")
+    write_samples(samples, 0, {"a": ["1", "2"], "b": ["1"]}, tokens=(10, None))
+    verify_shard(problems, samples, verdicts, "gsm8k", Settings())
+    table = tally([samples], [verdicts]).set_index("problem_id")
+    assert table["generated_tokens"].isna().to_dict() == {"a": True, "b": False}
 
 
 def test_verdicts_on_other_samples_are_rejected(tmp_path, shard):

@@ -18,7 +18,16 @@ from typing import Any, Self, TextIO
 
 import pyarrow as pa
 
-from monkeys.storage import digest, naming_damaged_file, read_batches, read_provenance, read_table, replacing
+from monkeys.storage import (
+    Provenance,
+    Row,
+    digest,
+    naming_damaged_file,
+    read_batches,
+    read_provenance,
+    read_table,
+    replacing,
+)
 
 KEY = "made_from"
 """Key in a file's provenance for what it was made from."""
@@ -38,7 +47,7 @@ class MadeFrom:
         """Read it from a file's provenance; None if it is not recorded there."""
         return cls(**provenance[KEY]) if KEY in provenance else None
 
-    def as_provenance(self) -> dict[str, Any]:
+    def as_provenance(self) -> Provenance:
         """Entry for a file's provenance."""
         return {KEY: {"settings": self.settings, "problems": dict(self.problems)}}
 
@@ -102,9 +111,7 @@ def candidates(
     yield from sorted(found, key=lambda one: (-len(one[1]), one[0].name))
 
 
-def rows(
-    results: str | Path, file: str | Path, made_from: MadeFrom, console: TextIO | None = None
-) -> Iterator[dict[str, Any]]:
+def rows(results: str | Path, file: str | Path, made_from: MadeFrom, console: TextIO | None = None) -> Iterator[Row]:
     """Kept rows of the same problems; those of one problem come from one undamaged file."""
     found: set[str] = set()
     for path, shared in candidates(results, file, made_from, console):

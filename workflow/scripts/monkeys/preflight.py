@@ -24,6 +24,7 @@ from monkeys.study import Study
 from monkeys.study.study import SourcedModel
 from monkeys.tasks.problems import build_problems, build_prompts, naming_task
 from monkeys.tasks.rows import TaskData
+from monkeys.tasks.task import Row
 
 Problems = Mapping[str, Mapping[str, Any]]
 """Rows of a problems file, by problem id."""
@@ -225,7 +226,7 @@ def models_to_sample(study: Study) -> list[str]:
     return json.loads(os.environ.get(TO_BE_SAMPLED, json.dumps(list(study.models))))
 
 
-def load_problems(study: Study, task: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], TaskData]:
+def load_problems(study: Study, task: str) -> tuple[list[Row], list[Row], TaskData]:
     """Prompts and problems of a task, built from its dataset, and the dataset.
 
     Raises:

@@ -48,6 +48,12 @@ REWARDS = pa.schema(
     ]
 )
 
+Row = dict[str, Any]
+"""A row of a file, by column."""
+
+Provenance = dict[str, Any]
+"""What a file was made from, and how: JSON values, stored in its metadata."""
+
 PROVENANCE_KEY = b"monkeys"
 
 PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
@@ -91,21 +97,21 @@ def sync_folder(folder: Path) -> None:
 def parquet_writer(
     path: str | Path,
     schema: pa.Schema,
-    provenance: dict[str, Any],
+    provenance: Provenance,
     group_rows: int = 20_000,
     group_characters: int = 64_000_000,
-) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Yield a function that adds a row (a dict by column name) to a zstd parquet file.
+) -> Iterator[Callable[[Row], None]]:
+    """Yield a function that adds a row to a zstd parquet file.
 
     Memory holds one row group, bounded in rows and characters. `provenance` (JSON values) goes into the file's metadata
     when it is closed, so it may be filled in while rows are added.
     """
-    group: list[dict[str, Any]] = []
+    group: list[Row] = []
     characters = 0
 
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **PARQUET_OPTIONS) as writer:
 
-        def add(row: dict[str, Any]) -> None:
+        def add(row: Row) -> None:
             nonlocal characters
             group.append(row)
             characters += sum(len(value) for value in row.values() if isinstance(value, str))
@@ -119,9 +125,7 @@ def parquet_writer(
         writer.add_key_value_metadata({PROVENANCE_KEY: json.dumps(provenance, sort_keys=True).encode()})
 
 
-def write_parquet(
-    path: str | Path, schema: pa.Schema, rows: Iterable[dict[str, Any]], provenance: dict[str, Any]
-) -> int:
+def write_parquet(path: str | Path, schema: pa.Schema, rows: Iterable[Row], provenance: Provenance) -> int:
     """Stream rows into a parquet file (see `parquet_writer`); returns the number of rows."""
     written = 0
     with parquet_writer(path, schema, provenance) as add:
@@ -153,7 +157,7 @@ def read_batches(
             yield batch
 
 
-def read_rows(path: str | Path, columns: list[str] | None = None, batch_size: int = 4096) -> Iterator[dict[str, Any]]:
+def read_rows(path: str | Path, columns: list[str] | None = None, batch_size: int = 4096) -> Iterator[Row]:
     """Rows of a parquet file as dicts, one batch in memory at a time.
 
     Raises:
@@ -180,7 +184,7 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
         return table.cast(pa.schema(plain, table.schema.metadata))
 
 
-def read_provenance(path: str | Path) -> dict[str, Any]:
+def read_provenance(path: str | Path) -> Provenance:
     """Provenance stored in a parquet file; {} if it has none.
 
     Raises:

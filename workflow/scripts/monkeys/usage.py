@@ -38,7 +38,7 @@ def record_usage(
     """
     path = Path(log).with_suffix(SUFFIX)
     earlier = path.read_text() if path.exists() else ""
-    record: dict[str, Any] = {"rule": rule, **dict(wildcards.items()), "threads": threads}
+    record: dict[str, object] = {"rule": rule, **dict(wildcards.items()), "threads": threads}
     record |= {key: resources.get(key) for key in ("gpu", "mem_mb", "runtime")}
     if gres := resources.get("gres"):  # gpu:h100:2
         record["gpu"] = int(gres.rpartition(":")[2])

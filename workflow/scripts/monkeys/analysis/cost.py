@@ -41,7 +41,7 @@ def flops_of_tally(tally: pd.DataFrame, architecture: Architecture) -> pd.DataFr
         Columns problem_id, first (once per problem, for any number of samples), per_sample; NaN where lengths are
         unknown.
     """
-    prompt, length = _mean_lengths(tally)
+    prompt, length = mean_lengths(tally)
     return pd.DataFrame(
         {
             "problem_id": tally["problem_id"],
@@ -75,7 +75,7 @@ def dollars(tally: pd.DataFrame, price: Price, samples_per_request: int = 1) -> 
         Columns problem_id, first (0: prompts are charged per request), per_sample (mean); NaN where tokens are charged
         but their number is unknown.
     """
-    prompt, length = _mean_lengths(tally)
+    prompt, length = mean_lengths(tally)
     per_sample = np.full(len(tally), price.sample)
     if price.prompt:
         per_sample += price.prompt * prompt / samples_per_request / 1e6
@@ -84,8 +84,12 @@ def dollars(tally: pd.DataFrame, price: Price, samples_per_request: int = 1) -> 
     return pd.DataFrame({"problem_id": tally["problem_id"], "first": 0.0, "per_sample": per_sample})
 
 
-def _mean_lengths(tally: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Prompt length and mean sample length in tokens, by problem; NaN where unknown."""
+def mean_lengths(tally: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Prompt length and mean sample length in tokens, by problem; NaN where unknown.
+
+    Args:
+        tally: Columns samples, prompt_tokens, generated_tokens and, if there were any, verifier_error.
+    """
     prompt, generated, samples = (
         tally[column].to_numpy(np.float64, na_value=np.nan)
         for column in ("prompt_tokens", "generated_tokens", "samples")

@@ -1,5 +1,7 @@
 """Coverage: the expected fraction of problems that at least one of k samples solves."""
 
+from typing import TypedDict
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -66,6 +68,14 @@ def budget(tally: pd.DataFrame) -> int:
 def curve_ks(tally: pd.DataFrame) -> NDArray[np.int64]:
     """Values of k for a curve: log-spaced and round numbers up to the tally's budget."""
     return np.union1d(log_grid(budget(tally)), round_grid(budget(tally)))
+
+
+class Bootstrap(TypedDict):
+    """Settings of a bootstrap over problems; see `coverage_curve`."""
+
+    draws: int
+    confidence: float
+    seed: int
 
 
 def coverage_curve(tally: pd.DataFrame, ks: ArrayLike, draws: int, confidence: float, seed: int) -> pd.DataFrame:

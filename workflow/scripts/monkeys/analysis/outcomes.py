@@ -1,7 +1,7 @@
 """Tallies from published outcomes: counts per problem, or 0 or 1 per attempt."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ ATTEMPTS = ("problem_id", "attempt", "correct")
 
 
 def read_outcomes(
-    path: str, columns: dict[str, str] | None = None, where: dict[str, Any] | None = None
+    path: str, columns: Mapping[str, str] | None = None, where: Mapping[str, object] | None = None
 ) -> pd.DataFrame:
     """A tally from a file with the columns `COUNTS` or `ATTEMPTS`.
 

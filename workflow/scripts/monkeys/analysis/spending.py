@@ -1,6 +1,6 @@
-"""Cost of a study at every number of samples, in FLOPs and dollars."""
+"""Cost of a study at every number of samples, in FLOPs, dollars and tokens."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,16 @@ from monkeys.analysis.cost import (
     expected_samples,
     flops_of_tally,
     is_pareto_optimal,
+    mean_lengths,
 )
 from monkeys.analysis.tables import at_round_ks, concat_with_keys
-from monkeys.reporting.pairs import SIZE_FACTS, Pair
+from monkeys.reporting.pairs import Pair
 
 
 def spending(
     tallies: dict[Pair, pd.DataFrame],
     curves: pd.DataFrame,
-    facts: dict[str, dict[str, Any]],
+    architectures: Mapping[str, Architecture],
     prices: dict[Pair, dict[str, float | None]],
 ) -> pd.DataFrame:
     """Coverage curves with their mean cost per problem.
@@ -30,7 +31,7 @@ def spending(
     Args:
         tallies: By task and model.
         curves: Columns task, model, k, coverage.
-        facts: By model, parameters, layers, hidden_size; the FLOPs of other models are unknown.
+        architectures: By model; the FLOPs of others are unknown.
         prices: By task and model, prompt and generated (dollars per million tokens), sample (dollars), None for 0; and
             samples_per_request, the number of samples that share the price of their prompt.
 
@@ -42,10 +43,9 @@ def spending(
     parts = {}
     for (task, model), curve in curves.groupby(["task", "model"], sort=False):
         pair, tally = (task, model), tallies[task, model]
-        sizes: dict[str, Any] = {key: facts.get(model, {}).get(key) for key in SIZE_FACTS}
         part = curve[["k", "coverage"]].assign(flops=np.nan, dollars=np.nan, dollars_per_sample=np.nan)
-        if None not in sizes.values():
-            flops = flops_of_tally(tally, Architecture(**sizes))
+        if model in architectures:
+            flops = flops_of_tally(tally, architectures[model])
             part["flops"] = cost_curve(curve, flops["first"], flops["per_sample"])["cost"]
         if pair in prices:
             price = {key: value or 0.0 for key, value in prices[pair].items()}
@@ -59,6 +59,24 @@ def spending(
     table = concat_with_keys(parts)
     front = [is_pareto_optimal(rows.assign(cost=rows["dollars"])) for _, rows in table.groupby("task", sort=False)]
     return table.assign(pareto=pd.concat(front))
+
+
+def with_tokens(tallies: dict[Pair, pd.DataFrame], curves: pd.DataFrame) -> pd.DataFrame:
+    """Coverage curves with the mean number of tokens that k samples of a problem take.
+
+    Args:
+        tallies: By task and model.
+        curves: Columns task, model, k, coverage.
+
+    Returns:
+        Columns task, model, k, tokens (generated, thinking included; NaN where unknown for any problem), coverage.
+    """
+    parts = {}
+    for (task, model), curve in curves.groupby(["task", "model"], sort=False):
+        _, length = mean_lengths(tallies[task, model])
+        counted = cost_curve(curve, 0, length).rename(columns={"cost": "tokens"})
+        parts[task, model] = counted[["k", "tokens", "coverage"]]
+    return concat_with_keys(parts)
 
 
 def effectiveness(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

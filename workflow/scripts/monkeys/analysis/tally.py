@@ -10,7 +10,7 @@ from monkeys.verification import OUTCOMES
 
 COLUMNS = ["problem_id", "samples", "correct", "prompt_tokens", "generated_tokens", *OUTCOMES[1:]]
 """`samples` excludes those on which the verifier failed (`verifier_error`); `prompt_tokens` is the length of one
-prompt, `generated_tokens` the sum over all samples; both are null if the source has no token counts."""
+prompt, `generated_tokens` the sum over all samples, null if the source does not count the tokens of each."""
 
 
 IDENTITY_KEYS = ("task", "model", "index", "size", "model_settings", "settings")
@@ -81,5 +81,5 @@ def _count_shard(samples: str, verdicts: str) -> pd.DataFrame:
     table = pd.crosstab(judged["problem_id"], judged["outcome"]).reindex(columns=list(OUTCOMES), fill_value=0)
     tokens = drawn.groupby("problem_id")
     table["prompt_tokens"] = tokens["prompt_tokens"].first()
-    table["tokens"] = tokens["tokens"].sum(min_count=1)
+    table["tokens"] = tokens["tokens"].agg(lambda lengths: lengths.sum(skipna=False))
     return table

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from monkeys.demo import arithmetic, programs
 from monkeys.tasks.prompts import compile_template
+from monkeys.tasks.task import Row
 
 RESERVED_PER_LEVEL, RESERVED_LEVELS = 40, 8
 """Size of the held-out sets excluded from training; the demo's tasks are subsets of them."""
@@ -49,14 +49,14 @@ def training_examples(seed: int, stream: int, arithmetic_prompt: str, programs_p
         yield next(source)
 
 
-def demo_rows(task: str, seed: int) -> list[dict[str, Any]]:
+def demo_rows(task: str, seed: int) -> list[Row]:
     """The rows of a demo task's dataset; `level` is the number of steps or operations.
 
     Args:
         task: `arithmetic` or `programs`.
         seed: Seed of the held-out problems.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     if task == "arithmetic":
         for problem in arithmetic.held_out_set(seed, *ARITHMETIC_SHAPE):
             rows.append({"question": problem.question, "answer": problem.answer, "level": problem.steps})

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from monkeys import usage
 from monkeys.reporting import pairs, registry
@@ -25,6 +25,13 @@ class Input:
     """Whether the files only serve as explanation, so that newer ones trigger no rerun."""
 
 
+class _Models(TypedDict):
+    """The models of a study, for their looks."""
+
+    models: list[str]
+    families: dict[str, str]
+
+
 def find(name: str) -> Input | None:
     """The input of this name; None if the name is not that of an input."""
     for ending, folder in (("_curves", "curves"), ("_table", "tables")):
@@ -40,7 +47,7 @@ def files_of(result: str, function: str, study: Study) -> dict[str, list[str]]:
     return {name: files for name, source in found.items() if (files := source.files(study))}
 
 
-def settings_of(result: str, function: str, study: Study) -> dict[str, Any]:
+def settings_of(result: str, function: str, study: Study) -> dict[str, object]:
     """Settings that a function of a result takes as arguments or needs to read its inputs; JSON values."""
     found = {name: find(name) for name in registry.arguments(result, function)}
     for_inputs = {name: source.setting(study) for name, source in found.items() if source is not None}
@@ -96,14 +103,19 @@ def _tallies(files: list[str], _: Any) -> Any:
     return read_tallies(files)
 
 
-def _looks(_: list[str], models: dict[str, Any]) -> Any:
+def _looks(_: list[str], models: _Models) -> Any:
     from monkeys.reporting import style
 
     return style.assign_looks(**models)
 
 
-def _facts(files: list[str], _: Any) -> dict[str, Any]:
-    return {Path(path).stem: json.loads(Path(path).read_text()) for path in files}
+def _facts(files: list[str], _: Any) -> Any:
+    """Architecture of each model whose size is known."""
+    from monkeys.analysis.cost import Architecture
+
+    facts = {Path(path).stem: json.loads(Path(path).read_text()) for path in files}
+    sizes = {model: [known.get(fact) for fact in pairs.SIZE_FACTS] for model, known in facts.items()}
+    return {model: Architecture(*size) for model, size in sizes.items() if None not in size}
 
 
 def _golds(files: list[str], verifiers: dict[str, str]) -> Any:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from monkeys import __version__
 from monkeys.reporting import registry
 from monkeys.reporting.pairs import Pair
+from monkeys.storage import Provenance
 from monkeys.study import Study
 
 NARROW = {
@@ -30,8 +31,8 @@ def overview(
     study: Study,
     tallies: Mapping[Pair, pd.DataFrame],
     headline: pd.DataFrame,
-    samples: Iterable[dict[str, Any]],
-    verdicts: Iterable[dict[str, Any]],
+    samples: Iterable[Provenance],
+    verdicts: Iterable[Provenance],
 ) -> str:
     """The page in reStructuredText.
 
@@ -79,7 +80,7 @@ TOO_MANY_TRUNCATED = 0.05
 """Fraction of samples that reach the token limit, above which the limit is likely to lower coverage."""
 
 
-def _truncated(samples: Iterable[dict[str, Any]]) -> list[str]:
+def _truncated(samples: Iterable[Provenance]) -> list[str]:
     """Tasks and models with many truncated samples, a line each."""
     return [
         f"{file['task']}, {file['model']}: {100 * file['truncated'] / file['samples']:.0f} % of the samples reach the "
@@ -106,7 +107,7 @@ def _samples(tallies: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _models(study: Study, provenance: Mapping[Pair, dict[str, Any]]) -> pd.DataFrame:
+def _models(study: Study, provenance: Mapping[Pair, Provenance]) -> pd.DataFrame:
     rows = []
     for name, model in study.models.items():
         files = [file for (_, sampled), file in provenance.items() if sampled == name]

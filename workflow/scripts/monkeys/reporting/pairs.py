@@ -26,13 +26,18 @@ def families_on_tasks(study: Study) -> dict[Pair, list[str]]:
     return {group: models for group, models in found.items() if len(models) > 1}
 
 
+def with_tokens(study: Study) -> list[Pair]:
+    """Pairs whose samples have token counts."""
+    return [(task, name) for task, name in study.pairs() if study.models[name].source.counts_tokens]
+
+
 def with_flops(study: Study) -> list[Pair]:
     """Pairs whose inference FLOPs can be counted."""
     return [
         (task, name)
-        for task, name in study.pairs()
-        if (model := study.models[name]).source.counts_tokens
-        and (isinstance(model.source, Weights) or all(getattr(model.facts, fact) is not None for fact in SIZE_FACTS))
+        for task, name in with_tokens(study)
+        if isinstance((model := study.models[name]).source, Weights)
+        or all(getattr(model.facts, fact) is not None for fact in SIZE_FACTS)
     ]
 
 

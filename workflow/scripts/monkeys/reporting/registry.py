@@ -25,7 +25,6 @@ import inspect
 import pkgutil
 from functools import cache
 from types import ModuleType
-from typing import Any
 
 from monkeys import results
 from monkeys.study import Study
@@ -51,7 +50,7 @@ def arguments(name: str, function: str) -> list[str]:
     return list(inspect.signature(getattr(load(name), function)).parameters)
 
 
-def settings(name: str, function: str, study: Study) -> dict[str, Any]:
+def settings(name: str, function: str, study: Study) -> dict[str, object]:
     """Settings among these arguments, with their values."""
     module = load(name)
     values = module.settings(study) if hasattr(module, "settings") else {}

@@ -49,8 +49,13 @@ OKABE_ITO = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW)
 MARKERS = "osD^vPXp<>"
 DASHES: tuple[tuple[float, ...], ...] = ((), (4, 1.5), (1, 1), (4, 1, 1, 1), (6, 1, 1, 1, 1, 1))
 
-SINGLE_SAMPLE: dict[str, Any] = {"linestyle": (0, (4, 2)), "marker": ""}
+Properties = dict[str, Any]
+"""Line properties, as matplotlib takes them."""
+
+SINGLE_SAMPLE: Properties = {"linestyle": (0, (4, 2)), "marker": ""}
 """Line properties of a model with one sample: dashed, drawn horizontally as a baseline for the others."""
+FRONT: Properties = {"color": "#CCCCCC", "linewidth": 3.5, "drawstyle": "steps-post", "solid_capstyle": "round"}
+"""Line properties of the Pareto front: a broad pale step line."""
 
 SAMPLES = "samples per problem, k"
 COVERAGE = "coverage (pass@k)"
@@ -107,7 +112,7 @@ class Look(NamedTuple):
     marker: str = ""
     hollow: bool = False
 
-    def properties(self) -> dict[str, Any]:
+    def properties(self) -> Properties:
         """Line properties for matplotlib."""
         return {
             "color": self.colour,
@@ -192,6 +197,31 @@ def curves(axes: Axes, frame: pd.DataFrame, x: str, looks: Mapping[str, Look]) -
             alpha = min(0.15, 0.8 / len(models))
             axes.fill_between(part[x], part["low"], part["high"], color=looks[model].colour, alpha=alpha, linewidth=0)
         curve(axes, part[x], part["coverage"], looks[model], model)
+
+
+def coverage_against(x: str, label: str, frame: pd.DataFrame, looks: Mapping[str, Look], front: bool = False) -> Figure:
+    """A figure of coverage against a cost, a panel per task.
+
+    Args:
+        x: Name of the column for the horizontal axis; rows where it is NaN are left out.
+        label: Label of the horizontal axis.
+        frame: Columns task, model, coverage, `x` and, for the front, pareto (whether a row is on it).
+        looks: Look by model.
+        front: Whether the Pareto front is drawn, behind the curves.
+    """
+    frame = frame.dropna(subset=x)
+    tasks = frame["task"].unique()
+    figure, axes = panels(len(tasks))
+    entries = legend_entries(looks, frame["model"])
+    for panel, task in zip(axes, tasks, strict=True):
+        rows = frame[frame["task"] == task]
+        if front:
+            best = rows[rows["pareto"]].sort_values(x)
+            panel.plot(best[x], best["coverage"], label="_front", **FRONT)
+        curves(panel, rows, x, looks)
+    if front:
+        entries.append(Line2D([], [], label="Pareto front", **FRONT))
+    return arrange(figure, [(task,) for task in tasks], label, COVERAGE, entries)
 
 
 def curves_of_k(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look]) -> None:

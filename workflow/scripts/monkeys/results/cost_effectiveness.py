@@ -1,7 +1,7 @@
 """Cost of solving problems, in FLOPs and dollars."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
 from monkeys.study import Study
@@ -9,6 +9,7 @@ from monkeys.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+    from monkeys.analysis.cost import Architecture
     from monkeys.reporting.pairs import Pair
 
 CATEGORY = "Cost"
@@ -24,7 +25,7 @@ def missing(study: Study) -> str | None:
     return None if found else "no model with known FLOPs (models.*.facts) or a price (models.*.price)"
 
 
-def settings(study: Study) -> dict[str, Any]:
+def settings(study: Study) -> dict[str, object]:
     """Prices by task and model; samples drawn in one request to a server share the price of their prompt."""
     prices = []
     for task, name in pairs.with_prices(study):
@@ -36,13 +37,13 @@ def settings(study: Study) -> dict[str, Any]:
 def compute(
     tallies: "dict[Pair, pd.DataFrame]",
     coverage_curves: "pd.DataFrame",
-    facts: Mapping[str, dict[str, Any]],
-    prices: list[tuple[str, str, dict[str, Any]]],
+    facts: "Mapping[str, Architecture]",
+    prices: list[tuple[str, str, dict[str, float | None]]],
 ) -> "pd.DataFrame":
     """Coverage and its mean cost per problem, at every k."""
     from monkeys.analysis.spending import spending
 
-    return spending(tallies, coverage_curves, dict(facts), {(task, model): price for task, model, price in prices})
+    return spending(tallies, coverage_curves, facts, {(task, model): price for task, model, price in prices})
 
 
 def tabulate(cost_effectiveness_curves: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":

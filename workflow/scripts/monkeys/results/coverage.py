@@ -1,7 +1,7 @@
 """Coverage (pass@k): the expected fraction of problems that at least one of k samples solves."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting.captions import samples_per_problem
 from monkeys.study import Study
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from monkeys.analysis.coverage import Bootstrap
     from monkeys.reporting import style
     from monkeys.reporting.pairs import Pair
 
@@ -26,7 +27,7 @@ def FIGURE(study: Study) -> str:
     )
 
 
-def settings(study: Study) -> dict[str, Any]:
+def settings(study: Study) -> dict[str, object]:
     """Settings of the bootstrap over problems."""
     analysis = study.analysis
     return {
@@ -38,7 +39,7 @@ def settings(study: Study) -> dict[str, Any]:
     }
 
 
-def compute(tallies: "dict[Pair, pd.DataFrame]", bootstrap: dict[str, Any]) -> "pd.DataFrame":
+def compute(tallies: "dict[Pair, pd.DataFrame]", bootstrap: "Bootstrap") -> "pd.DataFrame":
     """Coverage and its interval at log-spaced and round k; columns task, model, k, coverage, low, high."""
     from monkeys.analysis.coverage import coverage_curve, curve_ks
     from monkeys.analysis.tables import concat_with_keys

@@ -1,7 +1,7 @@
 """Coverage of the models of one family, a panel per task and family."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
 from monkeys.study import Study
@@ -23,7 +23,7 @@ def missing(study: Study) -> str | None:
     return None if pairs.families_on_tasks(study) else "no task with two models of one family (models.*.family)"
 
 
-def settings(study: Study) -> dict[str, Any]:
+def settings(study: Study) -> dict[str, object]:
     return {"families": pairs.families(study)}
 
 

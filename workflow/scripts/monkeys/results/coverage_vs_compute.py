@@ -37,10 +37,4 @@ def draw(cost_effectiveness_curves: "pd.DataFrame", looks: "Mapping[str, style.L
     """
     from monkeys.reporting import style
 
-    curves = cost_effectiveness_curves.dropna(subset="flops")
-    tasks = curves["task"].unique()
-    figure, axes = style.panels(len(tasks))
-    for panel, task in zip(axes, tasks, strict=True):
-        style.curves(panel, curves[curves["task"] == task], "flops", looks)
-    entries = style.legend_entries(looks, curves["model"])
-    return style.arrange(figure, [(task,) for task in tasks], "inference FLOPs per problem", style.COVERAGE, entries)
+    return style.coverage_against("flops", "inference FLOPs per problem", cost_effectiveness_curves, looks)

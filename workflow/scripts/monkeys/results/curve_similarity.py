@@ -1,7 +1,7 @@
 """Coverage of the models of a family against k rescaled by model, a panel per task and family."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
 from monkeys.results.coverage_by_family import missing as missing
@@ -26,7 +26,7 @@ FIGURE = (
 )
 
 
-def settings(study: Study) -> dict[str, Any]:
+def settings(study: Study) -> dict[str, object]:
     return {"families": pairs.families(study)}
 
 
@@ -62,7 +62,7 @@ def draw(
     usable = curve_similarity_table.dropna(subset="k")
     parts = [part for part in usable.groupby(["task", "family"], sort=False) if part[1]["model"].nunique() > 1]
     by_pair = dict(list(coverage_curves.groupby(["task", "model"])))
-    guide: dict[str, Any] = {"color": style.GREY, "linewidth": 0.7, "linestyle": (0, (1, 1.5))}
+    guide: style.Properties = {"color": style.GREY, "linewidth": 0.7, "linestyle": (0, (1, 1.5))}
     figure, axes = style.panels(len(parts))
     for panel, (_, part) in zip(axes, parts, strict=True):
         for shift in part.itertuples():

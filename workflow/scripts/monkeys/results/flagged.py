@@ -1,7 +1,7 @@
 """Coverage with and without problems whose verdicts are known to be unreliable, a panel per task."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting import pairs
 from monkeys.study import Study
@@ -25,7 +25,7 @@ def missing(study: Study) -> str | None:
     return None if pairs.flagged(study) else "no problems are flagged (tasks.*.flagged)"
 
 
-def settings(study: Study) -> dict[str, Any]:
+def settings(study: Study) -> dict[str, object]:
     """Flagged problems by task, and the tasks whose flagged ids were checked against their dataset."""
     flagged = pairs.flagged(study)
     return {"flagged": flagged, "with_dataset": [task for task in flagged if study.tasks[task].dataset]}
@@ -74,7 +74,7 @@ def draw(flagged_curves: "pd.DataFrame", looks: "Mapping[str, style.Look]") -> "
 
     from monkeys.reporting import style
 
-    kept_style: dict[str, Any] = {"linestyle": (0, (3, 2)), "marker": ""}
+    kept_style: style.Properties = {"linestyle": (0, (3, 2)), "marker": ""}
     by_model = looks
     looks = {model: look._replace(dashes=()) for model, look in by_model.items()}  # dashes mark the kept problems here
     tasks = list(flagged_curves.groupby("task", sort=False))

@@ -1,7 +1,7 @@
 """The exponentiated power law fitted to coverage, a panel per task and model."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,8 +53,8 @@ def draw(
     from monkeys.analysis.power_law import PowerLaw
     from monkeys.reporting import style
 
-    measured: dict[str, Any] = {"linewidth": 3.0, "alpha": 0.5, "solid_capstyle": "round"}
-    fitted: dict[str, Any] = {"color": style.BLACK, "linestyle": (0, (3, 2)), "linewidth": 0.9}
+    measured: style.Properties = {"linewidth": 3.0, "alpha": 0.5, "solid_capstyle": "round"}
+    fitted: style.Properties = {"color": style.BLACK, "linestyle": (0, (3, 2)), "linewidth": 0.9}
     fits = power_law_table
     by_pair = dict(list(coverage_curves.groupby(["task", "model"])))
     figure, axes = style.panels(len(fits))

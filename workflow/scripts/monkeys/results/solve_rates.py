@@ -1,6 +1,6 @@
 """Solve rate of each problem, and whether the majority vote on it is right; a panel per task and model."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monkeys.reporting.captions import samples_per_problem
 from monkeys.study import Study
@@ -22,7 +22,7 @@ def FIGURE(study: Study) -> str:
     )
 
 
-def settings(study: Study) -> dict[str, Any]:
+def settings(study: Study) -> dict[str, object]:
     return {"confidence": study.analysis.confidence}
 
 

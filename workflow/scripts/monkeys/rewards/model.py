@@ -47,7 +47,7 @@ class RewardModel:
         """Maximum length of its input in tokens; see `RewardModelConfig.token_limit`."""
         return self.reward.token_limit(getattr(self.model.config, "max_position_embeddings", None))
 
-    def numerics(self) -> dict[str, Any]:
+    def numerics(self) -> dict[str, object]:
         """Settings, hardware and versions that affect rounding."""
         import torch
         import transformers

@@ -60,7 +60,7 @@ class RewardModelConfig:
         if self.chat and not tokenizer.chat_template:
             raise self.config_error("chat", "is true, but its tokenizer has no chat template")
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """What the rewards depend on besides the samples and rounding."""
         return {
             "scorer_version": SCORER_VERSION,

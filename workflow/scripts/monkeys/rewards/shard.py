@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, TextIO
+from typing import TextIO
 
 import pyarrow.parquet as pq
 
@@ -19,7 +19,7 @@ from monkeys.rewards.wording import InputBuilder
 from monkeys.sampling import weights
 from monkeys.sampling.journal import Journal, read_entries
 from monkeys.sampling.signals import exit_on_signals
-from monkeys.storage import REWARDS, digest, parquet_writer, read_provenance, read_rows
+from monkeys.storage import REWARDS, Provenance, Row, digest, parquet_writer, read_provenance, read_rows
 
 WINDOW = 4096
 """Samples in memory at once. They are scored in order of length, so that batches contain little padding."""
@@ -128,7 +128,7 @@ def _score(
 
 
 def _score_window(
-    window: list[dict[str, Any]],
+    window: list[Row],
     contexts: dict[str, str],
     model: RewardModel,
     builder: InputBuilder,
@@ -161,9 +161,9 @@ def _score_window(
 
 def _write(journal: Journal, samples: str, rewards: str, reward: RewardModelConfig, made_from: MadeFrom) -> None:
     """Write the rewards file from a complete journal."""
-    starts: list[dict[str, Any]] = []
+    starts: list[Provenance] = []
     counts = Counter[str](distinct=0, cut_problems=0, cut_samples=0, taken_up=0)
-    provenance: dict[str, Any] = {
+    provenance: Provenance = {
         "samples": {key: value for key, value in read_provenance(samples).items() if key != kept.KEY},
         **made_from.as_provenance(),
         "reward": reward.name,

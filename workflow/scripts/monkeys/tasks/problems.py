@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from monkeys import tasks, verification
 from monkeys.hub import NotAvailable
-from monkeys.storage import PARQUET_OPTIONS, PROVENANCE_KEY, canonical, digest, replacing
+from monkeys.storage import PARQUET_OPTIONS, PROVENANCE_KEY, Provenance, canonical, digest, replacing
 from monkeys.study.task import Task as TaskSettings
 from monkeys.tasks.draws import choose, draw
 from monkeys.tasks.prompts import compile_template
@@ -36,7 +36,7 @@ def naming_task(task: str) -> Iterator[None]:
         raise kind(f"tasks.{task}{key}{error}") from error
 
 
-def build_prompts(task: TaskSettings, read: Reader, other_ids: bool = False) -> list[dict[str, Any]]:
+def build_prompts(task: TaskSettings, read: Reader, other_ids: bool = False) -> list[Row]:
     """Chosen problems with problem_id, source_index (row in the split) and prompt.
 
     Args:
@@ -101,7 +101,7 @@ def _example_pool(kind: Task, read: Reader) -> list[Row]:
     return [example for example in found if example is not None]
 
 
-def build_problems(prompts: Iterable[dict[str, Any]], task: TaskSettings, read: Reader) -> list[dict[str, Any]]:
+def build_problems(prompts: Iterable[Row], task: TaskSettings, read: Reader) -> list[Row]:
     """Rows of a problems file: problem_id, source_index, prompt, question, reference, and own limits if any.
 
     Args:
@@ -142,7 +142,7 @@ def _limit(limit: str, value: Any, where: str, task: TaskSettings) -> Any:
     return int(value) if limit == "memory_mb" else value
 
 
-def known_solutions(problems: Iterable[dict[str, Any]], task: TaskSettings, read: Reader) -> Iterator[dict[str, Any]]:
+def known_solutions(problems: Iterable[Row], task: TaskSettings, read: Reader) -> Iterator[Row]:
     """Known correct solutions as rows of a samples file, with null for what only sampling provides.
 
     Args:
@@ -199,7 +199,7 @@ def _reference(task: TaskSettings) -> Callable[[Row, str], Any]:
     return lambda row, problem: {name: part(row, problem) for name, part in parts.items()}
 
 
-def write_problems(path: str, problems: list[dict[str, Any]], provenance: dict[str, Any]) -> None:
+def write_problems(path: str, problems: list[Row], provenance: Provenance) -> None:
     """Write a problems or prompts file with its provenance in the metadata."""
     table = pa.Table.from_pylist(problems).replace_schema_metadata({PROVENANCE_KEY: canonical(provenance)})
     with replacing(path) as temporary:
@@ -207,7 +207,7 @@ def write_problems(path: str, problems: list[dict[str, Any]], provenance: dict[s
         pq.write_table(table, temporary, row_group_size=16, **PARQUET_OPTIONS)
 
 
-def digest_of(problems: list[dict[str, Any]], *columns: str) -> str:
+def digest_of(problems: list[Row], *columns: str) -> str:
     """SHA-256 of the problems' ids and some columns, such as `prompt`; missing columns are left out."""
     keys = ("problem_id", *columns)
     return digest([[problem[key] for key in keys if key in problem] for problem in problems])

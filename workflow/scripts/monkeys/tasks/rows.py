@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -118,7 +117,7 @@ class TaskData:
             own |= {key: self._problems[key] for key in ("dataset", "revision")}
             own["subset"] = own["subset"] or self._problems["subset"]
         self._examples = own
-        self.provenance: dict[str, Any] = {}
+        self.provenance: dict[str, dict[str, object]] = {}
         """Dataset, revision and commit of everything that was read."""
 
     def __call__(self, which: str, columns: Sequence[str]) -> Iterator[Row]:

@@ -60,7 +60,7 @@ class ProgramVerifier(Verifier):
             box.limits = Limits(*limits)
             yield box
 
-    def guarantees(self) -> dict[str, Any]:
+    def guarantees(self) -> dict[str, object]:
         """The sandbox's active layers, and the attacks that it prevented on this machine."""
         return self._guarantees
 

@@ -8,10 +8,13 @@ import os
 import struct
 from typing import Any
 
+Header = dict[str, Any]
+"""A message's header: a JSON object."""
+
 _SIZES = struct.Struct("<II")
 
 
-def send(descriptor: int, header: dict[str, Any], payload: bytes = b"", trailing_bytes: int = 0) -> None:
+def send(descriptor: int, header: Header, payload: bytes = b"", trailing_bytes: int = 0) -> None:
     """Write one message to a file descriptor; the caller then writes `trailing_bytes` more bytes of its payload."""
     text = json.dumps(header).encode()
     data = memoryview(_SIZES.pack(len(text), len(payload) + trailing_bytes) + text + payload)
@@ -19,7 +22,7 @@ def send(descriptor: int, header: dict[str, Any], payload: bytes = b"", trailing
         data = data[os.write(descriptor, data) :]
 
 
-def receive(descriptor: int) -> tuple[dict[str, Any], bytes]:
+def receive(descriptor: int) -> tuple[Header, bytes]:
     """Read exactly one message: (header, payload).
 
     Raises:
@@ -29,7 +32,7 @@ def receive(descriptor: int) -> tuple[dict[str, Any], bytes]:
     return header, read_exactly(descriptor, size)
 
 
-def receive_header(descriptor: int) -> tuple[dict[str, Any], int]:
+def receive_header(descriptor: int) -> tuple[Header, int]:
     """Read a message up to its payload: (header, size of the payload)."""
     header_size, size = _SIZES.unpack(read_exactly(descriptor, _SIZES.size))
     return json.loads(read_exactly(descriptor, header_size)), size

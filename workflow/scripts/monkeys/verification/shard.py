@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict
-from typing import Any
 
 import pyarrow.parquet as pq
 
 from monkeys import __version__, kept, verification
 from monkeys.kept import MadeFrom
 from monkeys.progress import Note
-from monkeys.storage import VERDICTS, digest, read_provenance, read_rows, write_parquet
+from monkeys.storage import VERDICTS, Row, digest, read_provenance, read_rows, write_parquet
 from monkeys.verification.verifier import VERDICT_COLUMNS, Settings, Verdict, Verifier
 
 BATCH_SIZE = 64
@@ -95,7 +94,7 @@ def verify_shard(
 class _Ledger:
     """The answer number of every sample, and the verdict on every answer; number 0 stands for no answer."""
 
-    def __init__(self, note: Note, kept_rows: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, note: Note, kept_rows: Iterable[Row]) -> None:
         self.answer_numbers = array("I")
         self.verdicts: list[Verdict | None] = [NO_ANSWER]
         self.num_distinct = 0
@@ -175,7 +174,7 @@ def _distinct_answers(
 
 def _judge_batches(
     judge: Verifier,
-    by_id: dict[str, Any],
+    by_id: dict[str, Row],
     batches: Iterator[tuple[str, list[tuple[int, str]]]],
     ledger: _Ledger,
     pool: ThreadPoolExecutor,
@@ -205,12 +204,12 @@ def _judge_batches(
         raise
 
 
-def _verdicts(judge: Verifier, problem: dict[str, Any], answers: Sequence[str]) -> list[Verdict]:
+def _verdicts(judge: Verifier, problem: Row, answers: Sequence[str]) -> list[Verdict]:
     """Verdicts on these answers as a list, because a verifier may be a lazy iterator."""
     return list(judge.verify(problem, answers))
 
 
-def _rows(samples_file: str, ledger: _Ledger) -> Iterator[dict[str, Any]]:
+def _rows(samples_file: str, ledger: _Ledger) -> Iterator[Row]:
     """Rows of the verdicts file, in the order of the samples."""
     for row, number in zip(read_rows(samples_file, ["problem_id", "sample"]), ledger.answer_numbers, strict=True):
         verdict = ledger.verdicts[number]

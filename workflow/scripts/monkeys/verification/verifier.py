@@ -112,7 +112,7 @@ class Verifier(ABC):
     def __exit__(self, *_: object) -> None:
         return None
 
-    def guarantees(self) -> dict[str, Any]:
+    def guarantees(self) -> dict[str, object]:
         """Observed guarantees of the isolation of model-written code; empty if no such code is executed."""
         return {}
 

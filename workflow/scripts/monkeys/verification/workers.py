@@ -44,7 +44,7 @@ class Child:
 class Worker(Child):
     """A child process that answers one request at a time; messages are those of `frames`."""
 
-    def send(self, header: dict[str, Any], payload: bytes = b"") -> None:
+    def send(self, header: frames.Header, payload: bytes = b"") -> None:
         """Send a request.
 
         Raises:
@@ -55,7 +55,7 @@ class Worker(Child):
         except BrokenPipeError:
             raise WorkerDied(f"a worker ended with status {self._process.wait()}") from None
 
-    def receive(self, seconds: float) -> tuple[dict[str, Any], bytes]:
+    def receive(self, seconds: float) -> tuple[frames.Header, bytes]:
         """Wait for an answer: (header, payload).
 
         Raises:
@@ -71,7 +71,7 @@ class Worker(Child):
         except EOFError:
             raise WorkerDied(f"a worker ended with status {self._process.wait()}") from None
 
-    def ask(self, header: dict[str, Any], payload: bytes = b"", seconds: float = 600) -> tuple[dict[str, Any], bytes]:
+    def ask(self, header: frames.Header, payload: bytes = b"", seconds: float = 600) -> tuple[frames.Header, bytes]:
         """Send a request and wait for the answer."""
         self.send(header, payload)
         return self.receive(seconds)

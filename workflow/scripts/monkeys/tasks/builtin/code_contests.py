@@ -1,7 +1,7 @@
 """CodeContests (Li et al. 2022): programs that read standard input; each prompt has its own two worked examples."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from monkeys.tasks import task
 from monkeys.tasks.task import Row
@@ -81,7 +81,7 @@ def _tests(row: Row) -> Iterator[dict[str, str]]:
             yield {"input": given, "output": expected}
 
 
-def _cpu_seconds(row: dict[str, Any]) -> float | None:
+def _cpu_seconds(row: Row) -> float | None:
     """The problem's time limit plus the judge's buffer, s; None if it has no limit."""
     limit = row["time_limit"]
     seconds = limit["seconds"] + limit["nanos"] / 1e9 if limit else 0

@@ -5,6 +5,7 @@ Time and memory are limited by `worker`, not here.
 
 import functools
 import random
+import re
 from typing import Any
 
 import sympy
@@ -67,9 +68,12 @@ def math_verify_equivalent(answer: str, gold: str) -> bool:
     return math_verify.verify(gold_parsed, answer_parsed, timeout_seconds=None)
 
 
+_DOLLAR = re.compile(r"(?<!\\)\$")  # a delimiter, not the currency
+
+
 def _delimited(text: str) -> str:
     """A text in dollar signs, where Math-Verify expects LaTeX."""
-    return text if "$" in text else f"${text}$"
+    return text if _DOLLAR.search(text) else f"${text}$"
 
 
 def self_test(second_opinion: bool) -> None:

@@ -3,7 +3,6 @@
 import functools
 import platform
 import shutil
-from typing import Any
 
 from monkeys.verification.sandbox import canaries
 from monkeys.verification.sandbox.sandbox import IsolationLevel, Sandbox, SandboxError
@@ -25,7 +24,7 @@ def isolation_levels() -> list[IsolationLevel]:
 
 
 @functools.cache
-def find(allow_unsandboxed: bool = False) -> tuple[IsolationLevel, dict[str, Any]]:
+def find(allow_unsandboxed: bool = False) -> tuple[IsolationLevel, dict[str, object]]:
     """The strongest isolation level that works here, and its guarantees: active layers and prevented attacks.
 
     Raises:
@@ -42,17 +41,18 @@ def find(allow_unsandboxed: bool = False) -> tuple[IsolationLevel, dict[str, Any
             "no isolation level works: the interpreter for programs could not be started; see the messages above"
         )
     try:
+        prevented = canaries.try_all(box)
         guarantees = {
             "bubblewrap": level.bubblewrap,
             "network_namespace": level.namespaces and level.network,
             **box.active_layers,
             "kernel": platform.release(),
             "python": platform.python_version(),
-            "prevented": canaries.try_all(box),
+            "prevented": prevented,
         }
     finally:
         box.close()
-    succeeded = [attack for attack, prevented in guarantees["prevented"].items() if not prevented]
+    succeeded = [attack for attack, failed in prevented.items() if not failed]
     if succeeded and not allow_unsandboxed:
         raise SandboxError(
             f"this machine does not isolate programs; attacks that succeeded: {', '.join(succeeded)}. Install "

@@ -19,7 +19,7 @@ import threading
 import time
 import types
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 sys.path[:0] = [os.path.dirname(__file__), os.path.dirname(os.path.dirname(__file__))]
 import frames
@@ -68,16 +68,25 @@ STARTED, PROGRAM_READ, CONFINED, UNCONFINED = range(4)
 """Progress of a run: forked; program read; confined; confinement failed."""
 
 
-def confine_run(limits: dict[str, Any], seccomp: bytes | None) -> None:
+class Limits(NamedTuple):
+    """Resource limits of one run, as in a request."""
+
+    cpu_seconds: float
+    memory_mb: int
+    output_bytes: int
+    wall_seconds: float
+
+
+def confine_run(limits: Limits, seccomp: bytes | None) -> None:
     """In the forked process: apply the limits of a run."""
     isolation.die_with_parent()
-    memory = limits["memory_mb"] << 20
+    memory = limits.memory_mb << 20
     # The kernel's limit is only a backstop; the outcome is decided by the CPU time used.
-    cpu_limit = int(2 * limits["cpu_seconds"]) + 1
+    cpu_limit = int(2 * limits.cpu_seconds) + 1
     for kind, limit in (
         (resource.RLIMIT_CPU, (cpu_limit, cpu_limit + 1)),
         (resource.RLIMIT_AS, (memory, memory)),
-        (resource.RLIMIT_FSIZE, (limits["output_bytes"], limits["output_bytes"])),
+        (resource.RLIMIT_FSIZE, (limits.output_bytes, limits.output_bytes)),
         (resource.RLIMIT_NOFILE, (64, 64)),
         (resource.RLIMIT_CORE, (0, 0)),
     ):
@@ -207,7 +216,7 @@ def available_core_share() -> float:
     return used / (time.monotonic() - wall)
 
 
-def wait_for_exit(child: int, limits: dict[str, Any], watcher: Watcher) -> tuple[int, float, str]:
+def wait_for_exit(child: int, limits: Limits, watcher: Watcher) -> tuple[int, float, str]:
     """Wait for a run: (exit code, CPU seconds, reason why it was killed: `asleep`, `slow` or empty)."""
     start = time.monotonic()
     next_check, sleep_detector, reason = start + CHECK_SECONDS, SleepDetector(child), ""
@@ -217,7 +226,7 @@ def wait_for_exit(child: int, limits: dict[str, Any], watcher: Watcher) -> tuple
         if not ended and time.monotonic() >= next_check:
             asleep = sleep_detector.check() == MAX_ASLEEP
             next_check = time.monotonic() + CHECK_SECONDS
-            reason = "asleep" if asleep else "slow" if next_check - start > limits["wall_seconds"] else ""
+            reason = "asleep" if asleep else "slow" if next_check - start > limits.wall_seconds else ""
         if reason:
             os.kill(child, signal.SIGKILL)
             _, state, usage = os.wait4(child, 0)
@@ -249,15 +258,17 @@ class Server:
             fcntl.fcntl(file, system_calls.ADD_SEALS, _SEALS)
             self._inputs.append(file)
 
-    def run(self, requests: int, size: int, request: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
+    def run(
+        self, requests: int, size: int, input_index: int, limits: Limits, end_marker: bytes
+    ) -> tuple[frames.Header, int, int]:
         """Run the program that follows in the request stream: (answer, descriptor of its output, bytes to return)."""
-        input_index, limits = request["input"], request["limits"]
         self._progress[0] = STARTED
-        os.lseek(self._inputs[input_index], 0, os.SEEK_SET)
+        stdin = self._inputs[input_index]
+        os.lseek(stdin, 0, os.SEEK_SET)
         stdout = isolation.create_memory_file("stdout")
         child = os.fork()
         if not child:
-            self._run_child(requests, size, request, stdout)
+            self._run_child(requests, size, stdin, stdout, limits, end_marker)
         with self._watcher.watching(child):
             code, cpu, kill_reason = wait_for_exit(child, limits, self._watcher)
         if self._progress[0] == STARTED:
@@ -265,22 +276,24 @@ class Server:
         if self._owns_pid_namespace:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)  # everything else in this PID namespace
-        output_size = min(os.fstat(stdout).st_size, limits["output_bytes"])
+        output_size = min(os.fstat(stdout).st_size, limits.output_bytes)
         if self._progress[0] == UNCONFINED:
             return {"failure": "a run could not be confined"}, stdout, output_size
         status, certain = outcome(code, cpu, kill_reason, output_size, limits)
         answer = {"status": status, "cpu_seconds": cpu, "certain": certain}
         return answer, stdout, 0 if status in ("timeout", "output_limit") else output_size
 
-    def _run_child(self, requests: int, size: int, request: dict[str, Any], stdout: int) -> NoReturn:
+    def _run_child(
+        self, requests: int, size: int, stdin: int, stdout: int, limits: Limits, end_marker: bytes
+    ) -> NoReturn:
         """In the forked process: read the program, apply the limits, execute it; never return."""
         try:
             source = frames.read_exactly(requests, size)
             self._progress[0] = PROGRAM_READ
-            os.dup2(self._inputs[request["input"]], 0)
+            os.dup2(stdin, 0)
             os.dup2(stdout, 1)
             os.closerange(3, 1 << 16)
-            confine_run(request["limits"], self._run_filter)
+            confine_run(limits, self._run_filter)
             self._progress[0] = CONFINED
             self._progress.close()
         except BaseException as error:
@@ -289,20 +302,20 @@ class Server:
                 os.write(1, f"{type(error).__name__}: {error}".encode())
             os._exit(EXCEPTION)
         try:
-            execute(source, request["end"].encode())
+            execute(source, end_marker)
         finally:
             os._exit(EXCEPTION)
 
 
-def outcome(code: int, cpu: float, kill_reason: str, output_size: int, limits: dict[str, Any]) -> tuple[str, bool]:
+def outcome(code: int, cpu: float, kill_reason: str, output_size: int, limits: Limits) -> tuple[str, bool]:
     """(status of a run, whether it is certain, i.e. the same on an idle machine)."""
     if kill_reason:
         return "timeout", kill_reason == "asleep"
-    if code == -signal.SIGXCPU or cpu > 2 * limits["cpu_seconds"]:
+    if code == -signal.SIGXCPU or cpu > 2 * limits.cpu_seconds:
         return "timeout", True
-    if cpu > limits["cpu_seconds"]:
+    if cpu > limits.cpu_seconds:
         return "timeout", False
-    if output_size >= limits["output_bytes"]:
+    if output_size >= limits.output_bytes:
         return "output_limit", True
     if code == -signal.SIGKILL:  # none of our limits: the machine is out of memory
         return "verifier_error", False
@@ -361,7 +374,9 @@ def main(namespaces: str, readable: list[str]) -> None:
         if "inputs" in request:
             server.load(requests, request["inputs"])
             continue
-        answer, output, output_size = server.run(requests, size, request)
+        answer, output, output_size = server.run(
+            requests, size, request["input"], Limits(**request["limits"]), request["end"].encode()
+        )
         frames.send(answers, answer, trailing_bytes=output_size)
         os.lseek(output, 0, os.SEEK_SET)
         isolation.splice(output, answers, output_size)

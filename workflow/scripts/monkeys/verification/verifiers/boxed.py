@@ -10,7 +10,7 @@ from monkeys.verification.verifiers import minerva
 class Verifier(minerva.Verifier):
     r"""Judges samples that end in `\boxed{answer}`, or in a line such as "**Answer:** 42"."""
 
-    version = 1
+    version = 2
 
     def extract(self, text: str) -> str | None:
         """The answer as written, outside of the model's thinking."""

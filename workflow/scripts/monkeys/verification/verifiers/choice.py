@@ -8,27 +8,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from monkeys.verification import verifier
-from monkeys.verification.answers.stated import after_thinking, boxed_answer, stated_answer, without_emphasis
+from monkeys.verification.answers.stated import after_thinking, boxed_answer, stated_answers, without_emphasis
 from monkeys.verification.verifier import Verdict
 
-_LETTER = re.compile(r"\W*(?:(?:option|choice)\b\W*)?([A-Z])(?![A-Za-z])", re.IGNORECASE)
-_COMMAND = re.compile(r"\\(?:text|textbf|mathrm|mathbf)(?![a-z])\s*")
+_LETTER = re.compile(
+    r"[\W_]*(?:(?i:option|choice|answer)\b[\W_]*)?(?:([A-Z])(?![A-Za-z'’])|([a-z])(?=[).\]}]|[\W_]*$))"  # not "a law"
+)
+_COMMAND = re.compile(r"\\(?:text|math)[a-z]*\s*")
 _ALONE = re.compile(r"\(?([A-Z])\)?", re.IGNORECASE)
+_OPTION = re.compile(r"[\s*_>#-]*\(?([A-Z])[).:]")
 
 
 def chosen_letter(text: str) -> str | None:
     """The letter of the chosen option, in upper case; None if none is stated."""
-    for answer in (boxed_answer(text), stated_answer(text)):
-        if answer is not None and (match := _LETTER.match(_COMMAND.sub("", answer))):
-            return match[1].upper()
-    last = without_emphasis(text.rstrip().rpartition("\n")[2])
-    return match[1].upper() if (match := _ALONE.fullmatch(last)) else None
+    for answer in (boxed_answer(text) or "", *stated_answers(text, "answer|option|choice")):
+        if match := _LETTER.match(_COMMAND.sub("", answer)):
+            return (match[1] or match[2]).upper()
+    previous, last = ["", "", *(line for line in text.splitlines() if any(map(str.isalnum, line)))][-2:]
+    if match := _ALONE.fullmatch(without_emphasis(last)):
+        return match[1].upper()
+    chosen = _OPTION.match(last)
+    return chosen[1] if chosen and not _OPTION.match(previous) else None  # else the last one of a list of options
 
 
 class Verifier(verifier.Verifier):
     r"""Judges samples that choose one of several options by its letter."""
 
-    version = 1
+    version = 2
     votes = True
 
     @staticmethod

@@ -37,7 +37,7 @@ class Verifier(verifier.Verifier):
     def __exit__(self, *_: object) -> None:
         self._sessions.close()
 
-    def guarantees(self) -> dict[str, Any]:
+    def guarantees(self) -> dict[str, object]:
         """Versions and settings of the Lean that judged."""
         if self._lean is None:  # no proof reached Lean
             self._session().close()

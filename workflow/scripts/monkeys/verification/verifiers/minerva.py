@@ -14,7 +14,7 @@ from monkeys.verification.verifier import Verdict
 class Verifier(AnswerVerifier):
     """Judges samples that end in "Final Answer: The final answer is $…$. I hope it is correct."."""
 
-    version = 3
+    version = 4
     threads = 8
     lists = True
 
