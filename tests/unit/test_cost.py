@@ -68,6 +68,12 @@ def test_samples_with_verifier_errors_also_cost_tokens(samples):
     pd.testing.assert_frame_equal(flops_of_tally(counted, LLAMA), flops_of_tally(token_tally(samples), LLAMA))
 
 
+def test_prompts_of_a_strategy_are_computed_for_every_sample(samples):
+    shared, own = (flops_of_tally(token_tally(samples), LLAMA, shares_prompt=shares) for shares in (True, False))
+    assert own["first"].tolist() == [0, 0]
+    assert own["per_sample"].tolist() == pytest.approx((shared["first"] + shared["per_sample"]).tolist())
+
+
 def test_unknown_lengths_have_unknown_costs(samples):
     tally = token_tally(samples, generated_tokens=pd.array([None, 16], dtype="Int64"))
     flops = flops_of_tally(tally, LLAMA)

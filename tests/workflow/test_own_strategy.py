@@ -46,6 +46,9 @@ def test_a_custom_strategy_is_one_module(refining):
     assert provenance["generated_tokens"] == sum(row["tokens"] for row in rows)
     tally = pd.read_parquet(refining.folder / "results/tallies/arithmetic/small.parquet")
     assert tally["generated_tokens"].sum() >= provenance["generated_tokens"]
+    prompt_tokens = pd.DataFrame(rows).groupby("problem_id")["prompt_tokens"]
+    low, high = prompt_tokens.min().min(), prompt_tokens.max().max()
+    assert low < high and tally["prompt_tokens"].between(low, high).all()
 
     file = refining.folder / "workflow/scripts/monkeys/sampling/strategies/self_refine.py"
     file.write_text(file.read_text() + "\n# edited\n")

@@ -27,7 +27,7 @@ class Architecture:
         return 2 * (self.parameters * n + 2 * self.layers * self.hidden_size * (n * before + n * (n + 1) / 2))
 
 
-def flops_of_tally(tally: pd.DataFrame, architecture: Architecture) -> pd.DataFrame:
+def flops_of_tally(tally: pd.DataFrame, architecture: Architecture, shares_prompt: bool = True) -> pd.DataFrame:
     """FLOPs of the prompt and of a mean sample, per problem.
 
     Every sample counts as one of mean length. FLOPs are convex in the length, so this underestimates the mean by
@@ -36,19 +36,17 @@ def flops_of_tally(tally: pd.DataFrame, architecture: Architecture) -> pd.DataFr
     Args:
         tally: Columns problem_id, samples, prompt_tokens, generated_tokens and, if there were any, verifier_error.
         architecture: Architecture of the model.
+        shares_prompt: All samples of a problem continue one prompt, which is computed once. Otherwise a sample's prompts
+            are computed for it alone, and nothing is saved for what they have in common: an upper bound.
 
     Returns:
         Columns problem_id, first (once per problem, for any number of samples), per_sample; NaN where lengths are
         unknown.
     """
     prompt, length = mean_lengths(tally)
-    return pd.DataFrame(
-        {
-            "problem_id": tally["problem_id"],
-            "first": architecture.flops(prompt),
-            "per_sample": architecture.flops(length, prompt),
-        }
-    )
+    prompts, samples = architecture.flops(prompt), architecture.flops(length, prompt)
+    first, per_sample = (prompts, samples) if shares_prompt else (0 * prompts, prompts + samples)
+    return pd.DataFrame({"problem_id": tally["problem_id"], "first": first, "per_sample": per_sample})
 
 
 @dataclass(frozen=True)

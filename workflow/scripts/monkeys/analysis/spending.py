@@ -1,6 +1,6 @@
 """Cost of a study at every number of samples, in FLOPs, dollars and tokens."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ def spending(
     curves: pd.DataFrame,
     architectures: Mapping[str, Architecture],
     prices: dict[Pair, dict[str, float | None]],
+    several_calls: Collection[Pair] = (),
 ) -> pd.DataFrame:
     """Coverage curves with their mean cost per problem.
 
@@ -34,6 +35,7 @@ def spending(
         architectures: By model; the FLOPs of others are unknown.
         prices: By task and model, prompt and generated (dollars per million tokens), sample (dollars), None for 0; and
             samples_per_request, the number of samples that share the price of their prompt.
+        several_calls: Tasks and models whose strategy asks the model several times for a sample.
 
     Returns:
         Columns task, model, k, coverage, flops, dollars (per problem; NaN where unknown), pareto (on the task's Pareto
@@ -45,7 +47,7 @@ def spending(
         pair, tally = (task, model), tallies[task, model]
         part = curve[["k", "coverage"]].assign(flops=np.nan, dollars=np.nan, dollars_per_sample=np.nan)
         if model in architectures:
-            flops = flops_of_tally(tally, architectures[model])
+            flops = flops_of_tally(tally, architectures[model], shares_prompt=pair not in several_calls)
             part["flops"] = cost_curve(curve, flops["first"], flops["per_sample"])["cost"]
         if pair in prices:
             price = {key: value or 0.0 for key, value in prices[pair].items()}

@@ -9,8 +9,8 @@ from monkeys.storage import PARQUET_OPTIONS, read_provenance, read_table, replac
 from monkeys.verification import OUTCOMES
 
 COLUMNS = ["problem_id", "samples", "correct", "prompt_tokens", "generated_tokens", *OUTCOMES[1:]]
-"""`samples` excludes those on which the verifier failed (`verifier_error`); `prompt_tokens` is the length of one
-prompt, `generated_tokens` the sum over all samples, null if the source does not count the tokens of each."""
+"""`samples` excludes those on which the verifier failed (`verifier_error`); `prompt_tokens` is the length of the
+prompt, or of all prompts of a mean sample if a strategy asks several times, `generated_tokens` the sum over all samples, null if the source does not count the tokens of each."""
 
 
 IDENTITY_KEYS = ("task", "model", "index", "size", "model_settings", "settings")
@@ -34,7 +34,7 @@ def tally(samples: Iterable[str], verdicts: Iterable[str]) -> pd.DataFrame:
     by_problem = pd.concat(shards).groupby(level="problem_id")
     table = by_problem[list(OUTCOMES)].sum()
     table["samples"] = table.sum(axis=1) - table["verifier_error"]
-    table["prompt_tokens"] = by_problem["prompt_tokens"].first().astype("Int64")
+    table["prompt_tokens"] = by_problem["prompt_tokens"].mean().round().astype("Int64")
     table["generated_tokens"] = by_problem["tokens"].sum(min_count=len(shards)).astype("Int64")
     return table.reset_index()[COLUMNS]
 
@@ -80,6 +80,6 @@ def _count_shard(samples: str, verdicts: str) -> pd.DataFrame:
         raise ValueError(f"{verdicts} does not belong to {samples}; delete it and run again")
     table = pd.crosstab(judged["problem_id"], judged["outcome"]).reindex(columns=list(OUTCOMES), fill_value=0)
     tokens = drawn.groupby("problem_id")
-    table["prompt_tokens"] = tokens["prompt_tokens"].first()
+    table["prompt_tokens"] = tokens["prompt_tokens"].mean()
     table["tokens"] = tokens["tokens"].agg(lambda lengths: lengths.sum(skipna=False))
     return table

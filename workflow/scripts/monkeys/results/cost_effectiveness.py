@@ -26,12 +26,15 @@ def missing(study: Study) -> str | None:
 
 
 def settings(study: Study) -> dict[str, object]:
-    """Prices by task and model; samples drawn in one request to a server share the price of their prompt."""
+    """Prices by task and model; samples drawn in one request to a server share the price of their prompt. And the tasks
+    and models whose strategy asks several times.
+    """
     prices = []
     for task, name in pairs.with_prices(study):
         shared = study.samples_per_request(task, name)
         prices.append([task, name, {**study.models[name].price.model_dump(), "samples_per_request": shared}])
-    return {"prices": prices}
+    several_calls = [pair for pair in study.pairs() if not study.strategy(*pair).shares_prompt]
+    return {"prices": prices, "several_calls": several_calls}
 
 
 def compute(
@@ -39,11 +42,13 @@ def compute(
     coverage_curves: "pd.DataFrame",
     facts: "Mapping[str, Architecture]",
     prices: list[tuple[str, str, dict[str, float | None]]],
+    several_calls: "list[Pair]",
 ) -> "pd.DataFrame":
     """Coverage and its mean cost per problem, at every k."""
     from monkeys.analysis.spending import spending
 
-    return spending(tallies, coverage_curves, facts, {(task, model): price for task, model, price in prices})
+    price_of = {(task, model): price for task, model, price in prices}
+    return spending(tallies, coverage_curves, facts, price_of, {(task, model) for task, model in several_calls})
 
 
 def tabulate(cost_effectiveness_curves: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
