@@ -36,8 +36,8 @@ def flops_of_tally(tally: pd.DataFrame, architecture: Architecture, shares_promp
     Args:
         tally: Columns problem_id, samples, prompt_tokens, generated_tokens and, if there were any, verifier_error.
         architecture: Architecture of the model.
-        shares_prompt: All samples of a problem continue one prompt, which is computed once. Otherwise a sample's prompts
-            are computed for it alone, and nothing is saved for what they have in common: an upper bound.
+        shares_prompt: All samples of a problem continue one prompt, which is computed once. Otherwise each sample has
+            prompts of its own, computed without saving anything for what they have in common: an upper bound.
 
     Returns:
         Columns problem_id, first (once per problem, for any number of samples), per_sample; NaN where lengths are

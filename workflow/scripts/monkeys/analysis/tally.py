@@ -10,7 +10,8 @@ from monkeys.verification import OUTCOMES
 
 COLUMNS = ["problem_id", "samples", "correct", "prompt_tokens", "generated_tokens", *OUTCOMES[1:]]
 """`samples` excludes those on which the verifier failed (`verifier_error`); `prompt_tokens` is the length of the
-prompt, or of all prompts of a mean sample if a strategy asks several times, `generated_tokens` the sum over all samples, null if the source does not count the tokens of each."""
+prompt, or of all prompts of a mean sample if a strategy asks several times; `generated_tokens` is the sum over all
+samples, null if the source does not count the tokens of each."""
 
 
 IDENTITY_KEYS = ("task", "model", "index", "size", "model_settings", "settings")
