@@ -5,6 +5,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
+Json = dict[str, Any]
+"""Part of a config in JSON: digested, or passed on to a library as it is."""
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What the names of tasks, models and rewards look like: they are parts of file names."""
 

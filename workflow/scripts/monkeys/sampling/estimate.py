@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from monkeys.sampling import TOKENS_PER_SECOND
-from monkeys.sampling.summary import shard_totals
+from monkeys.sampling.summary import ShardTotals, shard_totals, total
 from monkeys.sources.weights import Weights
 from monkeys.study import Study
 from monkeys.study.model import Price
@@ -33,10 +32,11 @@ def estimate(
         problems: Number of problems by task.
         lengths: Length of every prompt in tokens, by model, task and problem; may be incomplete.
     """
-    pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    pairs: dict[tuple[str, str], list[ShardTotals]] = {}
     for task, model, index, size in shards:
-        totals = shard_totals(Path(study.results), task, model, index)
-        pairs.setdefault((task, model), []).append({**totals, "wanted": problems[task] * size})
+        totals = shard_totals(Path(study.results), task, model, index, size)
+        totals.wanted = problems[task] * size
+        pairs.setdefault((task, model), []).append(totals)
     return pd.DataFrame([_row(study, *pair, totals, lengths) for pair, totals in pairs.items()])
 
 
@@ -44,21 +44,19 @@ def _row(
     study: Study,
     task: str,
     name: str,
-    totals: list[dict[str, Any]],
+    shards: list[ShardTotals],
     lengths: Mapping[str, Mapping[str, Mapping[str, int]]],
 ) -> dict[str, str]:
     model = study.models[name]
-    drawn = sum(shard["samples"] for shard in totals)
-    left = sum(max(0, shard["wanted"] - shard["samples"]) for shard in totals)
-    known = all(shard["generated_tokens"] is not None for shard in totals)
-    extrapolates = drawn > 0 and known
+    drawn, generated, seconds = (total(shards, key) for key in ("samples", "generated_tokens", "seconds"))
+    left = sum(max(0, (shard.wanted or 0) - shard.samples) for shard in shards)
+    extrapolates = drawn > 0 and generated is not None
     prompts = list(lengths.get(name, {}).get(task, {}).values())
     each: float = study.sampling(task, name).max_tokens
     speed: float = TOKENS_PER_SECOND
     if extrapolates:
-        generated = sum(shard["generated_tokens"] for shard in totals)
         each = generated / drawn
-        if seconds := sum(shard["seconds"] for shard in totals):
+        if seconds:
             speed = generated / seconds
     tokens = left * each
     hours = tokens / speed / 3600 * model.engine.tensor_parallel_size

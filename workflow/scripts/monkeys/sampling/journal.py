@@ -23,6 +23,9 @@ import filelock
 
 from monkeys.storage import sync_folder
 
+Entry = dict[str, Any]
+"""An entry of a journal: the start of an engine, or samples of a problem."""
+
 LEASE_SECONDS = 90.0
 """Time without renewal after which a lock held on another machine expires. All holders must use the same value."""
 
@@ -56,7 +59,7 @@ class Journal:
         settings: str,
         sync_seconds: float = 2.0,
         console: TextIO | None = None,
-        header: dict[str, Any] | None = None,
+        header: Entry | None = None,
     ) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,11 +133,11 @@ class Journal:
         """The shard's journals with other settings, which were set aside."""
         return sorted(self.path.parent.glob(f"{self.path.name}.????????"))
 
-    def entries(self) -> Iterator[dict[str, Any]]:
+    def entries(self) -> Iterator[Entry]:
         """All entries after the first line, read from the file one at a time."""
         return read_entries(self.path)
 
-    def append(self, entry: dict[str, Any]) -> None:
+    def append(self, entry: Entry) -> None:
         """Write one entry; it is flushed to disk every `sync_seconds`.
 
         Raises:
@@ -206,20 +209,20 @@ class Journal:
         self.close()
 
 
-def read_entries(path: str | Path) -> Iterator[dict[str, Any]]:
+def read_entries(path: str | Path) -> Iterator[Entry]:
     """Good entries of a journal after its first line, one at a time. Reading needs no lock."""
     with open(path, "rb") as file:
         next(_entries(file), None)
         yield from _entries(file)
 
 
-def read_header(path: str | Path) -> dict[str, Any]:
+def read_header(path: str | Path) -> Entry:
     """First entry of a journal; empty if it is damaged."""
     with open(path, "rb") as file:
         return next(_entries(file), {})
 
 
-def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:
+def _entries(file: IO[bytes]) -> Iterator[Entry]:
     """Good entries from the file's position on; the position ends before the first bad line."""
     end = file.tell()
     while line := file.readline():

@@ -11,6 +11,7 @@ from monkeys.sampling.engines.engine import Completion, Engine, EngineError, Rep
 from monkeys.sampling.settings import Sampling
 from monkeys.sampling.shard import Gap, Sample, ShardProgress
 from monkeys.sampling.strategies.strategy import Ask, Problem, Strategy
+from monkeys.storage import Row
 
 Call = tuple[Request, Reply]
 
@@ -141,5 +142,6 @@ def _trace(calls: Iterable[Call]) -> str:
     )
 
 
-def _known(fields: dict[str, Any]) -> dict[str, Any]:
+def _known(fields: Row) -> Row:
+    """The fields that are not None."""
     return {key: value for key, value in fields.items() if value is not None}

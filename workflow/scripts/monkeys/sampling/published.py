@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from monkeys import hub
 from monkeys.sources.imported import Record
+from monkeys.storage import Row
 
 PROBLEM_NAMES = ("orig_dset_idx", "theorem_name")
 """Columns that may name the problem; the first one that a record has is used."""
@@ -39,7 +40,7 @@ def fetch(dataset: str, commit: str | None, subset: str | None, split: str) -> l
     return list(map(str, files[split]))
 
 
-def read_records(path: str) -> Iterator[dict[str, Any]]:
+def read_records(path: str) -> Iterator[Row]:
     """Records of a JSON file (an array, or one record per line) or a parquet file, one at a time."""
     with open(path, "rb") as file:
         start = file.read(4)
@@ -67,7 +68,7 @@ def read_release(files: list[str]) -> Iterator[Record]:
         yield Record(problem, record["samples"], outcomes, where)
 
 
-def _problem(record: dict[str, Any], where: str) -> str:
+def _problem(record: Row, where: str) -> str:
     """Name of a record's problem; checks the record's layout."""
     missing = [column for column in ("samples", "is_corrects") if not isinstance(record.get(column), list)]
     name = next((str(record[column]) for column in PROBLEM_NAMES if record.get(column) is not None), None)

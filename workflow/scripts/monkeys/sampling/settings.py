@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from monkeys.settings import MaxTokens, MinP, Settings, Temperature, Text, TopK, TopP
+from monkeys.settings import Json, MaxTokens, MinP, Settings, Temperature, Text, TopK, TopP
 
 
 class Sampling(Settings):
@@ -29,7 +29,7 @@ class Sampling(Settings):
     strategy: Text = "iid"
     """How a sample is made: iid (each is one completion of the prompt), or another module of
     monkeys.sampling.strategies."""
-    strategy_options: dict[str, Any] = {}
+    strategy_options: Json = {}
     """The strategy's own options, for strategies that have some."""
 
     def overridden(self, own: "OwnSampling") -> Self:
@@ -40,7 +40,7 @@ class Sampling(Settings):
         """These settings with some other values, which are checked."""
         return self.model_validate({**self.model_dump(), **values})
 
-    def distribution(self, strategy_version: int) -> dict[str, Any]:
+    def distribution(self, strategy_version: int) -> Json:
         """What the samples' distribution depends on.
 
         It is digested: a key that is renamed or added here, other than for a strategy, invalidates all samples.
@@ -71,5 +71,5 @@ class OwnSampling(Settings):
     """Store each sample's log-probability."""
     strategy: Text | None = None
     """How a sample is made."""
-    strategy_options: dict[str, Any] | None = None
+    strategy_options: Json | None = None
     """The strategy's own options."""

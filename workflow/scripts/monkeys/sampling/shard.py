@@ -16,9 +16,10 @@ from monkeys.kept import MadeFrom
 from monkeys.progress import Note
 from monkeys.sampling import SAMPLER_VERSION
 from monkeys.sampling.engines.engine import Completion
-from monkeys.sampling.journal import Journal, read_entries, read_header
+from monkeys.sampling.journal import Entry, Journal, read_entries, read_header
 from monkeys.sampling.signals import exit_on_signals
-from monkeys.storage import SAMPLES, canonical, digest, parquet_writer, read_provenance, read_rows
+from monkeys.settings import Json
+from monkeys.storage import SAMPLES, Row, canonical, digest, parquet_writer, read_provenance, read_rows
 
 FINISH_REASONS = ("stop", "length")
 """Valid finish reasons of a sample; anything else is a failed request, not a sample of the model."""
@@ -38,7 +39,7 @@ class Shard:
     index: int
     size: int
     """Samples per problem."""
-    model_settings: dict[str, Any]
+    model_settings: Json
     """What the distribution depends on besides the prompts: the model's source and the sampling settings."""
 
     def settings(self, prompts: dict[str, str]) -> str:
@@ -52,7 +53,7 @@ class Shard:
             problems={problem: digest(prompt)[:16] for problem, prompt in prompts.items()},
         )
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> Json:
         return {**asdict(self), "study": None}  # a study may be renamed
 
     def engine_seed(self, samples_in_journal: int) -> int:
@@ -96,6 +97,27 @@ class Sample(Completion):
     """All calls as JSON, with prompts and completions."""
 
 
+@dataclass
+class Totals:
+    """What a shard's samples have in total; None if the source does not report it."""
+
+    generated_tokens: int | None = 0
+    truncated: int | None = 0
+    """Samples that were cut at the token limit, or that ended before their thinking did."""
+
+    def count(self, sample: Row) -> None:
+        """Add a sample."""
+        tokens, reason = sample.get("tokens"), sample.get("finish_reason")
+        only_thinking = bool(tokens) and sample.get("reasoning_tokens") == tokens
+        truncated = None if reason is None else int(reason == "length" or only_thinking)
+        self.generated_tokens = _plus(self.generated_tokens, tokens)
+        self.truncated = _plus(self.truncated, truncated)
+
+
+def _plus(total: int | None, value: int | None) -> int | None:
+    return None if total is None or value is None else total + value
+
+
 class ShardProgress:
     """The samples of a shard that are in its journal, and methods to add more."""
 
@@ -115,14 +137,14 @@ class ShardProgress:
         self.num_samples = 0
         """Samples in the journal."""
         self._done = {problem: np.zeros(shard.size, dtype=bool) for problem in prompts}
-        self._starts: list[dict[str, Any]] = []
+        self._starts: list[Entry] = []
         self._began = time.monotonic()
         for entry in journal.entries():
             self._count(entry)
         self._note = note or Note()
         self._note.begin(self.num_samples + self.missing, self.num_samples)
 
-    def _count(self, entry: dict[str, Any]) -> None:
+    def _count(self, entry: Entry) -> None:
         """Update the counts by an entry of the journal."""
         if "start" in entry:
             self._starts.append({**entry["start"], "samples": 0, "seconds": 0.0})
@@ -138,7 +160,7 @@ class ShardProgress:
             self._starts[-1]["samples"] += count
             self._starts[-1]["seconds"] = entry["seconds"]
 
-    def reuse(self, entries: Iterable[dict[str, Any]], problems: set[str]) -> int:
+    def reuse(self, entries: Iterable[Entry], problems: set[str]) -> int:
         """Record missing samples that were drawn earlier from the same prompts.
 
         Args:
@@ -149,7 +171,7 @@ class ShardProgress:
             The number of reused samples.
         """
         before = self.num_samples
-        start: dict[str, Any] | None = None
+        start: Entry | None = None
         seen = reused = 0
         for entry in entries:
             if "start" in entry:
@@ -169,7 +191,7 @@ class ShardProgress:
         self._note.begin(self.num_samples + self.missing, self.num_samples)
         return self.num_samples - before
 
-    def _record(self, entry: dict[str, Any]) -> None:
+    def _record(self, entry: Entry) -> None:
         self._count(entry)
         self.journal.append(entry)
 
@@ -187,7 +209,7 @@ class ShardProgress:
                 for first in range(start, stop, max_samples):
                     yield Gap(problem, offset + first, min(max_samples, stop - first))
 
-    def begin(self, start: dict[str, Any]) -> None:
+    def begin(self, start: Entry) -> None:
         """Record the start of an engine (name, version, seed, settings); it goes into the provenance."""
         self._began = time.monotonic()
         self._record({"start": {"samples_before": self.num_samples, **start}})
@@ -241,7 +263,7 @@ class ShardProgress:
         """Write the samples file from a complete journal, in constant memory; returns the number of samples."""
         if self.missing:
             raise ValueError(f"{self.journal.path}: {self.missing} samples are missing")
-        totals = {"generated_tokens": 0, "truncated": 0}
+        totals = Totals()
         usage: dict[str, int] | None = {}
         provenance = {
             **asdict(self.shard),
@@ -260,7 +282,7 @@ class ShardProgress:
                 elif "samples" in entry:
                     usage = None  # a partial bill would be mistaken for the whole
                 for position, sample in enumerate(entry.get("samples", ())):
-                    count_sample(totals, sample)
+                    totals.count(sample)
                     add_row(
                         {
                             "problem_id": entry["problem_id"],
@@ -269,17 +291,8 @@ class ShardProgress:
                             **sample,
                         }
                     )
-            provenance |= totals | ({"usage": usage} if usage else {})
+            provenance |= asdict(totals) | ({"usage": usage} if usage else {})
         return self.num_samples
-
-
-def count_sample(totals: dict[str, Any], sample: dict[str, Any]) -> None:
-    """Add a sample to `generated_tokens` and `truncated`; they become None if the source does not report them."""
-    tokens, reason = sample.get("tokens"), sample.get("finish_reason")
-    only_thinking = bool(tokens) and sample.get("reasoning_tokens") == tokens
-    truncated = None if reason is None else int(reason == "length" or only_thinking)
-    for key, value in (("generated_tokens", tokens), ("truncated", truncated)):
-        totals[key] = None if totals[key] is None or value is None else totals[key] + value
 
 
 @contextmanager
@@ -344,7 +357,7 @@ def _reuse_finished(
     return reused
 
 
-def _entries_from_samples(samples: Path) -> Iterator[dict[str, Any]]:
+def _entries_from_samples(samples: Path) -> Iterator[Entry]:
     """Entries of the journal from which a samples file was written, without the tokens that a server billed."""
     rows = read_rows(samples)
     for start in read_provenance(samples)["engine_starts"]:
@@ -361,9 +374,9 @@ def _entries_from_samples(samples: Path) -> Iterator[dict[str, Any]]:
             }
 
 
-def _consecutive(rows: Iterable[dict[str, Any]], max_rows: int = 16) -> Iterator[list[dict[str, Any]]]:
+def _consecutive(rows: Iterable[Row], max_rows: int = 16) -> Iterator[list[Row]]:
     """Group rows of one problem with consecutive sample numbers."""
-    group: list[dict[str, Any]] = []
+    group: list[Row] = []
     for row in rows:
         if group:
             last = group[-1]

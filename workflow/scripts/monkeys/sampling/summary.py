@@ -1,6 +1,7 @@
 """Progress of a study's samples (counts, speed, time left), from finished shards and from journals."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 
 from monkeys.progress import duration
 from monkeys.sampling.journal import read_entries
-from monkeys.sampling.shard import count_sample
+from monkeys.sampling.shard import Totals
 from monkeys.storage import read_provenance
 
 
@@ -23,52 +24,63 @@ def summary(results: str | Path, shards: Iterable[tuple[str, str, int, int]]) ->
     Returns:
         Speed and time left are for one sampling job, without the engine's start-up; `?` if unknown.
     """
-    pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    pairs: dict[tuple[str, str], list[ShardTotals]] = {}
     for task, model, index, size in shards:
-        totals = shard_totals(Path(results), task, model, index)
-        if totals["problems"] is not None:
-            totals["wanted"] = totals["problems"] * size
-        pairs.setdefault((task, model), []).append(totals)
+        pairs.setdefault((task, model), []).append(shard_totals(Path(results), task, model, index, size))
     return pd.DataFrame([{"task": task, "model": model, **_row(totals)} for (task, model), totals in pairs.items()])
 
 
-def shard_totals(results: Path, task: str, model: str, index: int) -> dict[str, Any]:
-    """Samples, tokens, truncated samples and seconds of one shard so far.
+@dataclass
+class ShardTotals(Totals):
+    """Progress of one shard."""
 
-    `problems` is None without a problems file, `wanted` is None without a finished samples file.
-    """
+    samples: int = 0
+    seconds: float = 0.0
+    wanted: int | None = None
+    """Samples of the complete shard; None while neither its problems nor its samples file exist."""
+
+
+def shard_totals(results: Path, task: str, model: str, index: int, size: int) -> ShardTotals:
+    """Samples, tokens, truncated samples and seconds of one shard so far."""
     samples = results / "samples" / task / model / f"{index}.parquet"
     journal = results / ".journal" / task / model / f"{index}.jsonl"
-    totals: dict[str, Any] = {"samples": 0, "generated_tokens": 0, "truncated": 0, "seconds": 0.0, "wanted": None}
     problems = results / "problems" / f"{task}.parquet"
-    totals["problems"] = pq.read_metadata(problems).num_rows if problems.exists() else None
+    totals = ShardTotals()
     if samples.exists():
         source = read_provenance(samples)
-        totals |= {key: source.get(key) for key in ("samples", "generated_tokens", "truncated")}
-        totals["wanted"] = source.get("samples")  # known even without a problems file
-        totals["seconds"] = sum(start["seconds"] for start in source.get("engine_starts", []))
+        totals = ShardTotals(
+            source.get("generated_tokens"),
+            source.get("truncated"),
+            source["samples"],
+            seconds=sum(start["seconds"] for start in source.get("engine_starts", [])),
+            wanted=source.get("samples"),
+        )
     elif journal.exists():
         since_start = 0.0
         for entry in read_entries(journal):
             if "start" in entry:
-                totals["seconds"] += since_start
+                totals.seconds += since_start
                 since_start = 0.0
             else:
                 since_start = entry["seconds"]
-                totals["samples"] += len(entry["samples"])
+                totals.samples += len(entry["samples"])
                 for sample in entry["samples"]:
-                    count_sample(totals, sample)
-        totals["seconds"] += since_start
+                    totals.count(sample)
+        totals.seconds += since_start
+    if problems.exists():
+        totals.wanted = pq.read_metadata(problems).num_rows * size
     return totals
 
 
-def _row(totals: list[dict[str, Any]]) -> dict[str, str]:
-    def total(key: str) -> Any:
-        values = [shard[key] for shard in totals]
-        return None if None in values else sum(values)
+def total(shards: Iterable[ShardTotals], key: str) -> Any:
+    """Sum over shards; None if one of them is not known."""
+    values = [getattr(shard, key) for shard in shards]
+    return None if None in values else sum(values)
 
-    done, wanted, tokens, seconds = (total(key) for key in ("samples", "wanted", "generated_tokens", "seconds"))
-    truncated = total("truncated")
+
+def _row(shards: list[ShardTotals]) -> dict[str, str]:
+    keys = ("samples", "wanted", "generated_tokens", "seconds", "truncated")
+    done, wanted, tokens, seconds, truncated = (total(shards, key) for key in keys)
     left = (wanted - done) * seconds / done if wanted is not None and done and seconds else None
     if wanted == done:
         left = 0.0

@@ -3,7 +3,6 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 from monkeys import hub
 from monkeys.hub import NotAvailable
@@ -100,7 +99,7 @@ def _cached(weights: str, commit: str, code: bool) -> Path | None:
     return None
 
 
-def _patterns(kind: str | None, code: bool) -> dict[str, Any]:
+def _patterns(kind: str | None, code: bool) -> dict[str, str | list[str]]:
     """Patterns of a model's files, without subfolders, where some models keep a second copy of their weights.
 
     Args:

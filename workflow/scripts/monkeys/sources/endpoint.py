@@ -1,12 +1,12 @@
 """A server that speaks OpenAI's HTTP interface."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from monkeys.settings import AsWritten, Settings, Text
+from monkeys.settings import AsWritten, Json, Settings, Text
 from monkeys.sources.source import Source
 
 
@@ -29,7 +29,7 @@ class Server(Settings):
     """Time for which a failing request is retried before the job fails, seconds."""
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """The server's name for the limit of a sample's length."""
-    parameters: dict[str, Any] = {}
+    parameters: Json = {}
     """Further parameters of every request, passed to the server; samples depend on them."""
 
 
@@ -48,7 +48,7 @@ class Endpoint(Source):
     def samples_per_request(self) -> int:
         return self.settings.samples_per_request
 
-    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
+    def distribution(self, task: str, sampling: Json) -> Json:
         server = {"model": self.settings.model, "parameters": self.settings.parameters}
         return {"endpoint": server, "chat": self.model.chat_key, "sampling": sampling}
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Tag
 
-from monkeys.settings import Settings
+from monkeys.settings import Json, Settings
 from monkeys.sources.paths import is_file
 from monkeys.sources.source import Source
 
@@ -17,7 +17,7 @@ class File(Settings):
     """The file."""
     columns: dict[Literal["problem_id", "samples", "correct", "attempt"], str] = {}
     """The file's own names of the columns, by those above."""
-    where: dict[str, Any] = {}
+    where: Json = {}
     """Values by column; only rows that have them are taken."""
 
 
@@ -51,7 +51,7 @@ class Outcomes(Source):
     def origin(self) -> str:
         return "counts"
 
-    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
+    def distribution(self, task: str, sampling: Json) -> Json:
         return {}
 
     def mistakes(self, where: str) -> Iterator[str]:

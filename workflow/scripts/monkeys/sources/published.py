@@ -1,9 +1,8 @@
 """Samples that others published, in the layout of the paper's release."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from monkeys.settings import Settings, Text
+from monkeys.settings import Json, Settings, Text
 from monkeys.sources.imported import Imported, Record
 from monkeys.sources.paths import files_below, is_path, missing_dataset
 
@@ -47,7 +46,7 @@ class Published(Imported):
         commit = hub.commit_of("dataset", release.dataset, release.revision, results)
         yield from read_release(fetch(release.dataset, commit, release.subsets[task], release.split))
 
-    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
+    def distribution(self, task: str, sampling: Json) -> Json:
         release = self.settings
         source = {"dataset": release.dataset, "revision": release.revision, "split": release.split}
         return {"published": source | {"subset": release.subsets[task]}}

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from monkeys.settings import Json
+
 if TYPE_CHECKING:
     from monkeys.study.model import Model
 
@@ -68,7 +70,7 @@ class Source(ABC):
         """Name of what is sampled, or of where samples were published, for the report."""
 
     @abstractmethod
-    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
+    def distribution(self, task: str, sampling: Json) -> Json:
         """All settings that the distribution of the model's samples of a task depends on, except the prompts.
 
         They are digested: a key that is renamed or added here invalidates all samples of this source.

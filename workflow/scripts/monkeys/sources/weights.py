@@ -1,10 +1,9 @@
 """A model's weights, sampled by vLLM in the job."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from monkeys.sampling.engines import arguments as engine_arguments
-from monkeys.settings import Text
+from monkeys.settings import Json, Text
 from monkeys.sources.paths import missing_model
 from monkeys.sources.source import Source
 
@@ -20,7 +19,7 @@ class Weights(Source):
     def origin(self) -> str:
         return self.settings
 
-    def distribution(self, task: str, sampling: dict[str, Any]) -> dict[str, Any]:
+    def distribution(self, task: str, sampling: Json) -> Json:
         model = self.model
         own = {"weights": self.settings, "revision": model.revision, "quantization": model.quantization}
         own["chat"] = model.chat_key

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from monkeys.settings import Json
 from monkeys.study.errors import MAPPING, ConfigError
 
 
@@ -43,7 +44,7 @@ def _duplicates(path: str | Path, node: Any, where: str) -> Iterator[str]:
                 yield from _duplicates(path, value, name)
 
 
-def load(path: str | Path) -> dict[str, Any]:
+def load(path: str | Path) -> Json:
     """The config in a file.
 
     Raises:

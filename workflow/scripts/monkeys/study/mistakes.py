@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from monkeys import sources, verification
 from monkeys import tasks as builtin_tasks
 from monkeys.sampling import strategies
+from monkeys.settings import Json
 from monkeys.sources import paths
 from monkeys.study.model import RESERVED
 from monkeys.study.task import Task
@@ -216,7 +217,7 @@ def _of_verifier(where: str, task: Task) -> Iterator[str]:
         yield f"{where}: needs {where}.columns.reference or a template {where}.reference for its verifier, not both"
 
 
-def _of_options(where: str, owner: str, options: type[Any] | None, given: dict[str, Any]) -> Iterator[str]:
+def _of_options(where: str, owner: str, options: type[Any] | None, given: Json) -> Iterator[str]:
     """Mistakes in options that a dataclass describes."""
     if options is None:
         if given:

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag
 from monkeys.sampling.engines.engine import Messages
 from monkeys.sampling.settings import OwnSampling
 from monkeys.sampling.thinking import Thinking
-from monkeys.settings import AsWritten, Count, Distinct, Dollars, Megabytes, PositiveInt, Settings, Text
+from monkeys.settings import AsWritten, Count, Distinct, Dollars, Json, Megabytes, PositiveInt, Settings, Text
 
 
 class Price(Settings):
@@ -70,7 +70,7 @@ class Engine(Settings):
     """Run the engine in a process of its own; if false, it starts faster and needs one core."""
     trust_remote_code: bool = False
     """Execute code shipped with the model."""
-    arguments: dict[str, Any] = {}
+    arguments: Json = {}
     """Further arguments of vLLM's engine, by vLLM's names, such as speculative_config."""
 
 
@@ -83,7 +83,7 @@ class Chat(Settings):
 
     system: Text | None = None
     """System message before the prompt; null for none."""
-    template: dict[str, Any] = {}
+    template: Json = {}
     """Arguments of the model's chat template, such as enable_thinking: false."""
     prefill: Text | None = None
     """Beginning of the model's answer, which it continues; it is not part of the samples."""
@@ -157,7 +157,7 @@ class Model(Settings):
         return self.thinking if isinstance(self.thinking, Thinking) else Thinking() if self.thinking else None
 
     @property
-    def thinking_key(self) -> dict[str, Any]:
+    def thinking_key(self) -> Json:
         """What samples depend on of the thinking, by key; empty if the model does not think."""
         thinks = self.thinks
         return {} if thinks is None else {"thinking": thinks.model_dump(exclude={"keep"}, exclude_none=True)}

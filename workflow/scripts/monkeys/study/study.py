@@ -13,7 +13,7 @@ from monkeys import sources, verification
 from monkeys import tasks as builtin_tasks
 from monkeys.sampling import strategies
 from monkeys.sampling.settings import Sampling
-from monkeys.settings import Name, Settings, Text
+from monkeys.settings import Json, Name, Settings, Text
 from monkeys.study import errors, mistakes
 from monkeys.study.analysis import Analysis, Verification
 from monkeys.study.errors import ConfigError
@@ -77,12 +77,12 @@ class Study(Settings):
     """Settings of curves and tables."""
 
     @classmethod
-    def of(cls, config: dict[str, Any]) -> Self:
+    def of(cls, config: Json) -> Self:
         """The study of a config that was checked before; jobs use this."""
         return cls.model_validate(_with_bases(config))
 
     @classmethod
-    def load(cls, config: dict[str, Any]) -> Self:
+    def load(cls, config: Json) -> Self:
         """The study that a config describes, with built-in tasks filled in.
 
         Raises:
@@ -138,7 +138,7 @@ class Study(Settings):
         """Samples that share what their prompt costs."""
         return self.models[model].source.samples_per_request if self.strategy(task, model).shares_prompt else 1
 
-    def distribution(self, task: str, model: str) -> dict[str, Any]:
+    def distribution(self, task: str, model: str) -> Json:
         """All settings that the distribution of a model's samples depends on, except the prompts.
 
         Changing any of them triggers resampling; nothing else does.
@@ -182,7 +182,7 @@ _BACKSLASH_N = re.compile(r"\\n(?!abla|eq|eg|e\b|o|i\b|u\b|mid|ewline|ewcommand)
 """A line break that became none, and no command of LaTeX."""
 
 
-def _with_bases(config: dict[str, Any]) -> dict[str, Any]:
+def _with_bases(config: Json) -> Json:
     """The config with each task merged into the built-in task that it starts from."""
     if not isinstance(config.get("tasks"), dict):
         return config

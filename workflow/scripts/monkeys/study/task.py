@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from monkeys import verification
 from monkeys.sampling.settings import Sampling
-from monkeys.settings import AsWritten, Count, Distinct, Settings, Text
+from monkeys.settings import AsWritten, Count, Distinct, Json, Settings, Text
 
 
 def _texts(value: Any) -> Any:
@@ -131,7 +131,7 @@ class Task(Dataset):
 
     base: str = "none"
     """Built-in task that provides the defaults, or none; by default, the one with the same name."""
-    options: Annotated[dict[str, Any], BeforeValidator(_dates_as_text)] = {}
+    options: Annotated[Json, BeforeValidator(_dates_as_text)] = {}
     """The built-in task's own options, for tasks that have some."""
     split: str = "test"
     """Split with the problems."""
@@ -155,7 +155,7 @@ class Task(Dataset):
     """Source of the worked examples."""
     verifier: str | None = None
     """Verifier that decides whether a sample is correct: a module of monkeys.verification.verifiers."""
-    verifier_options: dict[str, Any] = {}
+    verifier_options: Json = {}
     """The verifier's own options, for verifiers that have some."""
     flagged: Flagged = Flagged()
     """Ids of problems whose verdicts are known to be unreliable; coverage is also shown without them."""
@@ -180,17 +180,17 @@ class Task(Dataset):
         found |= {f"reference.{name}".rstrip("."): part for name, part in parts.items()}
         return {key: template for key, template in found.items() if template is not None}
 
-    def prompt_settings(self) -> dict[str, Any]:
+    def prompt_settings(self) -> Json:
         """Settings that the prompts depend on."""
         keys = {*_SOURCE, "problems", "problem_seed", "few_shot", "examples", "prompt"}
         return self.model_dump(include=keys) | {"id": self.columns.id} | self._options_if_any()
 
-    def problem_settings(self) -> dict[str, Any]:
+    def problem_settings(self) -> Json:
         """Settings that the problems file depends on, besides those of its prompts."""
         keys = {*_SOURCE, "columns", "question", "prompt", "reference", "verifier"}
         return self.model_dump(include=keys) | self._options_if_any()
 
-    def _options_if_any(self) -> dict[str, Any]:
+    def _options_if_any(self) -> Json:
         """The options; left out if there are none, so that tasks without options keep their digests."""
         return {"options": self.options} if self.options else {}
 

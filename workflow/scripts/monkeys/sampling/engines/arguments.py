@@ -5,7 +5,9 @@ import difflib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from monkeys.settings import Json
 
 if TYPE_CHECKING:
     from monkeys.study.model import Engine
@@ -26,7 +28,7 @@ DECIDED_ELSEWHERE = {
 """Arguments that change what is sampled or how many GPUs a job needs, and the config key to use instead."""
 
 
-def llm_arguments(engine: "Engine") -> dict[str, Any]:
+def llm_arguments(engine: "Engine") -> Json:
     """Arguments for vLLM's `LLM` from a model's engine settings; None leaves a setting to vLLM."""
     return engine.model_dump(exclude=set(OWN_KEYS), exclude_none=True) | engine.arguments
 

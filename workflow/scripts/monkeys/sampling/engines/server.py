@@ -45,6 +45,10 @@ ANSWER_BYTES, TOKEN_BYTES = 1_000_000, 1000
 """Size limit of an answer: a constant, and per requested token, whose log-probability takes about 100 to 400 bytes."""
 
 
+Body = dict[str, Any]
+"""Body of a request, or a part of it."""
+
+
 class Refused(EngineError):
     """The server rejects the request; retrying does not help."""
 
@@ -348,9 +352,9 @@ class Server:
         completions = [self._completion(choice, alone) for choice in answer.choices]
         return Reply(completions, usage.get("prompt_tokens"), usage)
 
-    def _body(self, prompt: str | Messages, sampling: Sampling, max_tokens: int) -> dict[str, Any]:
+    def _body(self, prompt: str | Messages, sampling: Sampling, max_tokens: int) -> Body:
         """The part of a request that every server supports."""
-        content: dict[str, Any] = {"prompt": prompt}
+        content: Body = {"prompt": prompt}
         if self._chat is not None:
             content = {"messages": self._chat.messages(prompt)}
             # beyond OpenAI's interface, as vLLM and SGLang have it
@@ -362,10 +366,10 @@ class Server:
             raise ValueError("the strategy asks in turns, so set the model's key `chat` to true")
         stop = {"stop": sampling.stop} if sampling.stop else {}
         common = {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        limit: dict[str, Any] = {self._endpoint.max_tokens_name: max_tokens}
+        limit: Body = {self._endpoint.max_tokens_name: max_tokens}
         return {"model": self._endpoint.model, **content, **common, **limit, **stop, **self._endpoint.parameters}
 
-    def _optional(self, sampling: Sampling) -> dict[str, dict[str, Any]]:
+    def _optional(self, sampling: Sampling) -> dict[str, Body]:
         """Parts of a request that only some servers support, by the names of the settings.
 
         Sampling settings are sent even at their neutral values, since a server may have other defaults.
@@ -400,7 +404,7 @@ class Server:
             reasoning_tokens=billed.get("reasoning_tokens"),
         )
 
-    async def _post(self, body: dict[str, Any]) -> _Answer:
+    async def _post(self, body: Body) -> _Answer:
         """Post a request until the server answers, with growing pauses, at most for `patience` seconds."""
         backoff = tenacity.wait_random_exponential(multiplier=0.5, max=MAX_PAUSE)
 
@@ -432,7 +436,7 @@ class Server:
             self._is_unavailable = False
         return answer
 
-    async def _post_once(self, body: dict[str, Any]) -> _Answer:
+    async def _post_once(self, body: Body) -> _Answer:
         url = self._endpoint.base_url.rstrip("/")
         try:
             # httpx limits only the time between two pieces of an answer
@@ -462,7 +466,7 @@ class Server:
             raise Unavailable(f"{url} aborted the request ({aborted})")
         return answer
 
-    async def _exchange(self, url: str, body: dict[str, Any]) -> tuple[httpx.Response, str]:
+    async def _exchange(self, url: str, body: Body) -> tuple[httpx.Response, str]:
         """Post a request; returns the response and its text, of bounded size and without the key.
 
         The key is removed before the text is parsed or cut, so that no message can contain it.
@@ -480,7 +484,7 @@ class Server:
         return response, self._key.sub("[key]", text) if self._key else text
 
 
-def _merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def _merged(parts: Iterable[Body]) -> Body:
     return {key: value for part in parts for key, value in part.items()}
 
 
