@@ -143,7 +143,7 @@ MINI = {
             "problems": 6,
             "samples": 16,
             "shard_size": 16,
-            "sampling": {"temperature": 0.8, "max_tokens": 128},
+            "sampling": {"temperature": 0.8, "max_tokens": 128, "logprobs": True},
             "limits": {"cpu_seconds": 1, "memory_mb": 256},
         },
     },

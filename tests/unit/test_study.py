@@ -308,6 +308,15 @@ def test_a_literal_backslash_n_in_a_prompt_is_a_warning(prompt, is_warned):
     assert len(warnings_of(sampling={"stop": [prompt]})) == is_warned
 
 
+def test_stop_strings_that_end_the_thinking_are_a_warning():
+    config = copy.deepcopy(CONFIG)
+    config["models"]["m"]["thinking"] = True
+    assert list(Study.load(config).doubts()) == []
+    config["tasks"]["t"]["sampling"] = {"stop": ["Q:"]}
+    (warning,) = Study.load(config).doubts()
+    assert warning == "models.m.thinking: the stop strings of t (sampling.stop) also end the thinking"
+
+
 def test_an_unused_task_is_a_warning():
     config = copy.deepcopy(CONFIG)
     config["tasks"]["u"] = TASK
@@ -480,6 +489,11 @@ def test_a_servers_thinking_is_limited_by_its_own_parameters():
     problem = message({"model.weights": None, "model.endpoint": server, "model.thinking": {"max_tokens": 9}})
     assert "models.m.thinking.max_tokens: servers limit thinking by parameters of their own" in problem
     assert "models.m.endpoint.parameters" in problem
+
+
+def test_a_limit_of_thinking_that_leaves_no_room_for_an_answer_is_an_error():
+    expected = "models.m.thinking.max_tokens: 64 leaves no token for an answer to t (sampling.max_tokens: 64)"
+    assert expected in message({"model.thinking": {"max_tokens": 64}, "model.sampling": {"max_tokens": 64}})
 
 
 def test_samples_depend_on_the_markers_of_thinking_but_not_on_whether_it_is_kept():

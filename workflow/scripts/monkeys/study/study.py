@@ -166,6 +166,9 @@ class Study(Settings):
                         f"tasks.{name}.{key}: contains a backslash and an n, not a line break; in YAML \\n is one only "
                         "between double quotes"
                     )
+        for task_name, name in self.pairs():
+            if self.models[name].thinks is not None and self.sampling(task_name, name).stop:
+                yield f"models.{name}.thinking: the stop strings of {task_name} (sampling.stop) also end the thinking"
         alike: dict[tuple[str, str], list[str]] = defaultdict(list)
         for name, model in self.models.items():
             for task_name in model.tasks:
