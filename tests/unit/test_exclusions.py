@@ -160,8 +160,8 @@ def test_problems_whose_tests_reject_known_solutions_are_listed_with_outcomes():
     rows = [(problem, outcome) for problem, found in outcomes.items() for outcome in found]
     table = rejected_solutions(pd.DataFrame(rows, columns=["problem_id", "outcome"]))
     assert table.to_dict("records") == [
-        {"problem_id": "b", "solutions": 3, "rejected": 2, "timeout": 1, "wrong": 1},
-        {"problem_id": "c", "solutions": 1, "rejected": 1, "timeout": 0, "wrong": 1},
+        {"problem_id": "b", "problems": 3, "solutions": 3, "rejected": 2, "timeout": 1, "wrong": 1},
+        {"problem_id": "c", "problems": 3, "solutions": 1, "rejected": 1, "timeout": 0, "wrong": 1},
     ]
 
 

@@ -333,7 +333,9 @@ def test_models_that_sample_the_same_weights_identically_are_a_warning(change, i
 
 
 @pytest.mark.parametrize(
-    "name", ["config.yaml", "studies/demo.yaml", "studies/published.yaml", "studies/smoke.yaml", "studies/today.yaml"]
+    "name",
+    ["config.yaml", "studies/demo.yaml", "studies/published.yaml", "studies/published_votes.yaml"]
+    + ["studies/smoke.yaml", "studies/today.yaml"],
 )
 def test_shipped_studies_have_no_warnings(root, monkeypatch, name):
     monkeypatch.chdir(root)
@@ -489,6 +491,11 @@ def test_a_servers_thinking_is_limited_by_its_own_parameters():
     problem = message({"model.weights": None, "model.endpoint": server, "model.thinking": {"max_tokens": 9}})
     assert "models.m.thinking.max_tokens: servers limit thinking by parameters of their own" in problem
     assert "models.m.endpoint.parameters" in problem
+
+
+def test_every_bin_of_an_audit_needs_a_number_of_samples():
+    expected = "analysis.audit.per_bin: 2 numbers for the 4 bins of analysis.audit.bins"
+    assert expected in message({"config.analysis": {"audit": {"per_bin": [5, 5]}}})
 
 
 def test_a_limit_of_thinking_that_leaves_no_room_for_an_answer_is_an_error():

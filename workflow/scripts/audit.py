@@ -19,7 +19,5 @@ if __name__ == "__main__":
         )
         problems = read_table(snakemake.input.problems, ["problem_id", "question", "reference"]).to_pandas()
         bins = [0.0, *snakemake.params.bins, 1.0]
-        drawn = draw_audit(
-            samples, verdicts, problems, bins, [snakemake.params.per_bin] * (len(bins) - 1), snakemake.params.seed
-        )
+        drawn = draw_audit(samples, verdicts, problems, bins, snakemake.params.per_bin, snakemake.params.seed)
         write_text(snakemake.output[0], csv_text(drawn))

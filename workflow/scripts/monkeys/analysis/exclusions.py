@@ -132,12 +132,13 @@ def rejected_solutions(verdicts: pd.DataFrame) -> pd.DataFrame:
         verdicts: Columns problem_id, outcome; a row per known solution.
 
     Returns:
-        Columns problem_id, solutions, rejected and a count per other outcome that occurs, a row per problem that
-        rejects at least one; solutions on which the verifier failed are left out.
+        Columns problem_id, problems (all problems with known solutions), solutions, rejected and a count per other
+        outcome that occurs, a row per problem that rejects at least one; solutions on which the verifier failed are
+        left out.
     """
     judged = verdicts[verdicts["outcome"] != "verifier_error"].astype({"problem_id": str, "outcome": str})
     counts = pd.crosstab(judged["problem_id"], judged["outcome"])
     others = counts.drop(columns="correct", errors="ignore")
     table = others.assign(solutions=counts.sum(axis=1), rejected=others.sum(axis=1)).reset_index()
-    table = table[table["rejected"] > 0].rename_axis(columns=None)
-    return table[["problem_id", "solutions", "rejected", *others]].reset_index(drop=True)
+    table = table.assign(problems=len(table))[table["rejected"] > 0].rename_axis(columns=None)
+    return table[["problem_id", "problems", "solutions", "rejected", *others]].reset_index(drop=True)

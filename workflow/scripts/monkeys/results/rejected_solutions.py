@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CATEGORY = "Verification"
-TABLE = "Problems whose tests reject known correct solutions: number of solutions, rejected ones, and their outcomes."
+TABLE = (
+    "Problems whose tests reject known correct solutions, a row each; all problems with known solutions are counted in "
+    "`problems`. Number of solutions, rejected ones, and their outcomes (Brown et al. 2024, section 4.2.2)."
+)
 ON_DEMAND = True
 
 

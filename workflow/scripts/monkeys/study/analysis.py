@@ -38,8 +38,8 @@ class Audit(Settings):
 
     bins: list[Annotated[float, Field(gt=0, lt=1), AsWritten]] = [0.1, 0.25, 0.75]
     """Edges between bins of solve rates, increasing, between 0 and 1."""
-    per_bin: PositiveInt = 30
-    """Samples drawn from each bin."""
+    per_bin: list[PositiveInt] = [15, 30, 30, 30]
+    """Samples drawn from each bin, one number more than edges; by default those of the paper (Table 2)."""
     graded: dict[str, dict[str, str]] = {}
     """Files with grades, by task and model, kept outside the results."""
 

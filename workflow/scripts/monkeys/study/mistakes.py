@@ -43,6 +43,8 @@ def of_study(study: "Study") -> Iterator[str]:
     bins = study.analysis.audit.bins
     if sorted(set(bins)) != bins:
         yield f"analysis.audit.bins: {bins} are not increasing"
+    if len(per_bin := study.analysis.audit.per_bin) != len(bins) + 1:
+        yield f"analysis.audit.per_bin: {len(per_bin)} numbers for the {len(bins) + 1} bins of analysis.audit.bins"
     yield from _of_grades(study)
 
 
