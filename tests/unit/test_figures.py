@@ -57,6 +57,9 @@ class Study:
                 ]
             ]
         )
+        self.guesses = self.curves.drop_duplicates(["task", "k"])[["task", "k"]].assign(
+            model="guessing", coverage=lambda table: np.log10(table["k"]) / 5
+        )
         rate = np.linspace(0, 0.9, 50) ** 2
         self.rates = pd.concat(
             [
@@ -79,6 +82,7 @@ class Study:
             "coverage_curves": self.curves,
             "cost_effectiveness_curves": self.compute if name == "coverage_vs_compute" else self.cost,
             "coverage_vs_tokens_curves": self.tokens,
+            "guessing_curves": self.guesses,
             "power_law_table": self.fits,
             "curve_similarity_table": self.shifts,
             "choices": self.selection,
@@ -226,7 +230,8 @@ def test_a_model_looks_the_same_in_all_figures(drawn, study):
     seen = {model: set() for model in models}
     for name in set(FIGURES) - {"selection", "solve_rates"}:
         for axes in drawn(study, name).axes:
-            for model, line in named_lines(axes).items():
+            for model in named_lines(axes).keys() - {"guessing"}:
+                line = named_lines(axes)[model]
                 seen[model].add(to_hex(line.get_color()))
     looks = STUDIES[study]().looks
     assert seen == {model: {looks[model].colour.lower()} for model in models}
@@ -481,7 +486,7 @@ def test_a_panel_without_numbers_says_so(drawn):
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_empty_table_gives_a_figure_without_panels(name):
     study = Study(["math"], ["m-1"])
-    for table in ("curves", "compute", "cost", "tokens", "fits", "shifts", "selection", "rates", "flagged"):
+    for table in ("curves", "compute", "cost", "tokens", "fits", "shifts", "selection", "rates", "flagged", "guesses"):
         setattr(study, table, getattr(study, table).iloc[:0])
     assert not study.draw(name).axes
 

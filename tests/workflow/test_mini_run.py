@@ -213,6 +213,18 @@ def test_a_figure_can_be_requested_by_name_and_an_impossible_one_says_why(finish
     assert "coverage_vs_cost: no model with a price that can be applied (models.*.price)" in output
 
 
+def test_guessing_the_most_frequent_answers_is_a_baseline(finished):
+    finished.change(tasks__arithmetic__guesses="test")  # as if it were a training split
+    finished.snakemake("results/figures/guessing.pdf", "results/tables/guessing.csv")
+    ranks = pd.read_csv(finished.folder / "results/guesses/arithmetic.csv")
+    table = pd.read_csv(finished.folder / "results/tables/guessing.csv")
+    assert len(ranks) == 10 and ranks["rank"].notna().all()  # every answer is among those guessed
+    assert table["k"].max() == 32
+    for row in table.itertuples():
+        assert row.coverage == (ranks["rank"] <= row.k).mean()
+    assert finished.plan("results/figures/guessing.pdf") == {}
+
+
 def test_a_new_model_runs_only_its_own_jobs_and_the_joint_results(finished):
     models = finished.study()["models"]
     large = {**models["medium"], "weights": "resources/demo/marmoset-3m"}

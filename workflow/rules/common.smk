@@ -109,6 +109,11 @@ def problem_settings(wildcards):
     return canonical(task_of(wildcards).problem_settings())
 
 
+def guess_settings(wildcards):
+    task = task_of(wildcards)
+    return canonical(task.problem_settings() | {"guesses": task.guesses})
+
+
 def shard_size(wildcards):
     return STUDY.shard_size(wildcards.task, wildcards.model)
 

@@ -42,3 +42,24 @@ rule problems:
         settings=problem_settings,
     script:
         "../scripts/problems.py"
+
+
+rule guesses:
+    """Rank the problems' answers among those of the task's training split, as a baseline of coverage."""
+    input:
+        dataset_files,
+        problems=ancient("<results>/problems/{task}.parquet"),
+        references="<results>/problems/{task}.references",
+    output:
+        "<results>/guesses/{task}.csv",
+    log:
+        "<logs>/guesses/{task}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=guess_settings,
+        version=verifier_version,
+        code=code_of("guesses"),
+    script:
+        "../scripts/guesses.py"

@@ -210,5 +210,8 @@ INPUTS = {
         _known_solutions,
         pairs.tasks_with_known_solutions,
     ),
+    "guesses": Input(
+        lambda study: [f"<results>/guesses/{task}.csv" for task in pairs.tasks_with_guesses(study)], _concat
+    ),
     "usage_notes": Input(_usage_files, _usage),
 }

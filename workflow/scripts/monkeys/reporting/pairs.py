@@ -92,6 +92,11 @@ def tasks_with_known_solutions(study: Study) -> list[str]:
     return [name for name, task in study.tasks.items() if tasks.load(task.base).solution_columns]
 
 
+def tasks_with_guesses(study: Study) -> list[str]:
+    """Tasks whose answers are guessed as a baseline; their datasets are loaded for sampling or verification anyway."""
+    return list(dict.fromkeys(task for task, _ in with_our_verdicts(study) if study.tasks[task].guesses is not None))
+
+
 def flagged(study: Study) -> dict[str, list[str]]:
     """Flagged problems by task, for measured tasks that have some."""
     measured = {task for task, _ in study.pairs()}

@@ -192,6 +192,8 @@ def _of_task(where: str, task: Task) -> Iterator[str]:
     if task.examples.file is not None and not paths.is_file(task.examples.file):
         yield f"{where}.examples.file: no file {task.examples.file}"
     yield from _of_verifier(where, task)
+    if task.guesses is not None and task.verifier is not None and not _has_votes(task.verifier):
+        yield f"{where}.guesses: the verifier {task.verifier} does not compare answers; leave it out"
     for key, template in task.templates().items():
         try:
             compile_template(template)
@@ -200,6 +202,10 @@ def _of_task(where: str, task: Task) -> Iterator[str]:
         else:
             if key == "prompt" and task.few_shot and "examples" not in names_in(template):
                 yield f"{where}.few_shot: {task.few_shot}, but {where}.prompt does not use `examples`"
+
+
+def _has_votes(verifier: str) -> bool:
+    return verifier in verification.names() and verification.load(verifier).votes
 
 
 def _of_verifier(where: str, task: Task) -> Iterator[str]:

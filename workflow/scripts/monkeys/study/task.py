@@ -157,6 +157,9 @@ class Task(Dataset):
     """Verifier that decides whether a sample is correct: a module of monkeys.verification.verifiers."""
     verifier_options: Json = {}
     """The verifier's own options, for verifiers that have some."""
+    guesses: str | None = None
+    """Split of the dataset whose most frequent answers are guessed one after the other, as a baseline of coverage; null
+    for none. Verifiers that compare answers only."""
     flagged: Flagged = Flagged()
     """Ids of problems whose verdicts are known to be unreliable; coverage is also shown without them."""
     lists: Literal["whole", "first"] = "whole"

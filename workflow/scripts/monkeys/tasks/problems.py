@@ -114,7 +114,7 @@ def build_problems(prompts: Iterable[Row], task: TaskSettings, read: Reader) -> 
     """
     kind = tasks.load(task.base, task.options)
     chosen = {prompt["source_index"]: prompt for prompt in prompts}
-    question, reference = _template("question", task.question or task.prompt or ""), _reference(task)
+    question, reference = _template("question", task.question or task.prompt or ""), reference_of(task)
     limits = {limit: column for limit in LIMITS if (column := getattr(task.columns, limit)) is not None}
     problems = []
     for index, row in kind.problems(read("problems", kind.columns)):
@@ -181,7 +181,7 @@ def _template(key: str, text: str) -> Callable[[Row, str], str]:
     return render
 
 
-def _reference(task: TaskSettings) -> Callable[[Row, str], Any]:
+def reference_of(task: TaskSettings) -> Callable[[Row, str], Any]:
     """Function that makes a row's reference from a column (numbers become text), a template or several templates."""
     column, template = task.columns.reference, task.reference
     if column is not None:
