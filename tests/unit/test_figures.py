@@ -60,6 +60,9 @@ class Study:
         self.guesses = self.curves.drop_duplicates(["task", "k"])[["task", "k"]].assign(
             model="guessing", coverage=lambda table: np.log10(table["k"]) / 5
         )
+        self.imperfect = self.curves.assign(
+            accepted=np.sqrt(self.curves["coverage"]), right=self.curves["coverage"] / 2, ceiling=0.6
+        )
         rate = np.linspace(0, 0.9, 50) ** 2
         self.rates = pd.concat(
             [
@@ -83,6 +86,7 @@ class Study:
             "cost_effectiveness_curves": self.compute if name == "coverage_vs_compute" else self.cost,
             "coverage_vs_tokens_curves": self.tokens,
             "guessing_curves": self.guesses,
+            "imperfect_verifier_curves": self.imperfect,
             "power_law_table": self.fits,
             "curve_similarity_table": self.shifts,
             "choices": self.selection,
@@ -228,7 +232,7 @@ def test_figures_are_as_wide_as_a_column_or_a_page(drawn, study, name):
 def test_a_model_looks_the_same_in_all_figures(drawn, study):
     models = STUDIES[study]().models
     seen = {model: set() for model in models}
-    for name in set(FIGURES) - {"selection", "solve_rates"}:
+    for name in set(FIGURES) - {"selection", "solve_rates", "imperfect_verifier"}:
         for axes in drawn(study, name).axes:
             for model in named_lines(axes).keys() - {"guessing"}:
                 line = named_lines(axes)[model]
@@ -486,8 +490,9 @@ def test_a_panel_without_numbers_says_so(drawn):
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_empty_table_gives_a_figure_without_panels(name):
     study = Study(["math"], ["m-1"])
-    for table in ("curves", "compute", "cost", "tokens", "fits", "shifts", "selection", "rates", "flagged", "guesses"):
-        setattr(study, table, getattr(study, table).iloc[:0])
+    for key, table in list(vars(study).items()):
+        if isinstance(table, pd.DataFrame):
+            setattr(study, key, table.iloc[:0])
     assert not study.draw(name).axes
 
 

@@ -493,6 +493,11 @@ def test_a_servers_thinking_is_limited_by_its_own_parameters():
     assert "models.m.endpoint.parameters" in problem
 
 
+def test_a_verifier_that_is_no_better_than_chance_is_an_error():
+    expected = "tasks.t.verifier_errors: a verifier must accept more of the correct samples than of the wrong ones"
+    assert expected in message({"task.verifier_errors": {"false_positive": 0.4, "false_negative": 0.6}})
+
+
 def test_every_bin_of_an_audit_needs_a_number_of_samples():
     expected = "analysis.audit.per_bin: 2 numbers for the 4 bins of analysis.audit.bins"
     assert expected in message({"config.analysis": {"audit": {"per_bin": [5, 5]}}})

@@ -82,6 +82,11 @@ def with_second_opinion(study: Study) -> list[Pair]:
     return [(task, name) for task, name in with_our_verdicts(study) if study.tasks[task].second_opinion]
 
 
+def with_verifier_errors(study: Study) -> list[Pair]:
+    """Pairs whose task states how often its verifier errs."""
+    return [(task, name) for task, name in study.pairs() if study.tasks[task].verifier_errors is not None]
+
+
 def graded(study: Study) -> list[Pair]:
     """Pairs with manually graded samples."""
     return [(task, name) for task, files in study.analysis.audit.graded.items() for name in files]

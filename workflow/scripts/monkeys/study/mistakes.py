@@ -192,6 +192,9 @@ def _of_task(where: str, task: Task) -> Iterator[str]:
     if task.examples.file is not None and not paths.is_file(task.examples.file):
         yield f"{where}.examples.file: no file {task.examples.file}"
     yield from _of_verifier(where, task)
+    errors = task.verifier_errors
+    if errors is not None and errors.false_positive + errors.false_negative >= 1:
+        yield f"{where}.verifier_errors: a verifier must accept more of the correct samples than of the wrong ones"
     if task.guesses is not None and task.verifier is not None and not _has_votes(task.verifier):
         yield f"{where}.guesses: the verifier {task.verifier} does not compare answers; leave it out"
     for key, template in task.templates().items():

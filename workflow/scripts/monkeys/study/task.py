@@ -108,6 +108,15 @@ class Examples(Dataset):
     """Local copy of the file with a built-in task's fixed examples, for machines that cannot reach its source."""
 
 
+class VerifierErrors(Settings):
+    """How often the verifier errs, such as from an audit; coverage is also shown corrected for it."""
+
+    false_positive: Annotated[float, Field(ge=0, lt=1), AsWritten] = 0.0
+    """Fraction of wrong samples that it accepts."""
+    false_negative: Annotated[float, Field(ge=0, lt=1), AsWritten] = 0.0
+    """Fraction of correct samples that it rejects."""
+
+
 class Flagged(Settings):
     """Ids of problems whose verdicts are known to be unreliable; coverage is also shown without them."""
 
@@ -160,6 +169,8 @@ class Task(Dataset):
     guesses: str | None = None
     """Split of the dataset whose most frequent answers are guessed one after the other, as a baseline of coverage; null
     for none. Verifiers that compare answers only."""
+    verifier_errors: VerifierErrors | None = None
+    """How often the verifier errs, such as from an audit; coverage is also shown corrected for it. null if unknown."""
     flagged: Flagged = Flagged()
     """Ids of problems whose verdicts are known to be unreliable; coverage is also shown without them."""
     lists: Literal["whole", "first"] = "whole"
