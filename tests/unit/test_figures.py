@@ -34,6 +34,9 @@ class Study:
         self.curves = pd.concat([self._curve(task, i, model, ks, flat) for task, (i, model) in pairs])
         self.pairs = self.curves[["task", "model"]].drop_duplicates().reset_index(drop=True)
         self.fits = self.pairs.assign(a=-2.0, b=-0.3, error_mean=0.01, error_sd=0.002)
+        self.predictions = pd.concat([self._prediction(curve) for _, curve in self.curves.groupby(["task", "model"])])
+        self.predicted = self.predictions.groupby(["task", "model", "method"], sort=False).tail(1)
+        self.predicted = self.predicted.assign(error=0.012, recommended=self.predicted["method"] == "empirical_bayes")
         self.shifts = self.pairs.assign(family=self.pairs["model"].map(self.families), anchor=0.1)
         self.shifts["k"] = 1.0 + self.shifts["model"].map(models.index)
         weight = 1 + self.curves["model"].map(models.index)
@@ -73,6 +76,13 @@ class Study:
         frame = pd.DataFrame({"task": task, "model": model, "k": ks, "coverage": shape})
         return frame.assign(low=0.9 * shape, high=1 - 0.9 * (1 - shape))
 
+    @staticmethod
+    def _prediction(curve):
+        """The curve, flat to ten times its samples, by two methods."""
+        last = curve.tail(1).assign(k=10 * curve["k"].max())
+        whole = pd.concat([curve, last])
+        return pd.concat([whole.assign(method="log_log"), whole.assign(method="empirical_bayes")])
+
     def draw(self, name):
         """Draw the figure of a result from the inputs that it names."""
         given = {
@@ -80,6 +90,8 @@ class Study:
             "cost_effectiveness_curves": self.compute if name == "coverage_vs_compute" else self.cost,
             "coverage_vs_tokens_curves": self.tokens,
             "power_law_table": self.fits,
+            "prediction_curves": self.predictions,
+            "prediction_table": self.predicted,
             "curve_similarity_table": self.shifts,
             "choices": self.selection,
             "solve_rates_curves": self.rates.drop(columns="majority"),
@@ -105,6 +117,8 @@ def with_missing_values():
         table.loc[(table["model"] == "m-2") & (table["k"] > 100), columns] = np.nan
         table.loc[(table["model"] == "m-3") | (table["task"] == "empty"), columns] = np.nan
     study.fits.loc[study.fits["model"] == "m-3", ["a", "b", "error_mean", "error_sd"]] = np.nan
+    study.predictions.loc[study.predictions["model"] == "m-3", ["coverage", "low", "high"]] = np.nan
+    study.predicted.loc[study.predicted["model"] == "m-3", "recommended"] = False
     study.shifts.loc[study.shifts["model"] == "m-3", "k"] = np.nan
     study.selection.loc[study.selection["k"] > 50, ["accuracy", "sd"]] = np.nan
     study.selection = study.selection[study.selection["reward"].isna()]
@@ -481,7 +495,19 @@ def test_a_panel_without_numbers_says_so(drawn):
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_empty_table_gives_a_figure_without_panels(name):
     study = Study(["math"], ["m-1"])
-    for table in ("curves", "compute", "cost", "tokens", "fits", "shifts", "selection", "rates", "flagged"):
+    for table in (
+        "curves",
+        "compute",
+        "cost",
+        "tokens",
+        "fits",
+        "shifts",
+        "selection",
+        "rates",
+        "flagged",
+        "predictions",
+        "predicted",
+    ):
         setattr(study, table, getattr(study, table).iloc[:0])
     assert not study.draw(name).axes
 

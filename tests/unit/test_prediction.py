@@ -120,6 +120,7 @@ def test_empirical_bayes_is_the_mean_of_the_problems_posteriors():
         assert (found, sd) == pytest.approx((drawn.mean(), drawn.std()), rel=0.01)
 
 
+@pytest.mark.slow
 def test_true_distributions_are_found_in_the_mean():
     rng = np.random.default_rng(3)
     unequal = rng.integers(50, 200, 4000)
@@ -196,6 +197,7 @@ def test_undefined_predictions_are_nan(samples, correct, defined):
     assert undefined.loc[~undefined.index.isin(defined)].all(axis=None)
 
 
+@pytest.mark.slow
 def test_a_back_test_predicts_the_coverage_of_all_samples_from_the_first_ones():
     samples, correct = draw(beta_rates(40, 0.4, 2), np.repeat([400, 1000], 20))
     rows = back_test(samples, correct, 0.95, 0)

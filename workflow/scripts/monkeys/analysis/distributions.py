@@ -59,11 +59,12 @@ class ZeroInflated(BetaBinomial):
     def log_likelihood(self, *parameters: Array) -> Array:
         """Sum of log(π [s = 0] + (1 − π) B(α + s, β + n − s) / B(α, β)) over problems."""
         log_alpha, log_beta, share = parameters
-        logs = self.log_probabilities(log_alpha, log_beta) + np.log1p(-share)[..., None]
+        logs, possible = self.log_probabilities(log_alpha, log_beta), np.log1p(-share)
         zero = self.correct == 0
         with np.errstate(divide="ignore"):
-            zeros = np.logaddexp(np.log(share)[..., None], logs[..., zero])
-        return np.asarray(logs[..., ~zero] @ self.weights[~zero] + zeros @ self.weights[zero])
+            zeros = np.logaddexp(np.log(share)[..., None], possible[..., None] + logs[..., zero])
+        solved = logs[..., ~zero] @ self.weights[~zero] + possible * self.weights[~zero].sum()
+        return np.asarray(solved + zeros @ self.weights[zero])
 
     def coverage(self, parameters: Array, ks: Array) -> Array:
         """(1 − π) (1 − B(α, β + k) / B(α, β))."""
@@ -161,7 +162,7 @@ def fit(distribution: Distribution, confidence: float) -> tuple[Array, Array]:
     drop = chi2.ppf(confidence, 1) / 2
     lowest, highest = np.array(distribution.bounds, dtype=np.float64).T
     low, high = lowest, highest
-    points = 17 if len(low) == 2 else 11
+    points = 17  # per axis; with 11, intervals of three parameters are too narrow
     for _ in range(4):  # each grid covers what the one before has not rejected
         axes = [np.linspace(*ends, points) for ends in zip(low, high, strict=True)]
         heights = distribution.log_likelihood(*np.meshgrid(*axes, sparse=True, indexing="ij"))
