@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,9 @@ from monkeys.analysis.prediction import (
     predictions,
     samples_until,
 )
+from monkeys.analysis.tables import csv_text
+from monkeys.reporting import style
+from monkeys.results import prediction, prediction_backtest
 
 KS = np.array([1.0, 10, 1000])
 
@@ -253,3 +258,23 @@ def test_a_share_of_impossible_problems_makes_a_high_coverage_unreachable():
     rates = beta_rates(1000, 2, 3) * (np.arange(1000) % 2)
     assert samples_until(*draw(rates, 100), "zero_inflated", 0.9, 0.95) == (np.inf, np.inf, np.inf)
     assert np.isnan(samples_until([9, 9], [0, 0], "zero_inflated", 0.9, 0.95)).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_tasks_and_models_without_a_back_test_or_prediction_have_rows_and_panels():
+    counts = {"few": (8, [0, 1, 8]), "some": (32, [0, 3, 9, 32, 0]), "none": (32, [0, 0]), "once": (1, [0, 1])}
+    tallies = {("t", model): pd.DataFrame({"samples": n, "correct": c}) for model, (n, c) in counts.items()}
+
+    def reread(table):
+        return pd.read_csv(io.StringIO(csv_text(table)))
+
+    errors = reread(prediction_backtest.tabulate(tallies, reread(prediction_backtest.compute(tallies, 0.95, 0))))
+    curves = reread(prediction.compute(tallies, 0.95))
+    table = reread(prediction.tabulate(curves, errors))
+    assert len(table) == len(errors) == len(tallies) * len(METHODS)
+    assert table["model"][table["recommended"]].tolist() == ["some"]
+    assert table.groupby("model")["k"].first().to_dict() == {"few": 80, "some": 320, "none": 320, "once": 10}
+    measured = [pd.DataFrame({"task": "t", "model": m, "k": [1], "coverage": 0.5}) for m in counts]
+    figure = prediction.draw(pd.concat(measured), curves, table, style.assign_looks(counts))
+    notes = [{text.get_text() for text in axes.texts} for axes in figure.axes]
+    assert ["no recommendation" in texts for texts in notes] == [True, False, True, True]

@@ -155,15 +155,16 @@ def back_test(samples: ArrayLike, correct: ArrayLike, confidence: float, seed: i
     rng, right, wrong = np.random.default_rng(seed), np.asarray(correct), np.asarray(samples) - np.asarray(correct)
     k = int(np.min(samples))
     (measured,) = coverage(samples, correct, [k])
-    columns = ["method", "samples", "order", "k", "coverage", "predicted", "low", "high"]
-    parts = []
+    columns = {"method": object, **dict.fromkeys(("samples", "order", "k"), np.int64)}
+    columns |= dict.fromkeys(("coverage", "predicted", "low", "high"), np.float64)
+    parts = [pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})]
     for first in sorted({size for share in SHARES if (size := int(share * k)) >= FEWEST}):
         for order in range(ORDERS):
             drawn = rng.hypergeometric(right, wrong, first)
             found = predictions(np.full(len(drawn), first), drawn, [k], confidence)
             found = found.rename(columns={"coverage": "predicted"})
-            parts.append(found.assign(samples=first, order=order, coverage=measured)[columns])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+            parts.append(found.assign(samples=first, order=order, coverage=measured)[list(columns)])
+    return pd.concat(parts, ignore_index=True)
 
 
 def back_test_errors(rows: pd.DataFrame) -> pd.DataFrame:
@@ -180,7 +181,7 @@ def back_test_errors(rows: pd.DataFrame) -> pd.DataFrame:
     repeat = [rows["samples"], rows["order"]]
     rows = rows[rows["predicted"].notna().groupby(repeat).transform("any").astype(bool)]
     known = rows["predicted"].notna()
-    relative = rows["predicted"].astype(float) / rows["coverage"].astype(float) - 1
+    relative = rows["predicted"] / rows["coverage"] - 1
     inside = (rows["low"] <= rows["coverage"]) & (rows["coverage"] <= rows["high"])
     by_method = rows.assign(
         defined=known.astype(float), error=relative.abs(), bias=relative, calibration=inside.astype(float).where(known)

@@ -79,7 +79,7 @@ def draw(
     pairs = list(prediction_table.groupby(["task", "model"], sort=False))
     figure, axes = style.panels(len(pairs))
     for panel, (pair, table) in zip(axes, pairs, strict=True):
-        curve, lines, text = curves[pair], predicted[pair], "no back-test"
+        curve, lines, text = curves[pair], predicted[pair], "no recommendation"
         shown = curve
         recommended = table[table["recommended"]]
         for method, line in lines.groupby("method", sort=False):
