@@ -4,11 +4,13 @@ The study is synthetic: 16 pairs of task and model, 128 problems of 10,000 sampl
 distributions. Ours is every function behind the tables and figures; the peer computes coverage alone, for each problem
 and k, as the product 1 − ∏ (1 − k / j). Both run in one process on one core, alternately, and are measured in CPU time.
 
-Ends with lines `analysis: ours/peer = X (min–max over n pairs)` for coverage, the seconds of all analysis, and the
-seconds of a Snakemake run from counts to all figures and tables on two cores.
+Ends with lines `analysis: ours/peer = X (min–max over n pairs)` for coverage and for the fit of a Beta-binomial, whose
+peer adds up the likelihood problem by problem, then the seconds of all analysis, of predictions
+with their back-tests, and of a Snakemake run from counts to all figures and tables on two cores.
 """
 
 import argparse
+import math
 import statistics
 import subprocess
 import sys
@@ -26,8 +28,10 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from monkeys.analysis.cost import Architecture  # noqa: E402
 from monkeys.analysis.coverage import coverage, coverage_curve, log_grid, round_grid  # noqa: E402
+from monkeys.analysis.distributions import BetaBinomial, fit  # noqa: E402
 from monkeys.analysis.exclusions import coverage_with_and_without  # noqa: E402
 from monkeys.analysis.power_law import fit_power_law  # noqa: E402
+from monkeys.analysis.prediction import back_test, back_test_errors, predictions  # noqa: E402
 from monkeys.analysis.similarity import shifts  # noqa: E402
 from monkeys.analysis.solve_rates import never_solved, solve_rates  # noqa: E402
 from monkeys.analysis.spending import effectiveness, spending  # noqa: E402
@@ -77,6 +81,34 @@ def coverage_by_loops(tallies: dict[tuple[str, str], pd.DataFrame]) -> float:
     return mean
 
 
+def predict(tallies: dict[tuple[str, str], pd.DataFrame]) -> None:
+    """Predict coverage at ten times the samples, and test the predictions."""
+    for tally in tallies.values():
+        predictions(tally["samples"], tally["correct"], log_grid(10 * SAMPLES, 10), 0.95)
+        back_test_errors(back_test(tally["samples"], tally["correct"], 0.95, 0))
+
+
+def log_beta(a: float, b: float) -> float:
+    """Logarithm of the beta function."""
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+class BetaBinomialByLoops(BetaBinomial):
+    """The same distribution, with the likelihood added up problem by problem for each pair of parameters."""
+
+    def __init__(self, samples: np.ndarray, correct: np.ndarray) -> None:
+        self.counts = list(zip(map(int, samples), map(int, correct), strict=True))
+
+    def log_likelihood(self, *parameters: np.ndarray) -> np.ndarray:
+        """Sum of the log probabilities over problems."""
+
+        def total(log_alpha: float, log_other: float) -> float:
+            a, b = math.exp(log_alpha), math.exp(log_other)
+            return sum(log_beta(a + s, b + n - s) - log_beta(a, b) for n, s in self.counts)
+
+        return np.vectorize(total)(*parameters)
+
+
 def cpu_seconds(work: Callable[[], object]) -> float:
     """CPU time of a call, seconds."""
     start = time.process_time()
@@ -110,18 +142,26 @@ def main() -> None:
     tallies = make_tallies(seed=0)
     one = next(iter(tallies.values()))
     assert abs(coverage(one["samples"], one["correct"], KS)[-1] - coverage_by_loops(tallies)) < 1e-9
+    counts = one["samples"], one["correct"]
+    assert np.allclose(fit(BetaBinomial(*counts), 0.95)[0], fit(BetaBinomialByLoops(*counts), 0.95)[0], atol=1e-3)
     analyse(tallies)  # warm-up
-    ratios, whole_analysis = [], []
+    ratios, fit_ratios, whole_analysis = [], [], []
     for _ in range(options.pairs):
         theirs = cpu_seconds(lambda: coverage_by_loops(tallies))
         mine = cpu_seconds(lambda: [coverage(one["samples"], one["correct"], KS) for _ in range(100)]) / 100
         whole_analysis.append(cpu_seconds(lambda: analyse(tallies)))
         print(f"coverage of one pair: ours {1e3 * mine:.2f} ms, loops {1e3 * theirs:.0f} ms", flush=True)
         ratios.append(theirs / mine)
+        theirs = cpu_seconds(lambda: fit(BetaBinomialByLoops(*counts), 0.95))
+        mine = cpu_seconds(lambda: [fit(BetaBinomial(*counts), 0.95) for _ in range(10)]) / 10
+        fit_ratios.append(theirs / mine)
+    predicting = cpu_seconds(lambda: predict(tallies))
     wall = whole_run(tallies)
-    spread = f"{min(ratios):.0f}–{max(ratios):.0f} over {len(ratios)} pairs"
-    print(f"analysis: ours/loops = {statistics.median(ratios):.0f} ({spread})")
+    for what, found in (("", ratios), ("fit of a Beta-binomial, ", fit_ratios)):
+        spread = f"{min(found):.1f}–{max(found):.1f} over {len(found)} pairs"
+        print(f"analysis: {what}ours/loops = {statistics.median(found):.1f} ({spread})")
     print(f"analysis: all of it for {len(tallies)} pairs {statistics.median(whole_analysis):.2f} s of CPU time")
+    print(f"analysis: predictions and back-tests of the same {predicting:.0f} s of CPU time")
     print(f"analysis: Snakemake from counts to all figures and tables {wall:.0f} s of wall time on 2 cores")
 
 

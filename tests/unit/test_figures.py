@@ -34,6 +34,9 @@ class Study:
         self.curves = pd.concat([self._curve(task, i, model, ks, flat) for task, (i, model) in pairs])
         self.pairs = self.curves[["task", "model"]].drop_duplicates().reset_index(drop=True)
         self.fits = self.pairs.assign(a=-2.0, b=-0.3, error_mean=0.01, error_sd=0.002)
+        self.predictions = pd.concat([self._prediction(curve) for _, curve in self.curves.groupby(["task", "model"])])
+        self.predicted = self.predictions.groupby(["task", "model", "method"], sort=False).tail(1)
+        self.predicted = self.predicted.assign(error=0.012, recommended=self.predicted["method"] == "empirical_bayes")
         self.shifts = self.pairs.assign(family=self.pairs["model"].map(self.families), anchor=0.1)
         self.shifts["k"] = 1.0 + self.shifts["model"].map(models.index)
         weight = 1 + self.curves["model"].map(models.index)
@@ -79,6 +82,13 @@ class Study:
         frame = pd.DataFrame({"task": task, "model": model, "k": ks, "coverage": shape})
         return frame.assign(low=0.9 * shape, high=1 - 0.9 * (1 - shape))
 
+    @staticmethod
+    def _prediction(curve):
+        """The curve, flat to ten times its samples, by two methods."""
+        last = curve.tail(1).assign(k=10 * curve["k"].max())
+        whole = pd.concat([curve, last])
+        return pd.concat([whole.assign(method="log_log"), whole.assign(method="empirical_bayes")])
+
     def draw(self, name):
         """Draw the figure of a result from the inputs that it names."""
         given = {
@@ -88,6 +98,8 @@ class Study:
             "guessing_curves": self.guesses,
             "imperfect_verifier_curves": self.imperfect,
             "power_law_table": self.fits,
+            "prediction_curves": self.predictions,
+            "prediction_table": self.predicted,
             "curve_similarity_table": self.shifts,
             "choices": self.selection,
             "solve_rates_curves": self.rates.drop(columns="majority"),
@@ -113,6 +125,8 @@ def with_missing_values():
         table.loc[(table["model"] == "m-2") & (table["k"] > 100), columns] = np.nan
         table.loc[(table["model"] == "m-3") | (table["task"] == "empty"), columns] = np.nan
     study.fits.loc[study.fits["model"] == "m-3", ["a", "b", "error_mean", "error_sd"]] = np.nan
+    study.predictions.loc[study.predictions["model"] == "m-3", ["coverage", "low", "high"]] = np.nan
+    study.predicted.loc[study.predicted["model"] == "m-3", "recommended"] = False
     study.shifts.loc[study.shifts["model"] == "m-3", "k"] = np.nan
     study.selection.loc[study.selection["k"] > 50, ["accuracy", "sd"]] = np.nan
     study.selection = study.selection[study.selection["reward"].isna()]

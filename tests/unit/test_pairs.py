@@ -35,6 +35,7 @@ def test_a_study_of_weights_has_all_figures_that_need_no_optional_keys():
         "coverage_vs_compute",
         "coverage_vs_tokens",
         "power_law",
+        "prediction",
         "selection",
         "solve_rates",
     ]

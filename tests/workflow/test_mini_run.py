@@ -11,9 +11,28 @@ from checkout import Checkout
 
 from monkeys.storage import read_provenance, read_rows
 
-FIGURES = ("coverage", "coverage_vs_compute", "coverage_vs_tokens", "power_law", "selection", "solve_rates")
-TABLES = ("coverage", "coverage_vs_tokens", "power_law", "never_solved", "cost_effectiveness", "selection")
-CROSS_MODEL = {"curves": 4, "table": len(TABLES), "figure": len(FIGURES), "explorer": 1, "overview": 1}
+FIGURES = (
+    "coverage",
+    "coverage_vs_compute",
+    "coverage_vs_tokens",
+    "power_law",
+    "prediction",
+    "selection",
+    "solve_rates",
+)
+TABLES = (
+    "coverage",
+    "coverage_vs_tokens",
+    "power_law",
+    "prediction",
+    "prediction_backtest",
+    "never_solved",
+    "cost_effectiveness",
+    "selection",
+)
+PREDICTION = {f"{kind} result={name}" for kind in ("curves", "table") for name in ("prediction", "prediction_backtest")}
+PREDICTION |= {"figure result=prediction"}
+CROSS_MODEL = {"curves": 6, "table": len(TABLES), "figure": len(FIGURES), "explorer": 1, "overview": 1}
 
 
 def jobs_of(plan):
@@ -182,6 +201,8 @@ def edit(checkout, file, old, new):
 def test_an_edited_estimator_reruns_only_the_results_that_use_it(finished):
     edit(finished, "monkeys/analysis/power_law.py", "log_spaced(largest, 20)", "log_spaced(largest, 21)")
     assert results_of(finished.plan()) == {"table result=power_law", "figure result=power_law"}
+    edit(finished, "monkeys/analysis/power_law.py", "p0=(-1, -0.3)", "p0=(-1, -0.2)")
+    assert results_of(finished.plan()) == {"table result=power_law", "figure result=power_law"} | PREDICTION
 
 
 def test_an_edited_figure_redraws_only_itself(finished):
@@ -196,7 +217,7 @@ def test_an_edited_style_redraws_all_figures_and_nothing_else(finished):
 
 def test_an_edited_table_writer_rewrites_all_tables(finished):
     edit(finished, "monkeys/analysis/tables.py", "table.round(4)", "table.round(5)")
-    after = {"overview", "figure result=power_law"}  # these read a table
+    after = {"overview", "figure result=power_law", "figure result=prediction"}  # these read a table
     assert results_of(finished.plan()) == {f"table result={name}" for name in TABLES} | after
 
 
@@ -281,6 +302,33 @@ def test_the_summary_shows_progress_and_runs_nothing(finished):
     finished.change(tasks__arithmetic__samples=64)
     assert "640" in finished.snakemake("summary", "--quiet", "all")
     assert len(finished.results("samples/arithmetic/small/*")) == 2
+
+
+def test_the_forecast_shows_what_is_still_needed_and_runs_nothing(finished):
+    output = finished.snakemake("forecast", "--quiet", "all")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in output.splitlines() if line.startswith("| ")]
+    assert rows[0] == [
+        "task",
+        "model",
+        "samples drawn",
+        "coverage",
+        "samples",
+        "GPU hours",
+        "dollars",
+        "method",
+        "error",
+    ]
+    assert [row[:3] for row in rows[1:]] == [
+        ["arithmetic", "small", "32"],
+        ["arithmetic", "medium", "32"],
+        ["programs", "small", "16"],
+    ]
+    assert "until 0.9 coverage" in output
+    finished.change(tasks__arithmetic__samples=64)
+    assert "32" in finished.snakemake("forecast", "--quiet", "all")
+    assert len(finished.results("samples/arithmetic/small/*")) == 2
+    shutil.rmtree(finished.folder / "results/tallies")
+    assert "No tallies yet" in finished.snakemake("forecast", "--quiet", "all")
 
 
 def test_finished_samples_survive_a_move_and_a_return_to_earlier_settings(finished, tmp_path):

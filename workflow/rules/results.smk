@@ -212,3 +212,14 @@ rule overview:
         code=code_of("overview"),
     script:
         "../scripts/overview.py"
+
+
+rule forecast:
+    """Print the samples, GPU hours and dollars until a coverage, from the tallies that exist; runs only on request."""
+    log:
+        "<logs>/forecast.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    script:
+        "../scripts/forecast.py"

@@ -35,6 +35,23 @@ def log_spaced(largest: int, points: int) -> NDArray[np.int64]:
     return np.logspace(0, np.log10(largest), points).astype(np.int64)
 
 
+def fit_exponent(ks: ArrayLike, measured: ArrayLike) -> tuple[float, float]:
+    """Fit a and b of exp(a k^b) by unweighted least squares on log coverage; NaN if there is no fit.
+
+    Args:
+        ks: Distinct numbers of samples, shape (ks,).
+        measured: Coverage at each, shape (ks,).
+    """
+    ks, measured = np.asarray(ks, dtype=np.float64), np.asarray(measured)
+    if len(ks) < 3 or not (measured > 0).all():
+        return math.nan, math.nan
+    try:
+        (a, b), _ = curve_fit(lambda k, a, b: a * k**b, ks, np.log(measured), p0=(-1, -0.3))
+    except RuntimeError:  # the search did not converge
+        return math.nan, math.nan
+    return float(a), float(b)
+
+
 def fit_power_law(tally: pd.DataFrame) -> PowerLaw:
     """Fit log c = a k^b so that the published numbers of Brown et al. 2024, Fig. 5, are reproduced.
 
@@ -51,13 +68,9 @@ def fit_power_law(tally: pd.DataFrame) -> PowerLaw:
     if largest < 1 or not tally["correct"].any():
         return UNDEFINED
     ks = np.unique(log_spaced(largest, 20))
-    if len(ks) < 3:
-        return UNDEFINED
-    measured = coverage(tally["samples"], tally["correct"], ks)
-    try:
-        (a, b), _ = curve_fit(lambda k, a, b: a * k**b, ks.astype(np.float64), np.log(measured), p0=(-1, -0.3))
-    except RuntimeError:  # the search did not converge
+    a, b = fit_exponent(ks, coverage(tally["samples"], tally["correct"], ks))
+    if math.isnan(a):
         return UNDEFINED
     ks = log_spaced(largest, 100)
     error = np.abs(coverage(tally["samples"], tally["correct"], ks) - np.exp(a * ks.astype(np.float64) ** b))
-    return PowerLaw(float(a), float(b), float(error.mean()), float(error.std()))
+    return PowerLaw(a, b, float(error.mean()), float(error.std()))

@@ -53,5 +53,7 @@ class Analysis(Settings):
     """Confidence level of the intervals, between 0 and 1."""
     vote_subsets: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """Random subsets of the samples per k over which votes are averaged."""
+    target_coverage: Annotated[float, Field(gt=0, lt=1), AsWritten] = 0.9
+    """Coverage until which the target forecast predicts samples, GPU hours and dollars, between 0 and 1."""
     audit: Audit = Audit()
     """Manual grading of correct samples: which ones the rule audit draws, and the grades."""
