@@ -13,7 +13,7 @@ from monkeys.analysis.prediction import back_test, back_test_errors, samples_unt
 from monkeys.reporting import pairs
 from monkeys.reporting.pairs import Pair
 from monkeys.sampling import TOKENS_PER_SECOND
-from monkeys.sampling.summary import shard_totals
+from monkeys.sampling.summary import shard_totals, total
 from monkeys.sources.weights import Weights
 from monkeys.study import Study
 
@@ -65,9 +65,9 @@ def _hours_per_sample(study: Study, task: str, name: str, tally: pd.DataFrame) -
     model = study.models[name]
     if not isinstance(model.source, Weights):
         return None
-    totals = [shard_totals(Path(study.results), task, name, shard) for shard in study.shards(task, name)]
-    tokens = sum(shard["generated_tokens"] or 0 for shard in totals)
-    seconds = sum(shard["seconds"] for shard in totals)
+    size = study.shard_size(task, name)
+    shards = [shard_totals(Path(study.results), task, name, shard, size) for shard in study.shards(task, name)]
+    tokens, seconds = total(shards, "generated_tokens"), total(shards, "seconds")
     speed = tokens / seconds if tokens and seconds else TOKENS_PER_SECOND
     length = (tally["generated_tokens"] / tally["samples"]).astype(float).sum()
     return float(length / speed / 3600 * model.engine.tensor_parallel_size)
