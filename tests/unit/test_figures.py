@@ -57,6 +57,16 @@ class Study:
                 ]
             ]
         )
+        compared = [
+            (task, a, b, at, budget)
+            for task in tasks
+            for a, b in itertools.combinations(models, 2)
+            for at, budget in [("k", 1.0), ("k", 100.0), ("tokens", 5e4), ("flops", 1e15), ("dollars", 0.1)]
+        ]
+        self.compared = pd.DataFrame(compared, columns=["task", "model_a", "model_b", "at", "budget"])
+        distance = self.compared["model_a"].map(models.index) - self.compared["model_b"].map(models.index)
+        self.compared["difference"] = 0.04 * distance * (self.compared["budget"] > 1)
+        self.compared["p_corrected"] = np.where(distance < -1, 0.001, 0.2)
         rate = np.linspace(0, 0.9, 50) ** 2
         self.rates = pd.concat(
             [
@@ -86,6 +96,8 @@ class Study:
             "votes": self.rates[["task", "model", "problem_id", "majority"]],
             "flagged_curves": self.flagged,
             "families": self.families,
+            "comparison_table": self.compared,
+            "confidence": 0.95,
             "looks": self.looks,
         }
         return registry.load(name).draw(**{argument: given[argument] for argument in registry.arguments(name, "draw")})
@@ -106,6 +118,7 @@ def with_missing_values():
         table.loc[(table["model"] == "m-3") | (table["task"] == "empty"), columns] = np.nan
     study.fits.loc[study.fits["model"] == "m-3", ["a", "b", "error_mean", "error_sd"]] = np.nan
     study.shifts.loc[study.shifts["model"] == "m-3", "k"] = np.nan
+    study.compared.loc[study.compared["task"] == "empty", "difference"] = np.nan
     study.selection.loc[study.selection["k"] > 50, ["accuracy", "sd"]] = np.nan
     study.selection = study.selection[study.selection["reward"].isna()]
     study.rates.loc[study.rates["model"] == "m-3", ["rate", "low", "high"]] = np.nan
@@ -433,6 +446,34 @@ def test_selectors_differ_in_colour_and_rewards_in_dashes(drawn):
     assert len(axes.collections) == 4  # the bands
 
 
+def test_a_matrix_of_differences_is_signed_starred_and_numbered_by_model():
+    figure = Study(["math"], ["m-1", "m-2", "m-3"]).draw("comparison")
+    assert [axes.texts[-1].get_text() for axes in figure.axes] == [
+        "one sample each",
+        "equal samples",
+        "equal tokens",
+        "equal FLOPs",
+        "equal dollars",
+    ]
+    axes = figure.axes[1]
+    cells = [[""] * 3 for _ in range(3)]
+    for text in axes.texts[:-1]:
+        x, y = text.get_position()
+        cells[2 - int(3 * y)][int(3 * x)] = text.get_text()
+    assert cells == [["", "−0.04", "−0.08*"], ["+0.04", "", "−0.04"], ["+0.08*", "+0.04", ""]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1", "2", "3"]
+    assert axes.get_yticks()[0] > axes.get_yticks()[2]
+    assert in_legend(figure)[-3:] == ["1: m-1", "2: m-2", "3: m-3"]
+
+
+def test_many_models_are_compared_by_colours_and_stars():
+    axes = Study(["math"], [f"m-{i}" for i in range(12)]).draw("comparison").axes[1]
+    (mesh, stars) = axes.collections
+    shown = np.asarray(mesh.get_array()).reshape(12, 12)
+    assert shown[0, 3] == pytest.approx(-0.12) and shown[3, 0] == pytest.approx(0.12)
+    assert len(stars.get_offsets()) == 12 * 11 - 2 * 11
+
+
 def test_bars_are_sorted_and_coloured_by_whether_the_vote_is_correct(drawn):
     rates = STUDIES["one"]().rates
     axes = drawn("one", "solve_rates").axes[0]
@@ -481,7 +522,7 @@ def test_a_panel_without_numbers_says_so(drawn):
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_empty_table_gives_a_figure_without_panels(name):
     study = Study(["math"], ["m-1"])
-    for table in ("curves", "compute", "cost", "tokens", "fits", "shifts", "selection", "rates", "flagged"):
+    for table in ("curves", "compute", "cost", "tokens", "fits", "shifts", "selection", "rates", "flagged", "compared"):
         setattr(study, table, getattr(study, table).iloc[:0])
     assert not study.draw(name).axes
 

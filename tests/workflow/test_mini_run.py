@@ -11,8 +11,24 @@ from checkout import Checkout
 
 from monkeys.storage import read_provenance, read_rows
 
-FIGURES = ("coverage", "coverage_vs_compute", "coverage_vs_tokens", "power_law", "selection", "solve_rates")
-TABLES = ("coverage", "coverage_vs_tokens", "power_law", "never_solved", "cost_effectiveness", "selection")
+FIGURES = (
+    "comparison",
+    "coverage",
+    "coverage_vs_compute",
+    "coverage_vs_tokens",
+    "power_law",
+    "selection",
+    "solve_rates",
+)
+TABLES = (
+    "comparison",
+    "coverage",
+    "coverage_vs_tokens",
+    "power_law",
+    "never_solved",
+    "cost_effectiveness",
+    "selection",
+)
 CROSS_MODEL = {"curves": 4, "table": len(TABLES), "figure": len(FIGURES), "explorer": 1, "overview": 1}
 
 
@@ -167,6 +183,8 @@ def test_changed_model_facts_trigger_no_resampling(finished):
         "model_facts",
         "curves result=cost_effectiveness",
         "table result=cost_effectiveness",
+        "table result=comparison",
+        "figure result=comparison",
         "figure result=coverage_vs_compute",
     }
 
@@ -196,7 +214,7 @@ def test_an_edited_style_redraws_all_figures_and_nothing_else(finished):
 
 def test_an_edited_table_writer_rewrites_all_tables(finished):
     edit(finished, "monkeys/analysis/tables.py", "table.round(4)", "table.round(5)")
-    after = {"overview", "figure result=power_law"}  # these read a table
+    after = {"overview", "figure result=power_law", "figure result=comparison"}  # these read a table
     assert results_of(finished.plan()) == {f"table result={name}" for name in TABLES} | after
 
 
