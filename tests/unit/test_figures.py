@@ -57,6 +57,17 @@ class Study:
                 ]
             ]
         )
+        shifts = {"majority": 0.0, "adaptive_consistency": -0.1, "esc": 0.1, "bayes_factor": -0.15, "bayesian": 0.15}
+        self.stopping = pd.concat(
+            self.curves[["task", "model"]].assign(
+                rule=rule,
+                threshold=1.0,
+                samples=self.curves["k"] ** 0.6,
+                accuracy=np.clip(self.curves["coverage"] + shift, 0, 1),
+                sd=0.02,
+            )
+            for rule, shift in shifts.items()
+        )
         compared = [
             (task, a, b, at, budget)
             for task in tasks
@@ -98,6 +109,7 @@ class Study:
             "families": self.families,
             "comparison_table": self.compared,
             "confidence": 0.95,
+            "early_stopping_table": self.stopping,
             "looks": self.looks,
         }
         return registry.load(name).draw(**{argument: given[argument] for argument in registry.arguments(name, "draw")})
@@ -118,6 +130,7 @@ def with_missing_values():
         table.loc[(table["model"] == "m-3") | (table["task"] == "empty"), columns] = np.nan
     study.fits.loc[study.fits["model"] == "m-3", ["a", "b", "error_mean", "error_sd"]] = np.nan
     study.shifts.loc[study.shifts["model"] == "m-3", "k"] = np.nan
+    study.stopping.loc[study.stopping["model"] == "m-3", ["accuracy", "sd"]] = np.nan
     study.compared.loc[study.compared["task"] == "empty", "difference"] = np.nan
     study.selection.loc[study.selection["k"] > 50, ["accuracy", "sd"]] = np.nan
     study.selection = study.selection[study.selection["reward"].isna()]
@@ -237,7 +250,7 @@ def test_figures_are_as_wide_as_a_column_or_a_page(drawn, study, name):
 def test_a_model_looks_the_same_in_all_figures(drawn, study):
     models = STUDIES[study]().models
     seen = {model: set() for model in models}
-    for name in set(FIGURES) - {"selection", "solve_rates"}:
+    for name in set(FIGURES) - {"selection", "solve_rates", "early_stopping"}:
         for axes in drawn(study, name).axes:
             for model, line in named_lines(axes).items():
                 seen[model].add(to_hex(line.get_color()))
@@ -474,6 +487,19 @@ def test_many_models_are_compared_by_colours_and_stars():
     assert len(stars.get_offsets()) == 12 * 11 - 2 * 11
 
 
+def test_rules_of_early_stopping_are_drawn_against_their_mean_samples(drawn):
+    axes = drawn("two", "early_stopping").axes[0]
+    assert list(named_lines(axes)) == [
+        "fixed number of samples",
+        "adaptive consistency",
+        "ESC",
+        "Bayesian, known spread",
+        "Bayes factor",
+    ]
+    first = STUDIES["two"]().stopping.query("task == 'math' and model == 'llama-3-8b' and rule == 'esc'")
+    np.testing.assert_allclose(named_lines(axes)["ESC"].get_xdata(), np.sort(first["samples"]))
+
+
 def test_bars_are_sorted_and_coloured_by_whether_the_vote_is_correct(drawn):
     rates = STUDIES["one"]().rates
     axes = drawn("one", "solve_rates").axes[0]
@@ -522,7 +548,19 @@ def test_a_panel_without_numbers_says_so(drawn):
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_empty_table_gives_a_figure_without_panels(name):
     study = Study(["math"], ["m-1"])
-    for table in ("curves", "compute", "cost", "tokens", "fits", "shifts", "selection", "rates", "flagged", "compared"):
+    for table in (
+        "curves",
+        "compute",
+        "cost",
+        "tokens",
+        "fits",
+        "shifts",
+        "selection",
+        "rates",
+        "flagged",
+        "compared",
+        "stopping",
+    ):
         setattr(study, table, getattr(study, table).iloc[:0])
     assert not study.draw(name).axes
 

@@ -34,6 +34,7 @@ def test_a_study_of_weights_has_all_figures_that_need_no_optional_keys():
         "coverage",
         "coverage_vs_compute",
         "coverage_vs_tokens",
+        "early_stopping",
         "power_law",
         "selection",
         "solve_rates",
@@ -50,6 +51,7 @@ def test_missing_results_name_the_key_that_enables_them():
     assert "models.*.price" in without["coverage_vs_cost"]
     assert "token counts" in without["coverage_vs_tokens"]
     assert "two models" in without["comparison"]
+    assert "answers to vote on" in without["early_stopping"]
     assert "rewards" in without["selection"]
     assert "tasks.*.flagged" in without["flagged"]
 

@@ -16,6 +16,7 @@ FIGURES = (
     "coverage",
     "coverage_vs_compute",
     "coverage_vs_tokens",
+    "early_stopping",
     "power_law",
     "selection",
     "solve_rates",
@@ -24,6 +25,7 @@ TABLES = (
     "comparison",
     "coverage",
     "coverage_vs_tokens",
+    "early_stopping",
     "power_law",
     "never_solved",
     "cost_effectiveness",
@@ -214,7 +216,10 @@ def test_an_edited_style_redraws_all_figures_and_nothing_else(finished):
 
 def test_an_edited_table_writer_rewrites_all_tables(finished):
     edit(finished, "monkeys/analysis/tables.py", "table.round(4)", "table.round(5)")
-    after = {"overview", "figure result=power_law", "figure result=comparison"}  # these read a table
+    after = {
+        "overview",
+        *(f"figure result={name}" for name in ("power_law", "comparison", "early_stopping")),
+    }  # these read a table
     assert results_of(finished.plan()) == {f"table result={name}" for name in TABLES} | after
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 CATEGORY = "Coverage"
 TABLE = (
     "Difference in coverage between two models on the problems of a task, at one sample each and at the largest number "
-    "of samples k, generated tokens, FLOPs and dollars per problem that both have samples for. Interval and p-value are "
-    "those of a t-test paired over problems; Holm's correction is for the number of comparisons on the task."
+    "of samples k, generated tokens, FLOPs and dollars per problem that both have samples for. Interval and p-value "
+    "are those of a t-test paired over problems; Holm's correction is for the number of comparisons on the task."
 )
 
 PANELS = {"one": "one sample each", "k": "equal samples", "tokens": "equal tokens"}
