@@ -48,6 +48,7 @@ def test_equal_differences_leave_room_for_unseen_problems():
         low, high, p = paired_test(np.full(size, value), 0.95)
         assert -1 <= low <= value <= high <= 1
         assert (p < 0.05) == (not low <= 0 <= high)
+    assert paired_test(np.where(np.arange(100) < 90, 1e-16, 0), 0.95) == paired_test(np.zeros(100), 0.95)
     assert np.isnan(paired_test([], 0.95)).all() and np.isnan(paired_test([0.1, np.nan], 0.95)).all()
 
 
@@ -108,6 +109,12 @@ def test_a_budget_below_the_price_of_a_sample_allows_no_comparison():
     assert (last["at"], last["budget"]) == ("dollars", 10) and np.isnan(last["k_a"]) and last["k_b"] == 10
     assert last[["coverage_a", "difference", "low", "high", "p", "p_corrected"]].isna().all()
     np.testing.assert_allclose(table["p_corrected"][:2], holm(table["p"][:2]))
+
+
+def test_models_that_cost_nothing_are_not_compared_at_equal_cost():
+    tallies = {"a": tally([1, 5]), "b": tally([1, 2])}
+    table = compare(tallies, lambda model, _: {"dollars": (0.0, 1.0 if model == "a" else 0.0)}, 0.95)
+    assert table["at"].tolist() == ["k", "k"]
 
 
 def test_only_common_problems_count_in_any_order():

@@ -52,8 +52,8 @@ def compare(
     Returns:
         A row per pair and budget, with the columns model_a, model_b, at ("k" or the kind of cost), budget (per
         problem), k_a, k_b (samples per problem that it pays for), problems, coverage_a, coverage_b, difference (a − b),
-        low, high, p, and p_corrected for the number of rows. Pairs are not compared at a cost that is unknown for one
-        of them. If a budget pays for less than one sample, k and all that follows from it are NaN.
+        low, high, p, and p_corrected for the number of rows. Pairs are not compared at a cost that is unknown or 0
+        for one of them. If a budget pays for less than one sample, k and all that follows from it are NaN.
     """
     rows = []
     for a, b in combinations(tallies, 2):
@@ -65,12 +65,12 @@ def compare(
             tally = tallies[model][tallies[model]["problem_id"].isin(common)].sort_values("problem_id")
             pair[model] = tally, int(tally["samples"].min()), {"k": (0.0, 1.0), **costs(model, tally)}
         for at in [at for at in pair[a][2] if at in pair[b][2]]:
+            if not all(cost[at][1] > 0 for _, _, cost in pair.values()):  # unknown, or free
+                continue
             most = min(first + largest * each for _, largest, cost in pair.values() for first, each in [cost[at]])
             for budget in sorted({1.0, most}) if at == "k" else [most]:
                 # rounded, so that integers stay integers
                 ks = {model: round((budget - cost[at][0]) / cost[at][1], 9) for model, (_, _, cost) in pair.items()}
-                if np.isnan(list(ks.values())).any():
-                    continue
                 passed_a, passed_b = (pass_at_budget(pair[model][0], k) for model, k in ks.items())
                 row = {"model_a": a, "model_b": b, "at": at, "budget": budget}
                 row |= {f"k_{side}": k if k >= 1 else np.nan for side, k in zip("ab", ks.values(), strict=True)}
@@ -97,7 +97,7 @@ def paired_test(differences: ArrayLike, confidence: float) -> tuple[float, float
     Returns:
         low, high, p. NaN without problems or if a difference is NaN. If all differences are 0, p is 1.
     """
-    values = np.asarray(differences, dtype=np.float64)
+    values = np.round(np.asarray(differences, dtype=np.float64), 12)  # rounding errors are no differences
     if not values.size or np.isnan(values).any():
         return np.nan, np.nan, np.nan
     if np.ptp(values) > 0:
