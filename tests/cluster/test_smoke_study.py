@@ -6,15 +6,8 @@ import pytest
 from checkout import PARTS
 from login import smoke_study
 
-FIGURES = (
-    "coverage",
-    "power_law",
-    "prediction",
-    "solve_rates",
-    "selection",
-    "coverage_vs_compute",
-    "coverage_vs_tokens",
-)
+FIGURES = ("coverage", "power_law", "prediction", "solve_rates", "selection", "early_stopping")
+FIGURES += ("coverage_vs_compute", "coverage_vs_tokens")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monkeys.analysis.choices import evaluate_selectors, group_by_reward
+from monkeys.analysis.choices import evaluate_selectors, evaluate_stopping, group_by_reward
 from monkeys.storage import SAMPLES, VERDICTS, write_parquet
 
 
@@ -110,3 +110,10 @@ def test_a_reward_missing_for_all_samples_is_left_out(files, tmp_path):
 def test_rewards_of_other_samples_are_rejected(files):
     with pytest.raises(ValueError, match="rewards judge belong to other samples than the verdicts"):
         choose(files, {"judge": files["judge"][:1]})
+
+
+def test_early_stopping_is_replayed_on_the_same_answers(files):
+    table = evaluate_stopping(files["verdicts"], "gsm8k", draws=20, seed=0)
+    fixed = table[table["rule"] == "majority"].set_index("threshold")["accuracy"]
+    assert fixed[6] == 0.5  # the vote on p is wrong, because its numbers 0.50, 1/2 and \frac{1}{2} are equal
+    assert evaluate_stopping(files["verdicts"], None, draws=20, seed=0).empty

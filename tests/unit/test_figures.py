@@ -66,6 +66,27 @@ class Study:
         self.imperfect = self.curves.assign(
             accepted=np.sqrt(self.curves["coverage"]), right=self.curves["coverage"] / 2, ceiling=0.6
         )
+        shifts = {"majority": 0.0, "adaptive_consistency": -0.1, "esc": 0.1, "bayes_factor": -0.15, "bayesian": 0.15}
+        self.stopping = pd.concat(
+            self.curves[["task", "model"]].assign(
+                rule=rule,
+                threshold=1.0,
+                samples=self.curves["k"] ** 0.6,
+                accuracy=np.clip(self.curves["coverage"] + shift, 0, 1),
+                sd=0.02,
+            )
+            for rule, shift in shifts.items()
+        )
+        compared = [
+            (task, a, b, at, budget)
+            for task in tasks
+            for a, b in itertools.combinations(models, 2)
+            for at, budget in [("k", 1.0), ("k", 100.0), ("tokens", 5e4), ("flops", 1e15), ("dollars", 0.1)]
+        ]
+        self.compared = pd.DataFrame(compared, columns=["task", "model_a", "model_b", "at", "budget"])
+        distance = self.compared["model_a"].map(models.index) - self.compared["model_b"].map(models.index)
+        self.compared["difference"] = 0.04 * distance * (self.compared["budget"] > 1)
+        self.compared["p_corrected"] = np.where(distance < -1, 0.001, 0.2)
         rate = np.linspace(0, 0.9, 50) ** 2
         self.rates = pd.concat(
             [
@@ -106,6 +127,9 @@ class Study:
             "votes": self.rates[["task", "model", "problem_id", "majority"]],
             "flagged_curves": self.flagged,
             "families": self.families,
+            "comparison_table": self.compared,
+            "confidence": 0.95,
+            "early_stopping_table": self.stopping,
             "looks": self.looks,
         }
         return registry.load(name).draw(**{argument: given[argument] for argument in registry.arguments(name, "draw")})
@@ -128,6 +152,8 @@ def with_missing_values():
     study.predictions.loc[study.predictions["model"] == "m-3", ["coverage", "low", "high"]] = np.nan
     study.predicted.loc[study.predicted["model"] == "m-3", "recommended"] = False
     study.shifts.loc[study.shifts["model"] == "m-3", "k"] = np.nan
+    study.stopping.loc[study.stopping["model"] == "m-3", ["accuracy", "sd"]] = np.nan
+    study.compared.loc[study.compared["task"] == "empty", "difference"] = np.nan
     study.selection.loc[study.selection["k"] > 50, ["accuracy", "sd"]] = np.nan
     study.selection = study.selection[study.selection["reward"].isna()]
     study.rates.loc[study.rates["model"] == "m-3", ["rate", "low", "high"]] = np.nan
@@ -246,7 +272,7 @@ def test_figures_are_as_wide_as_a_column_or_a_page(drawn, study, name):
 def test_a_model_looks_the_same_in_all_figures(drawn, study):
     models = STUDIES[study]().models
     seen = {model: set() for model in models}
-    for name in set(FIGURES) - {"selection", "solve_rates", "imperfect_verifier"}:
+    for name in set(FIGURES) - {"selection", "solve_rates", "imperfect_verifier", "early_stopping"}:
         for axes in drawn(study, name).axes:
             for model in named_lines(axes).keys() - {"guessing"}:
                 line = named_lines(axes)[model]
@@ -454,6 +480,47 @@ def test_selectors_differ_in_colour_and_rewards_in_dashes(drawn):
     assert not first.is_dashed() and second.is_dashed()
     np.testing.assert_allclose(lines["majority vote"].get_ydata(), 0.7 * lines["coverage (oracle)"].get_ydata())
     assert len(axes.collections) == 4  # the bands
+
+
+def test_a_matrix_of_differences_is_signed_starred_and_numbered_by_model():
+    figure = Study(["math"], ["m-1", "m-2", "m-3"]).draw("comparison")
+    assert [axes.texts[-1].get_text() for axes in figure.axes] == [
+        "one sample each",
+        "equal samples",
+        "equal tokens",
+        "equal FLOPs",
+        "equal dollars",
+    ]
+    axes = figure.axes[1]
+    cells = [[""] * 3 for _ in range(3)]
+    for text in axes.texts[:-1]:
+        x, y = text.get_position()
+        cells[2 - int(3 * y)][int(3 * x)] = text.get_text()
+    assert cells == [["", "−0.04", "−0.08*"], ["+0.04", "", "−0.04"], ["+0.08*", "+0.04", ""]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1", "2", "3"]
+    assert axes.get_yticks()[0] > axes.get_yticks()[2]
+    assert in_legend(figure)[-3:] == ["1: m-1", "2: m-2", "3: m-3"]
+
+
+def test_many_models_are_compared_by_colours_and_stars():
+    axes = Study(["math"], [f"m-{i}" for i in range(12)]).draw("comparison").axes[1]
+    (mesh, stars) = axes.collections
+    shown = np.asarray(mesh.get_array()).reshape(12, 12)
+    assert shown[0, 3] == pytest.approx(-0.12) and shown[3, 0] == pytest.approx(0.12)
+    assert len(stars.get_offsets()) == 12 * 11 - 2 * 11
+
+
+def test_rules_of_early_stopping_are_drawn_against_their_mean_samples(drawn):
+    axes = drawn("two", "early_stopping").axes[0]
+    assert list(named_lines(axes)) == [
+        "fixed number of samples",
+        "adaptive consistency",
+        "ESC",
+        "Bayesian, known spread",
+        "Bayes factor",
+    ]
+    first = STUDIES["two"]().stopping.query("task == 'math' and model == 'llama-3-8b' and rule == 'esc'")
+    np.testing.assert_allclose(named_lines(axes)["ESC"].get_xdata(), np.sort(first["samples"]))
 
 
 def test_bars_are_sorted_and_coloured_by_whether_the_vote_is_correct(drawn):

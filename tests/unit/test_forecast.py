@@ -5,6 +5,7 @@ from checkout import MINI
 
 from monkeys.sampling import forecast as module
 from monkeys.sampling.forecast import forecast
+from monkeys.sampling.summary import ShardTotals
 from monkeys.study import Study
 
 PAIR = ("arithmetic", "small")
@@ -28,7 +29,7 @@ def study(tmp_path):
 @pytest.fixture
 def no_progress(monkeypatch):
     """Every shard has 1,000 tokens in 10 seconds."""
-    monkeypatch.setattr(module, "shard_totals", lambda *_: {"generated_tokens": 1000, "seconds": 10.0})
+    monkeypatch.setattr(module, "shard_totals", lambda *_: ShardTotals(generated_tokens=1000, seconds=10.0))
 
 
 def tally(rates, samples=100):

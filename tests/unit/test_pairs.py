@@ -34,6 +34,7 @@ def test_a_study_of_weights_has_all_figures_that_need_no_optional_keys():
         "coverage",
         "coverage_vs_compute",
         "coverage_vs_tokens",
+        "early_stopping",
         "power_law",
         "prediction",
         "selection",
@@ -50,6 +51,8 @@ def test_missing_results_name_the_key_that_enables_them():
     assert "models.*.facts" in without["coverage_vs_compute"]
     assert "models.*.price" in without["coverage_vs_cost"]
     assert "token counts" in without["coverage_vs_tokens"]
+    assert "two models" in without["comparison"]
+    assert "answers to vote on" in without["early_stopping"]
     assert "rewards" in without["selection"]
     assert "tasks.*.flagged" in without["flagged"]
 
@@ -65,6 +68,12 @@ def test_a_family_needs_two_models_on_one_task():
     assert pairs.families_on_tasks(config(different_tasks)) == {}
     same_family = {"a": in_family, "b": {**in_family, "tasks": ["programs"]}}
     assert pairs.families_on_tasks(config(same_family)) == {("programs", "f"): ["a", "b"]}
+
+
+def test_a_comparison_needs_two_models_on_one_task():
+    alone = {"a": {**WEIGHTS, "tasks": ["gsm8k"]}, "b": {**WEIGHTS, "tasks": ["programs"]}}
+    assert "comparison" in registry.missing(config(alone))
+    assert "comparison" in registry.default_results("tabulate", config({"a": WEIGHTS, "b": WEIGHTS}))
 
 
 def test_flops_need_tokens_and_the_size_of_the_model():

@@ -12,17 +12,21 @@ from checkout import Checkout
 from monkeys.storage import read_provenance, read_rows
 
 FIGURES = (
+    "comparison",
     "coverage",
     "coverage_vs_compute",
     "coverage_vs_tokens",
+    "early_stopping",
     "power_law",
     "prediction",
     "selection",
     "solve_rates",
 )
 TABLES = (
+    "comparison",
     "coverage",
     "coverage_vs_tokens",
+    "early_stopping",
     "power_law",
     "prediction",
     "prediction_backtest",
@@ -186,6 +190,8 @@ def test_changed_model_facts_trigger_no_resampling(finished):
         "model_facts",
         "curves result=cost_effectiveness",
         "table result=cost_effectiveness",
+        "table result=comparison",
+        "figure result=comparison",
         "figure result=coverage_vs_compute",
     }
 
@@ -217,7 +223,8 @@ def test_an_edited_style_redraws_all_figures_and_nothing_else(finished):
 
 def test_an_edited_table_writer_rewrites_all_tables(finished):
     edit(finished, "monkeys/analysis/tables.py", "table.round(4)", "table.round(5)")
-    after = {"overview", "figure result=power_law", "figure result=prediction"}  # these read a table
+    tables = ("power_law", "prediction", "comparison", "early_stopping")
+    after = {"overview", *(f"figure result={name}" for name in tables)}  # these read a table
     assert results_of(finished.plan()) == {f"table result={name}" for name in TABLES} | after
 
 

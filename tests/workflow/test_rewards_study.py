@@ -36,8 +36,8 @@ def test_adding_a_reward_model_runs_only_scoring_and_selection(finished):
         "fetch_reward": 1,
         "score": 2,
         "selection": 1,
-        "table": 1,
-        "figure": 2,
+        "table": 2,
+        "figure": 3,
     }
 
 

@@ -43,7 +43,10 @@ rule import_tally:
 
 
 rule selection:
-    """Compute the accuracy of votes and rewards for one task and model, and the problems that a vote solves."""
+    """Compute the accuracy of votes and rewards for one task and model, and the problems that a vote solves.
+
+    Early stopping is replayed here, too: it needs the same answers.
+    """
     input:
         samples=samples_for_logprob,
         verdicts=verdict_files,
@@ -51,6 +54,7 @@ rule selection:
     output:
         curves="<results>/selection/{task}/{model}.csv",
         votes="<results>/selection/{task}/{model}.votes.csv",
+        stopping="<results>/selection/{task}/{model}.stopping.csv",
     log:
         "<logs>/selection/{task}/{model}.log",
     conda:

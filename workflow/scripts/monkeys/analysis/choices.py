@@ -10,6 +10,7 @@ from scipy.special import expit
 from monkeys import verification
 from monkeys.analysis.coverage import log_grid, round_grid
 from monkeys.analysis.selection import candidates, majority_vote, selection_curve
+from monkeys.analysis.stopping import COLUMNS, replay
 from monkeys.storage import read_table
 
 KEYS = ["problem_id", "sample"]
@@ -48,13 +49,7 @@ def evaluate_selectors(
     Raises:
         ValueError: rewards and verdicts belong to different samples.
     """
-    judged = _read(verdicts, [*KEYS, "outcome", "answer"])
-    if verifier is None:
-        judged["answer"] = None
-    else:
-        canonical = verification.load(verifier).canonical
-        canonical_forms = {answer: canonical(answer) for answer in judged["answer"].dropna().unique()}
-        judged["answer"] = judged["answer"].map(canonical_forms, na_action="ignore")
+    judged = _judged(verdicts, verifier)
     unscored = candidates(judged)
     largest = min(problem.answer.size for problem in unscored.values())
     ks = np.union1d(log_grid(largest, per_decade=5), round_grid(largest))
@@ -76,6 +71,35 @@ def evaluate_selectors(
     table = pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
     majority = [majority_vote(problem) if verifier else np.nan for problem in unscored.values()]
     return table, pd.DataFrame({"problem_id": list(unscored), "majority": majority})
+
+
+def evaluate_stopping(verdicts: list[str], verifier: str | None, draws: int, seed: int) -> pd.DataFrame:
+    """Accuracy and mean number of samples of votes that stop early; no rows without answers to vote on.
+
+    Args:
+        verdicts: Verdicts files of all shards.
+        verifier: Name of the verifier that decides which answers are equal; None without answers to vote on.
+        draws: Random orders of the samples.
+        seed: Seed of the orders.
+
+    Returns:
+        As `stopping.replay`.
+    """
+    if verifier is None:
+        return pd.DataFrame(columns=COLUMNS)
+    return replay(list(candidates(_judged(verdicts, verifier)).values()), draws, seed)
+
+
+def _judged(verdicts: list[str], verifier: str | None) -> pd.DataFrame:
+    """Outcome and canonical answer of each sample; no answers without a verifier."""
+    judged = _read(verdicts, [*KEYS, "outcome", "answer"])
+    if verifier is None:
+        judged["answer"] = None
+    else:
+        canonical = verification.load(verifier).canonical
+        canonical_forms = {answer: canonical(answer) for answer in judged["answer"].dropna().unique()}
+        judged["answer"] = judged["answer"].map(canonical_forms, na_action="ignore")
+    return judged
 
 
 def _mean_probability(samples: list[str]) -> pd.DataFrame:

@@ -46,21 +46,49 @@ def spending(
     for (task, model), curve in curves.groupby(["task", "model"], sort=False):
         pair, tally = (task, model), tallies[task, model]
         part = curve[["k", "coverage"]].assign(flops=np.nan, dollars=np.nan, dollars_per_sample=np.nan)
-        if model in architectures:
-            flops = flops_of_tally(tally, architectures[model], shares_prompt=pair not in several_calls)
-            part["flops"] = cost_curve(curve, flops["first"], flops["per_sample"])["cost"]
+        costs = unit_costs(pair, tally, architectures, prices, several_calls)
+        for kind in costs.keys() & {"flops", "dollars"}:
+            part[kind] = cost_curve(curve, *costs[kind])["cost"]
         if pair in prices:
-            price = {key: value or 0.0 for key, value in prices[pair].items()}
-            samples_per_request = int(price.pop("samples_per_request", 1))
-            charged = dollars(tally, Price(**price), samples_per_request)
-            part["dollars"] = cost_curve(curve, charged["first"], charged["per_sample"])["cost"]
-            part["dollars_per_sample"] = charged["per_sample"].mean()
+            part["dollars_per_sample"] = costs["dollars"][1]
         ks = curve["k"].to_numpy()
         part["expected_samples"] = [expected_samples(tally["samples"], tally["correct"], k).mean() for k in ks]
         parts[pair] = part.assign(problems=len(tally))
     table = concat_with_keys(parts)
     front = [is_pareto_optimal(rows.assign(cost=rows["dollars"])) for _, rows in table.groupby("task", sort=False)]
     return table.assign(pareto=pd.concat(front))
+
+
+def unit_costs(
+    pair: Pair,
+    tally: pd.DataFrame,
+    architectures: Mapping[str, Architecture],
+    prices: dict[Pair, dict[str, float | None]],
+    several_calls: Collection[Pair] = (),
+) -> dict[str, tuple[float, float]]:
+    """Mean cost of a problem's prompt, paid once, and of each sample, by kind of cost.
+
+    Args:
+        pair: Task and model.
+        tally: Its tally, or some of its problems.
+        architectures: As for `spending`, and so are the others.
+
+    Returns:
+        Tokens (generated), and FLOPs and dollars for a model of known size or price, under "tokens", "flops" and
+        "dollars"; NaN where the lengths of samples are needed but unknown.
+    """
+    _, model = pair
+    costs = {"tokens": (0.0, float(np.mean(mean_lengths(tally)[1])))}
+    by_problem = {}
+    if model in architectures:
+        by_problem["flops"] = flops_of_tally(tally, architectures[model], shares_prompt=pair not in several_calls)
+    if pair in prices:
+        price = {key: value or 0.0 for key, value in prices[pair].items()}
+        samples_per_request = int(price.pop("samples_per_request", 1))
+        by_problem["dollars"] = dollars(tally, Price(**price), samples_per_request)
+    for kind, table in by_problem.items():
+        costs[kind] = np.mean(table["first"].to_numpy()), np.mean(table["per_sample"].to_numpy())
+    return costs
 
 
 def with_tokens(tallies: dict[Pair, pd.DataFrame], curves: pd.DataFrame) -> pd.DataFrame:

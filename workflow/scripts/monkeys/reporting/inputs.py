@@ -192,6 +192,7 @@ INPUTS = {
         _facts,
     ),
     "choices": Input(_per_pair("selection", ".csv", pairs.with_selectors), _concat),
+    "stopping": Input(_per_pair("selection", ".stopping.csv", pairs.with_votes), _concat),
     "votes": Input(_per_pair("selection", ".votes.csv", pairs.with_selectors), _concat),
     "verdicts_of_published": Input(_per_shard("verdicts", pairs.reverified), _paths),
     "published_verdicts": Input(_per_shard("published", pairs.reverified), _paths),

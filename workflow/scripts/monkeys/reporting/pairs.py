@@ -62,6 +62,11 @@ def has_votes(study: Study, task: str, name: str) -> bool:
     return study.models[name].source.verified and study.votes(task)
 
 
+def with_votes(study: Study) -> list[Pair]:
+    """Pairs whose verdicts have answers to vote on."""
+    return [pair for pair in study.pairs() if has_votes(study, *pair)]
+
+
 def with_selectors(study: Study) -> list[Pair]:
     """Pairs with at least one selector."""
     return [pair for pair in study.pairs() if rewards_of(study, *pair) or has_votes(study, *pair)]
