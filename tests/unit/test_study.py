@@ -42,7 +42,8 @@ def message(changes):
 def test_defaults_are_filled_in_at_every_level():
     study = Study.load(CONFIG)
     assert study.results == "results"
-    assert (study.analysis.bootstrap_resamples, study.analysis.confidence) == (1000, 0.95)
+    assert (study.analysis.intervals, study.analysis.bootstrap_resamples) == ("problems", 1000)
+    assert study.analysis.confidence == 0.95
     assert study.analysis.audit.bins == [0.1, 0.25, 0.75]
     assert study.tasks["t"].problems == "all"
     assert study.tasks["t"].sampling.model_dump() == {
