@@ -12,7 +12,15 @@ from checkout import Checkout
 from monkeys.storage import read_provenance, read_rows
 
 FIGURES = ("coverage", "coverage_vs_compute", "coverage_vs_tokens", "power_law", "selection", "solve_rates")
-TABLES = ("coverage", "coverage_vs_tokens", "power_law", "never_solved", "cost_effectiveness", "selection")
+TABLES = (
+    "coverage",
+    "coverage_vs_tokens",
+    "power_law",
+    "never_solved",
+    "cost_effectiveness",
+    "selection",
+    "statistics",
+)
 CROSS_MODEL = {"curves": 4, "table": len(TABLES), "figure": len(FIGURES), "explorer": 1, "overview": 1}
 
 
