@@ -250,6 +250,7 @@ ENDPOINT = {"base_url": "http://h:1/v1", "model": "x"}
         ("config.tasks", {"a" * 30: TASK}, "the name repeats 'a' so often that Snakemake takes it for a mistake"),
         ("config.tasks", {"t\n": TASK}, "names use letters, digits"),
         ("config.tasks", {"t": TASK, "T": TASK}, "tasks.T: differs from t only in case"),
+        ("config.analysis", {"bootstrap_resamples": 0}, "100 (Studies simulated for intervals over problems"),
         ("config.analysis", {"confidence": float("nan")}, "analysis.confidence: nan is not a finite number"),
         ("task.limits", {"cpu_seconds": float("inf")}, "tasks.t.limits.cpu_seconds: inf is not a finite number"),
         ("task.limits", {"cpu_seconds": 1e6}, "limits.cpu_seconds: 1000000.0 is greater than the maximum of 3600"),
