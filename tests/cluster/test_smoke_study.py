@@ -6,7 +6,15 @@ import pytest
 from checkout import PARTS
 from login import smoke_study
 
-FIGURES = ("coverage", "power_law", "solve_rates", "selection", "coverage_vs_compute", "coverage_vs_tokens")
+FIGURES = (
+    "cover",
+    "coverage",
+    "power_law",
+    "solve_rates",
+    "selection",
+    "coverage_vs_compute",
+    "coverage_vs_tokens",
+)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,15 @@ from checkout import Checkout
 
 from monkeys.storage import read_provenance, read_rows
 
-FIGURES = ("coverage", "coverage_vs_compute", "coverage_vs_tokens", "power_law", "selection", "solve_rates")
+FIGURES = (
+    "cover",
+    "coverage",
+    "coverage_vs_compute",
+    "coverage_vs_tokens",
+    "power_law",
+    "selection",
+    "solve_rates",
+)
 TABLES = (
     "coverage",
     "coverage_vs_tokens",
