@@ -18,8 +18,9 @@ CATEGORY = "Solve rates"
 def FIGURE(study: Study) -> str:
     return (
         "Cover@τ (arXiv 2510.08325): fraction of problems whose fraction of correct samples is at least τ. Coverage at "
-        "k counts problems with τ of about 1 / k and more; where a line falls towards the right, the model solves "
-        f"problems only now and then. Problems without a correct sample are never counted. {samples_per_problem(study)}"
+        "k counts problems with τ of about 1 / k and more. A line that falls at small τ is that of a model that solves "
+        "its problems only now and then. Problems without a correct sample are never counted. "
+        f"{samples_per_problem(study)}"
     )
 
 
