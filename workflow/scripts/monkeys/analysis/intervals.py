@@ -1,4 +1,4 @@
-"""Intervals of coverage: what other problems of the same kind, or other samples of the same problems, would give."""
+"""Intervals of coverage: for all problems of the same kind, or for the same problems with infinitely many samples."""
 
 from typing import TypedDict
 

@@ -53,7 +53,7 @@ class Analysis(Settings):
     intervals: Over = "problems"
     """Which coverage the intervals hold: problems, that of all problems of the same kind, of which these were drawn;
     samples, that of these very problems with infinitely many samples; none, no intervals."""
-    bootstrap_resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 1000
+    bootstrap_resamples: Annotated[int, Field(ge=100, le=100_000)] = 1000
     """Studies simulated for intervals over problems (a parametric bootstrap); `intervals: none` for no intervals."""
     confidence: Annotated[float, Field(gt=0, lt=1), AsWritten] = 0.95
     """Confidence level of the intervals, between 0 and 1."""
