@@ -27,9 +27,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from monkeys.analysis.cost import Architecture  # noqa: E402
-from monkeys.analysis.coverage import coverage, coverage_curve, log_grid, round_grid  # noqa: E402
+from monkeys.analysis.coverage import coverage, log_grid, round_grid  # noqa: E402
 from monkeys.analysis.distributions import BetaBinomial, fit  # noqa: E402
 from monkeys.analysis.exclusions import coverage_with_and_without  # noqa: E402
+from monkeys.analysis.intervals import coverage_curve  # noqa: E402
 from monkeys.analysis.power_law import fit_power_law  # noqa: E402
 from monkeys.analysis.prediction import back_test, back_test_errors, predictions  # noqa: E402
 from monkeys.analysis.similarity import shifts  # noqa: E402
@@ -57,7 +58,9 @@ def make_tallies(seed: int) -> dict[tuple[str, str], pd.DataFrame]:
 
 def analyse(tallies: dict[tuple[str, str], pd.DataFrame]) -> None:
     """Compute all data of the tables and figures."""
-    curves = concat_with_keys({pair: coverage_curve(tally, KS, 1000, 0.95, 0) for pair, tally in tallies.items()})
+    curves = concat_with_keys(
+        {pair: coverage_curve(tally, KS, "problems", 1000, 0.95, 0) for pair, tally in tallies.items()}
+    )
     for tally in tallies.values():
         fit_power_law(tally)
         solve_rates(tally, 0.95)

@@ -6,7 +6,7 @@ import pytest
 from checkout import PARTS
 from login import smoke_study
 
-FIGURES = ("coverage", "power_law", "prediction", "solve_rates", "selection", "early_stopping")
+FIGURES = ("cover", "coverage", "power_law", "prediction", "solve_rates", "selection", "early_stopping")
 FIGURES += ("coverage_vs_compute", "coverage_vs_tokens")
 
 

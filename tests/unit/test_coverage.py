@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import betaln
 
-from monkeys.analysis.coverage import coverage, coverage_curve, log_grid, pass_at_k, round_grid
+from monkeys.analysis.coverage import coverage, log_grid, pass_at_k, round_grid
 
 COUNTS = st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
 
@@ -72,51 +72,6 @@ def test_grids_run_from_1_to_the_largest_k():
     for largest in (1, 2, 7, 1024, 10_000):
         assert log_grid(largest)[[0, -1]].tolist() == [1, largest]
         assert (np.diff(log_grid(largest)) > 0).all()
-
-
-def test_the_interval_contains_the_estimate_and_is_reproducible():
-    tally = pd.DataFrame({"samples": 100, "correct": np.arange(40) * 2})
-    first, again, other = (coverage_curve(tally, [1, 10, 100], 500, 0.95, seed) for seed in (0, 0, 1))
-    pd.testing.assert_frame_equal(first, again)
-    assert not first.equals(other)
-    assert ((first["low"] <= first["coverage"]) & (first["coverage"] <= first["high"])).all()
-
-
-def test_the_width_of_the_interval_follows_from_the_number_of_problems():
-    tally = pd.DataFrame({"samples": 10, "correct": [0, 10] * 50})
-    curve = coverage_curve(tally, [1], 4000, 0.95, 0)
-    assert curve["high"][0] - curve["low"][0] == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(100), rel=0.1)
-
-
-def test_the_interval_includes_sampling_error_even_if_problems_are_equally_hard():
-    correct = np.random.default_rng(0).binomial(4, 0.3, size=100)
-    curve = coverage_curve(pd.DataFrame({"samples": 4, "correct": correct}), [1], 4000, 0.95, 0)
-    assert curve["high"][0] - curve["low"][0] == pytest.approx(2 * 1.96 * np.sqrt(0.3 * 0.7 / 400), rel=0.2)
-
-
-@pytest.mark.parametrize(("a", "b", "share"), [(0.3, 1, (0.9, 0.98)), (5, 0.3, (0, 0.75))])
-def test_the_interval_undercovers_only_if_almost_all_problems_are_solved(a, b, share):
-    """30 problems whose solve rates are drawn from Beta(a, b), with 64 samples each; k = 4."""
-    rng = np.random.default_rng(0)
-    truth = 1 - np.prod([(b + i) / (a + b + i) for i in range(4)])
-
-    def contains_truth():
-        correct = rng.binomial(64, rng.beta(a, b, size=30))
-        curve = coverage_curve(pd.DataFrame({"samples": 64, "correct": correct}), [4], 400, 0.95, 0)
-        return curve["low"][0] <= truth <= curve["high"][0]
-
-    assert share[0] <= np.mean([contains_truth() for _ in range(300)]) <= share[1]
-
-
-@pytest.mark.parametrize("correct", [[0] * 5, [4] * 5, [2]])
-def test_the_interval_is_a_point_if_all_problems_have_the_same_outcomes(correct):
-    curve = coverage_curve(pd.DataFrame({"samples": 4, "correct": correct}), [1], 100, 0.95, 0)
-    assert curve["low"][0] == curve["coverage"][0] == curve["high"][0]
-
-
-def test_without_bootstrap_resamples_there_is_no_interval():
-    curve = coverage_curve(pd.DataFrame({"samples": [4], "correct": [1]}), [1], 0, 0.95, 0)
-    assert np.isnan(curve["low"][0]) and np.isnan(curve["high"][0])
 
 
 PUBLISHED = {

@@ -13,7 +13,7 @@ from matplotlib.text import Text
 
 from monkeys.analysis.coverage import log_grid
 from monkeys.reporting import registry, style
-from monkeys.results import coverage, coverage_by_family, solve_rates
+from monkeys.results import cover, coverage, coverage_by_family, solve_rates
 
 FIGURES = registry.names("draw")
 
@@ -279,6 +279,13 @@ def test_a_model_looks_the_same_in_all_figures(drawn, study):
                 seen[model].add(to_hex(line.get_color()))
     looks = STUDIES[study]().looks
     assert seen == {model: {looks[model].colour.lower()} for model in models}
+
+
+def test_cover_is_the_fraction_of_problems_with_at_least_a_solve_rate():
+    rates = pd.DataFrame({"task": "t", "model": "m", "rate": [0.5, 0, 0.1, 0.5, np.nan]})
+    line = named_lines(cover.draw(rates, style.assign_looks(["m"])).axes[0])["m"]
+    steps = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    assert steps == {0.1: 0.75, 0.5: 0.5} and line.get_drawstyle() == "steps-pre"
 
 
 def test_up_to_eight_models_have_colour_blind_safe_colours():

@@ -31,6 +31,7 @@ def config(models, **more):
 def test_a_study_of_weights_has_all_figures_that_need_no_optional_keys():
     everything = config({"a": WEIGHTS})
     assert registry.default_results("draw", everything) == [
+        "cover",
         "coverage",
         "coverage_vs_compute",
         "coverage_vs_tokens",

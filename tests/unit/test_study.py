@@ -42,7 +42,8 @@ def message(changes):
 def test_defaults_are_filled_in_at_every_level():
     study = Study.load(CONFIG)
     assert study.results == "results"
-    assert (study.analysis.bootstrap_resamples, study.analysis.confidence) == (1000, 0.95)
+    assert (study.analysis.intervals, study.analysis.bootstrap_resamples) == ("problems", 1000)
+    assert study.analysis.confidence == 0.95
     assert study.analysis.audit.bins == [0.1, 0.25, 0.75]
     assert study.tasks["t"].problems == "all"
     assert study.tasks["t"].sampling.model_dump() == {
@@ -249,6 +250,7 @@ ENDPOINT = {"base_url": "http://h:1/v1", "model": "x"}
         ("config.tasks", {"a" * 30: TASK}, "the name repeats 'a' so often that Snakemake takes it for a mistake"),
         ("config.tasks", {"t\n": TASK}, "names use letters, digits"),
         ("config.tasks", {"t": TASK, "T": TASK}, "tasks.T: differs from t only in case"),
+        ("config.analysis", {"bootstrap_resamples": 0}, "100 (Studies simulated for intervals over problems"),
         ("config.analysis", {"confidence": float("nan")}, "analysis.confidence: nan is not a finite number"),
         ("task.limits", {"cpu_seconds": float("inf")}, "tasks.t.limits.cpu_seconds: inf is not a finite number"),
         ("task.limits", {"cpu_seconds": 1e6}, "limits.cpu_seconds: 1000000.0 is greater than the maximum of 3600"),

@@ -13,6 +13,7 @@ from monkeys.storage import read_provenance, read_rows
 
 FIGURES = (
     "comparison",
+    "cover",
     "coverage",
     "coverage_vs_compute",
     "coverage_vs_tokens",
@@ -33,6 +34,7 @@ TABLES = (
     "never_solved",
     "cost_effectiveness",
     "selection",
+    "statistics",
 )
 PREDICTION = {f"{kind} result={name}" for kind in ("curves", "table") for name in ("prediction", "prediction_backtest")}
 PREDICTION |= {"figure result=prediction"}

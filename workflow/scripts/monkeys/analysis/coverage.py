@@ -1,7 +1,5 @@
 """Coverage: the expected fraction of problems that at least one of k samples solves."""
 
-from typing import TypedDict
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -68,35 +66,3 @@ def budget(tally: pd.DataFrame) -> int:
 def curve_ks(tally: pd.DataFrame) -> NDArray[np.int64]:
     """Values of k for a curve: log-spaced and round numbers up to the tally's budget."""
     return np.union1d(log_grid(budget(tally)), round_grid(budget(tally)))
-
-
-class Bootstrap(TypedDict):
-    """Settings of a bootstrap over problems; see `coverage_curve`."""
-
-    draws: int
-    confidence: float
-    seed: int
-
-
-def coverage_curve(tally: pd.DataFrame, ks: ArrayLike, draws: int, confidence: float, seed: int) -> pd.DataFrame:
-    """Coverage of one tally with a bootstrap interval over problems.
-
-    Args:
-        tally: Columns samples, correct; a row per problem.
-        ks: Numbers of samples, shape (ks,).
-        draws: Bootstrap resamples of the problems; 0 leaves the interval NaN.
-        confidence: Confidence level of the interval (percentile method), such as 0.95.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        Columns k, coverage, low, high; NaN where k exceeds any problem's samples.
-    """
-    ks = np.asarray(ks)
-    by_problem = pass_at_k(tally["samples"], tally["correct"], ks)
-    problems = len(by_problem)
-    low = high = np.full(len(ks), np.nan)
-    if draws:
-        weights = np.random.default_rng(seed).multinomial(problems, np.full(problems, 1 / problems), size=draws)
-        means = weights @ by_problem / problems
-        low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    return pd.DataFrame({"k": ks, "coverage": by_problem.mean(axis=0), "low": low, "high": high})

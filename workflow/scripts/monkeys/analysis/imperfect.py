@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,18 @@ from monkeys.analysis.coverage import pass_at_k
 GRID = np.concatenate([[0.0], np.logspace(-6, 0, 241)])
 """True solve rates to which a study's problems are assigned, with 0 for problems that the model cannot solve."""
 
-MOST_DRAWS = 100
-"""Bootstrap resamples; each is a fit of its own."""
+RESAMPLES = 100
+"""Bootstrap resamples of the problems; each is a fit of its own."""
 
 Weights = NDArray[np.float64]
 """Share of problems with each rate of `GRID`."""
+
+
+class Bootstrap(TypedDict):
+    """Settings of the intervals of `corrected_curve`."""
+
+    confidence: float
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,7 @@ def best_attempts(right: ArrayLike, wrong: ArrayLike, ks: Sequence[int], cost: f
 
 
 def corrected_curve(
-    tally: pd.DataFrame, ks: ArrayLike, errors: ErrorRates, draws: int, confidence: float, seed: int
+    tally: pd.DataFrame, ks: ArrayLike, errors: ErrorRates, confidence: float, seed: int
 ) -> pd.DataFrame:
     """Coverage of a tally behind a verifier that errs, and what resampling until it accepts reaches.
 
@@ -135,9 +143,8 @@ def corrected_curve(
         tally: Columns samples, correct (accepted by the verifier); a row per problem.
         ks: Numbers of samples, shape (ks,).
         errors: Error rates of the verifier, taken as known.
-        draws: Bootstrap resamples of the problems, at most `MOST_DRAWS`; 0 leaves the interval NaN.
-        confidence: Confidence level of the interval (percentile method).
-        seed: Seed of the bootstrap.
+        confidence: Confidence level of the interval over problems (percentiles of `RESAMPLES` of them).
+        seed: Seed of the resamples.
 
     Returns:
         Columns k, accepted (problems with an accepted sample), coverage (truly solved), low, high, right and wrong
@@ -148,13 +155,9 @@ def corrected_curve(
     problems = len(tally)
     weights = true_rates(tally["correct"], tally["samples"], errors)
     right, wrong = resampling(weights, ks, errors)
-    low = high = np.full(len(ks), np.nan)
-    if draws:
-        rng = np.random.default_rng(seed)
-        counts = rng.multinomial(problems, np.full(problems, 1 / problems), size=min(draws, MOST_DRAWS))
-        refits = true_rates(tally["correct"], tally["samples"], errors, counts, start=weights, iterations=100)
-        resampled = true_coverage(refits, ks)
-        low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    counts = np.random.default_rng(seed).multinomial(problems, np.full(problems, 1 / problems), size=RESAMPLES)
+    refits = true_rates(tally["correct"], tally["samples"], errors, counts, start=weights, iterations=100)
+    low, high = np.quantile(true_coverage(refits, ks), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return pd.DataFrame(
         {
             "k": ks,

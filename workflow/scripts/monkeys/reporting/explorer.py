@@ -66,12 +66,11 @@ def page(curves: pd.DataFrame, looks: Mapping[str, Look]) -> str:
     for (task, model), curve in curves.groupby(["task", "model"], sort=False):
         meta = {"task": task, "model": model}
         colour, dash = looks[model].colour, styles[task]
-        band = pd.concat([curve["low"], curve["high"][::-1]])
-        if band.notna().all():
-            ks = pd.concat([curve["k"], curve["k"][::-1]])
+        known = curve.dropna(subset=["low", "high"])
+        if len(known):
             figure.add_scatter(
-                x=ks,
-                y=band,
+                x=pd.concat([known["k"], known["k"][::-1]]),
+                y=pd.concat([known["low"], known["high"][::-1]]),
                 mode="lines",
                 fill="toself",
                 fillcolor=colour,

@@ -3,35 +3,37 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from monkeys.reporting.captions import samples_per_problem
+from monkeys.reporting.captions import interval, samples_per_problem
 from monkeys.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from monkeys.analysis.coverage import Bootstrap
+    from monkeys.analysis.intervals import Intervals
     from monkeys.reporting import style
     from monkeys.reporting.pairs import Pair
 
 CATEGORY = "Coverage"
-TABLE = "Coverage at round numbers of samples k and at the largest k, with a bootstrap interval over problems."
+
+
+def TABLE(study: Study) -> str:
+    return f"Coverage at round numbers of samples k and at the largest k. {interval(study, 'Low and high')}".rstrip()
 
 
 def FIGURE(study: Study) -> str:
-    analysis = study.analysis
     return (
         "Coverage against the number of samples per problem, one panel per task. Unbiased estimate from all samples "
-        f"(Chen et al. 2021, eq. 1); bands are {100 * analysis.confidence:g} % intervals from "
-        f"{analysis.bootstrap_resamples} bootstrap resamples of the problems. {samples_per_problem(study)}"
+        f"(Chen et al. 2021, eq. 1). {interval(study, 'Bands')} {samples_per_problem(study)}"
     )
 
 
 def settings(study: Study) -> dict[str, object]:
-    """Settings of the bootstrap over problems."""
+    """Settings of the intervals."""
     analysis = study.analysis
     return {
-        "bootstrap": {
+        "intervals": {
+            "over": analysis.intervals,
             "draws": analysis.bootstrap_resamples,
             "confidence": analysis.confidence,
             "seed": study.seed,
@@ -39,12 +41,13 @@ def settings(study: Study) -> dict[str, object]:
     }
 
 
-def compute(tallies: "dict[Pair, pd.DataFrame]", bootstrap: "Bootstrap") -> "pd.DataFrame":
+def compute(tallies: "dict[Pair, pd.DataFrame]", intervals: "Intervals") -> "pd.DataFrame":
     """Coverage and its interval at log-spaced and round k; columns task, model, k, coverage, low, high."""
-    from monkeys.analysis.coverage import coverage_curve, curve_ks
+    from monkeys.analysis.coverage import curve_ks
+    from monkeys.analysis.intervals import coverage_curve
     from monkeys.analysis.tables import concat_with_keys
 
-    curves = {pair: coverage_curve(tally, curve_ks(tally), **bootstrap) for pair, tally in tallies.items()}
+    curves = {pair: coverage_curve(tally, curve_ks(tally), **intervals) for pair, tally in tallies.items()}
     return concat_with_keys(curves)
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from monkeys.analysis.coverage import Bootstrap
+    from monkeys.analysis.imperfect import Bootstrap
     from monkeys.reporting.pairs import Pair
 
 CATEGORY = "Verification"
@@ -40,14 +40,9 @@ def missing(study: Study) -> str | None:
 def settings(study: Study) -> dict[str, object]:
     """Error rates by task, and the bootstrap over problems."""
     rates = {task: study.tasks[task].verifier_errors for task, _ in pairs.with_verifier_errors(study)}
-    analysis = study.analysis
     return {
         "verifier_errors": {task: known.model_dump() for task, known in rates.items() if known is not None},
-        "bootstrap": {
-            "draws": analysis.bootstrap_resamples,
-            "confidence": analysis.confidence,
-            "seed": study.seed,
-        },
+        "bootstrap": {"confidence": study.analysis.confidence, "seed": study.seed},
     }
 
 

@@ -1,11 +1,14 @@
 """What a config says about verification and analysis of all tasks and models."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from monkeys import verification
 from monkeys.settings import AsWritten, PositiveInt, Settings
+
+Over = Literal["problems", "samples", "none"]
+"""What would be drawn again if a study were repeated: problems with their samples, samples alone, or no interval."""
 
 
 class Lean(Settings):
@@ -47,8 +50,11 @@ class Audit(Settings):
 class Analysis(Settings):
     """Settings of curves and tables."""
 
-    bootstrap_resamples: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
-    """Bootstrap resamples of the problems for intervals; 0 for no intervals."""
+    intervals: Over = "problems"
+    """Which coverage the intervals hold: problems, that of all problems of the same kind, of which these were drawn;
+    samples, that of these very problems with infinitely many samples; none, no intervals."""
+    bootstrap_resamples: Annotated[int, Field(ge=100, le=100_000)] = 1000
+    """Studies simulated for intervals over problems (a parametric bootstrap); `intervals: none` for no intervals."""
     confidence: Annotated[float, Field(gt=0, lt=1), AsWritten] = 0.95
     """Confidence level of the intervals, between 0 and 1."""
     vote_subsets: Annotated[int, Field(ge=1, le=1_000_000)] = 100
