@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from monkeys.analysis.cost import Architecture
-from monkeys.analysis.coverage import coverage_curve
+from monkeys.analysis.intervals import coverage_curve
 from monkeys.analysis.spending import effectiveness, spending, with_tokens
 from monkeys.analysis.tables import concat_with_keys
 
@@ -28,7 +28,7 @@ def tallies():
 
 @pytest.fixture
 def table(tallies):
-    curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
+    curves = concat_with_keys({pair: coverage_curve(tally, KS, "none", 0, 0.95, 0) for pair, tally in tallies.items()})
     return spending(tallies, curves, ARCHITECTURES, PRICES)
 
 
@@ -38,7 +38,7 @@ def row_of(table, model, k):
 
 def test_a_model_that_never_solves_as_much_is_listed_at_its_largest_k(tallies):
     tallies["t", "weak"] = tallies["t", "small"].assign(correct=[0, 1])
-    curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
+    curves = concat_with_keys({pair: coverage_curve(tally, KS, "none", 0, 0.95, 0) for pair, tally in tallies.items()})
     prices = {**PRICES, ("t", "weak"): PRICES["t", "large"]}
     _, as_good = effectiveness(spending(tallies, curves, ARCHITECTURES, prices))
     assert as_good[["model", "k", "solved"]].to_numpy().tolist()[-1] == ["weak", 10, 0.5]
@@ -46,7 +46,7 @@ def test_a_model_that_never_solves_as_much_is_listed_at_its_largest_k(tallies):
 
 def test_samples_of_one_request_share_its_prompt(tallies):
     tally = {("t", "small"): tallies["t", "small"]}
-    curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tally.items()})
+    curves = concat_with_keys({pair: coverage_curve(tally, KS, "none", 0, 0.95, 0) for pair, tally in tally.items()})
     own_prompts, shared_prompts = (
         spending(tally, curves, ARCHITECTURES, {("t", "small"): {"prompt": 1.0, "samples_per_request": shared}})
         for shared in (1, 5)
@@ -109,7 +109,7 @@ def test_tokens_and_coverage_are_means_over_all_subsets_of_the_samples():
             "generated_tokens": [sum(tokens for tokens, _ in samples) for samples in drawn.values()],
         }
     )
-    curves = concat_with_keys({("t", "m"): coverage_curve(tally, [1, 2, 3, 4], 0, 0.95, 0)})
+    curves = concat_with_keys({("t", "m"): coverage_curve(tally, [1, 2, 3, 4], "none", 0, 0.95, 0)})
     table = with_tokens({("t", "m"): tally}, curves)
     assert list(table.columns) == ["task", "model", "k", "tokens", "coverage"]
     for row in table.itertuples():
@@ -121,7 +121,7 @@ def test_tokens_and_coverage_are_means_over_all_subsets_of_the_samples():
 
 def test_tokens_are_unknown_if_those_of_any_problem_are(tallies):
     tallies["t", "large"]["generated_tokens"] = pd.array([None, 500], dtype="Int64")
-    curves = concat_with_keys({pair: coverage_curve(tally, KS, 0, 0.95, 0) for pair, tally in tallies.items()})
+    curves = concat_with_keys({pair: coverage_curve(tally, KS, "none", 0, 0.95, 0) for pair, tally in tallies.items()})
     table = with_tokens(tallies, curves)
     assert row_of(table, "small", 10)["tokens"] == 500
     assert table.loc[table["model"] == "large", "tokens"].isna().all()

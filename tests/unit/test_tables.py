@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monkeys.analysis.coverage import coverage_curve, log_grid, round_grid
+from monkeys.analysis.coverage import log_grid, round_grid
+from monkeys.analysis.intervals import coverage_curve
 from monkeys.analysis.tables import at_round_ks, csv_text, headline, read_tallies, write_table
 from monkeys.analysis.tally import write_tally
 
@@ -15,7 +16,7 @@ def curves():
     parts = []
     for task, model, correct in (("t", "small", [0, 3, 9]), ("t", "large", [5, 50, 99]), ("u", "small", [0, 0, 0])):
         tally = pd.DataFrame({"samples": 100, "correct": correct})
-        part = coverage_curve(tally, np.union1d(log_grid(100), round_grid(100)), 100, 0.95, 0)
+        part = coverage_curve(tally, np.union1d(log_grid(100), round_grid(100)), "problems", 100, 0.95, 0)
         parts.append(part.assign(task=task, model=model))
     return pd.concat(parts, ignore_index=True)
 

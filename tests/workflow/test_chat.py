@@ -19,7 +19,7 @@ def chatting(checkout):
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "chat_template": TEMPLATE}))
     model = {**checkout.study()["models"]["medium"], "chat": {"system": "Sums.", "template": {"loud": True}}}
-    checkout.change(models={"medium": model})
+    checkout.change(models={"medium": model}, tasks__arithmetic__samples=16)
     return checkout
 
 

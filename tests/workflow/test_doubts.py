@@ -13,11 +13,11 @@ def test_samples_are_drawn_for_manual_grading_and_grades_become_a_table(finished
     assert drawn["text"].str.contains("####").all()
     finished.change(analysis={"audit": {"graded": {"arithmetic": {"medium": "graded.csv"}}}})
     drawn.to_csv(finished.folder / "graded.csv", index=False)
-    output = finished.snakemake("tables", succeeds=False)
+    output = finished.snakemake("results/tables/cot_audit.csv", succeeds=False)
     assert "grade must be one of correct, incorrect, wrong_gold" in output
     grades = ["incorrect"] + ["correct"] * (len(drawn) - 1)
     drawn.assign(grade=grades).to_csv(finished.folder / "graded.csv", index=False)
-    finished.snakemake("tables")
+    finished.snakemake("results/tables/cot_audit.csv")
     table = pd.read_csv(finished.folder / "results/tables/cot_audit.csv")
     assert table[["graded", "correct", "incorrect"]].sum().tolist() == [len(drawn), len(drawn) - 1, 1]
     assert (table["task"] == "arithmetic").all() and (table["model"] == "medium").all()
@@ -31,7 +31,7 @@ def test_coverage_is_computed_with_and_without_flagged_problems(finished):
     for rule in ("curves", "table", "figure"):
         assert jobs[f"{rule} result=flagged"] == 1
     assert not jobs["sample"] and not jobs["verify"]
-    finished.snakemake()
+    finished.snakemake("results/tables/flagged.csv", "results/figures/flagged.pdf")
     table = pd.read_csv(finished.folder / "results/tables/flagged.csv")
     row = table[table["model"] == "small"].iloc[-1]
     assert row["problems_all"] == row["problems_kept"] + 1 == 10
@@ -70,7 +70,7 @@ def test_problems_whose_tests_reject_known_solutions_are_listed(checkout):
     checkout.change(tasks={"code_contests": task}, models={"small": small})
     checkout.snakemake("results/tables/rejected_solutions.csv")
     (row,) = pd.read_csv(checkout.folder / "results/tables/rejected_solutions.csv").to_dict("records")
-    counts = {"problem_id": 1, "solutions": 2, "rejected": 1, "wrong": 1}
+    counts = {"problem_id": 1, "problems": 2, "solutions": 2, "rejected": 1, "wrong": 1}
     assert list(row.items()) == [("task", "code_contests"), *counts.items()]
 
 

@@ -271,11 +271,11 @@ def test_more_samples_run_only_the_new_shards(finished):
     jobs = finished.plan(tasks__programs__samples=32)
     assert jobs_of(jobs) == {"sample": 1, "verify": 1, "tally": 1, "selection": 1} | OF_PROGRAMS
     assert jobs["sample task=programs, model=small, shard=1"] == 1
-    finished.snakemake()
+    finished.snakemake("tallies")
     assert {path: fingerprint(path) for path in before} == before
     tally = pd.read_parquet(finished.folder / "results/tallies/programs/small.parquet")
     assert (tally["samples"] == 32).all()
-    assert finished.plan() == {}
+    assert finished.plan("tallies") == {}
 
 
 def test_more_samples_of_one_model_run_only_its_new_shards(finished):

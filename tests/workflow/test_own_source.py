@@ -23,7 +23,7 @@ def study(checkout, root):
 
 
 def test_a_custom_source_is_one_module(study):
-    study.snakemake()
+    study.snakemake("tallies", "results/figures/coverage.pdf", "results/overview.rst")
     tally = pd.read_parquet(study.folder / "results/tallies/sums/logged.parquet")
     assert tally[["problem_id", "samples", "correct"]].to_numpy().tolist() == [[f"p{n}", 4, 1] for n in range(3)]
     assert (study.folder / "results/figures/coverage.pdf").stat().st_size > 1000

@@ -19,7 +19,7 @@ def refining(checkout, root):
     (checkout.folder / "workflow/scripts/monkeys/sampling/strategies/self_refine.py").write_text(module)
     own = {"strategy": "self_refine", "strategy_options": {"request": REQUEST}, "max_tokens": 24, "logprobs": True}
     model = {**checkout.study()["models"]["small"], "sampling": own, "tasks": ["arithmetic"]}
-    checkout.change(models={"small": model})
+    checkout.change(models={"small": model}, tasks__arithmetic__samples=16)
     return checkout
 
 

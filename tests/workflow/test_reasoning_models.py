@@ -18,7 +18,7 @@ def reasoning(checkout):
     small = {**study["models"]["small"], "tasks": ["arithmetic"], "thinking": {**MARKERS, "keep": False}}
     small["sampling"] = {"max_tokens": 12}
     medium = {**study["models"]["medium"], "thinking": {**MARKERS, "max_tokens": BUDGET}}
-    checkout.change(models={"small": small, "medium": medium})
+    checkout.change(models={"small": small, "medium": medium}, tasks__arithmetic__samples=16)
     return checkout
 
 
@@ -49,4 +49,4 @@ def test_thinking_is_limited_kept_apart_and_counted(reasoning):
     models["small"]["thinking"] = MARKERS
     assert reasoning.plan("samples", models=models) == {}  # whether it is kept does not matter
     models["small"]["thinking"] = {**MARKERS, "end": "##"}
-    assert reasoning.plan("samples", models=models)["sample"] == 2
+    assert reasoning.plan("samples", models=models)["sample"] == 1

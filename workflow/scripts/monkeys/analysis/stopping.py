@@ -10,11 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import betainc, gammainc, gammaincc, gammaincinv
 
+from monkeys.analysis import REPLAYED
 from monkeys.analysis.coverage import round_grid
 from monkeys.analysis.selection import Candidates
-
-CAP = 256
-"""Largest number of samples of a problem that a replay uses."""
 
 COLUMNS = ["rule", "threshold", "samples", "accuracy", "sd", "majority"]
 
@@ -31,7 +29,7 @@ UNSEEN = 0.3
 NODES, WEIGHTS = (0.5 * part for part in np.polynomial.legendre.leggauss(32))
 
 
-def replay(problems: Sequence[Candidates], draws: int, seed: int, cap: int = CAP) -> pd.DataFrame:
+def replay(problems: Sequence[Candidates], draws: int, seed: int, cap: int = REPLAYED) -> pd.DataFrame:
     """Accuracy and mean number of samples of majority votes that stop early, over random orders of stored samples.
 
     The rules, whose thresholds range from hasty to patient:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from monkeys.analysis import REPLAYED
 from monkeys.reporting import pairs
 from monkeys.study import Study
 
@@ -18,13 +19,11 @@ TABLE = (
 
 
 def FIGURE(study: Study) -> str:
-    from monkeys.analysis.stopping import CAP
-
     return (
         "Accuracy of majority votes that stop early against the mean number of samples, a point per threshold, next to "
         "votes of a fixed number of samples. A rule above that line uses its samples better. Means over "
-        f"{study.analysis.vote_subsets} random orders of up to {CAP} samples per problem; bands are ± one standard "
-        "deviation over orders."
+        f"{study.analysis.vote_subsets} random orders of up to {REPLAYED} samples per problem; bands are ± one "
+        "standard deviation over orders."
     )
 
 
