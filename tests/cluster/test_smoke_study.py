@@ -86,7 +86,8 @@ def test_an_added_model_submits_only_its_own_jobs_and_updates_all_figures(login,
         "rule_verify_wildcards_programs_medium_0",
         "rule_selection_wildcards_programs_medium",
     ]
-    assert all(path.stat().st_mtime_ns > time for path, time in drawn.items())
+    redrawn = {path.stem for path, time in drawn.items() if path.stat().st_mtime_ns > time}
+    assert redrawn == set(FIGURES) - {"early_stopping"}  # programs have no answers to vote on
 
 
 def test_more_samples_submit_only_the_new_shards(login, with_accounting):
