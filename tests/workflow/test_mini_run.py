@@ -7,38 +7,24 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from checkout import Checkout
+from checkout import MINI, Checkout
 
+from monkeys.reporting import registry
 from monkeys.storage import read_provenance, read_rows
+from monkeys.study import Study
 
-FIGURES = (
-    "comparison",
-    "cover",
-    "coverage",
-    "coverage_vs_compute",
-    "coverage_vs_tokens",
-    "early_stopping",
-    "power_law",
-    "prediction",
-    "selection",
-    "solve_rates",
-)
-TABLES = (
-    "comparison",
-    "coverage",
-    "coverage_vs_tokens",
-    "early_stopping",
-    "power_law",
-    "prediction",
-    "prediction_backtest",
-    "never_solved",
-    "cost_effectiveness",
-    "selection",
-    "statistics",
-)
+STUDY = Study.load(MINI)
+FIGURES, TABLES = (registry.default_results(function, STUDY) for function in ("draw", "tabulate"))
+CURVES = {
+    argument.removesuffix("_curves")
+    for function, results in (("draw", FIGURES), ("tabulate", TABLES))
+    for result in results
+    for argument in registry.arguments(result, function)
+    if argument.endswith("_curves")
+}
 PREDICTION = {f"{kind} result={name}" for kind in ("curves", "table") for name in ("prediction", "prediction_backtest")}
 PREDICTION |= {"figure result=prediction"}
-CROSS_MODEL = {"curves": 6, "table": len(TABLES), "figure": len(FIGURES), "explorer": 1, "overview": 1}
+CROSS_MODEL = {"curves": len(CURVES), "table": len(TABLES), "figure": len(FIGURES), "explorer": 1, "overview": 1}
 # programs have no answers, so votes that stop early do not depend on them
 OF_PROGRAMS = CROSS_MODEL | {"table": len(TABLES) - 1, "figure": len(FIGURES) - 1}
 

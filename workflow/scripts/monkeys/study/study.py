@@ -120,8 +120,15 @@ class Study(Settings):
 
     def sampling(self, task: str, model: str) -> Sampling:
         """How a model is sampled on a task: the task's settings, overridden by the model's."""
-        sampling = self.tasks[task].sampling.overridden(self.models[model].sampling)
-        return sampling if sampling.logprobs is not None else sampling.replaced({"logprobs": self.votes(task)})
+        if (task, model) not in self._samplings:  # Snakemake asks for every shard
+            sampling = self.tasks[task].sampling.overridden(self.models[model].sampling)
+            logprobs = self.votes(task) if sampling.logprobs is None else sampling.logprobs
+            self._samplings[task, model] = sampling.replaced({"logprobs": logprobs})
+        return self._samplings[task, model]
+
+    @cached_property
+    def _samplings(self) -> dict[Pair, Sampling]:
+        return {}
 
     def votes(self, task: str) -> bool:
         """Whether a task's verifier extracts answers, on which samples can vote."""
